@@ -1,0 +1,110 @@
+/**
+ * Image references, parsed in this one place: `[registry[:port]/]repository[:tag][@digest]`.
+ * Grammar and defaults are those of the distribution project's reference specification: the first component
+ * is a registry only when it holds a dot or a colon or is `localhost`; Docker Hub's one-part names live
+ * under `library/`; a reference without tag and digest means `latest`.
+ */
+
+export interface ImageReference {
+  /** `docker.io`, `127.0.0.1:5000`, ... */
+  readonly registry: string
+  /** `library/nginx`, `team/app`, ... */
+  readonly repository: string
+  readonly tag?: string
+  /** `sha256:` and 64 hex digits. */
+  readonly digest?: string
+}
+
+export type ParsedReference = { ok: true; reference: ImageReference } | { ok: false; message: string }
+
+const domainPattern =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?$/
+const repositoryPattern =
+  /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
+const tagPattern = /^\w[\w.-]{0,127}$/
+const digestPattern = /^sha256:[0-9a-f]{64}$/
+const defaultRegistry = 'docker.io'
+
+/** Reads a reference as a user writes it; the message of a refusal says which part is wrong and why. */
+export function parseReference(text: string): ParsedReference {
+  const { name, tag, digest } = splitSuffixes(text)
+  const { registry, repository } = splitRegistry(name)
+  const message = whyInvalid({ text, registry, repository, tag, digest })
+  if (message !== undefined) return { ok: false, message }
+  const full =
+    registry === defaultRegistry && !repository.includes('/') ? `library/${repository}` : repository
+  const impliedTag = tag ?? (digest === undefined ? 'latest' : undefined)
+  return {
+    ok: true,
+    reference: {
+      registry,
+      repository: full,
+      ...(impliedTag !== undefined && { tag: impliedTag }),
+      ...(digest !== undefined && { digest }),
+    },
+  }
+}
+
+/** The long form with everything that was implied: equal images by name have equal canonical references. */
+export function canonicalReference(reference: ImageReference): string {
+  const tag = reference.tag === undefined ? '' : `:${reference.tag}`
+  const digest = reference.digest === undefined ? '' : `@${reference.digest}`
+  return `${reference.registry}/${reference.repository}${tag}${digest}`
+}
+
+/** The short form as the engine lists it: `nginx:1.27`, not `docker.io/library/nginx:1.27`. */
+export function familiarReference(reference: ImageReference): string {
+  const canonical = canonicalReference(reference)
+  if (reference.registry !== defaultRegistry) return canonical
+  const name = canonical.slice(defaultRegistry.length + 1)
+  return name.startsWith('library/') ? name.slice('library/'.length) : name
+}
+
+/** Whether the reference names bytes that can change: no digest, and the tag `latest`. */
+export function isFloating(reference: ImageReference): boolean {
+  return reference.digest === undefined && reference.tag === 'latest'
+}
+
+function splitSuffixes(text: string): { name: string; tag?: string; digest?: string } {
+  const at = text.indexOf('@')
+  const digest = at < 0 ? undefined : text.slice(at + 1)
+  const rest = at < 0 ? text : text.slice(0, at)
+  const colon = rest.lastIndexOf(':')
+  const isTag = colon > rest.lastIndexOf('/')
+  return {
+    name: isTag ? rest.slice(0, colon) : rest,
+    ...(isTag && { tag: rest.slice(colon + 1) }),
+    ...(digest !== undefined && { digest }),
+  }
+}
+
+function splitRegistry(name: string): { registry: string; repository: string } {
+  const slash = name.indexOf('/')
+  const first = slash < 0 ? '' : name.slice(0, slash)
+  const isRegistry = first === 'localhost' || first.includes('.') || first.includes(':')
+  if (!isRegistry) return { registry: defaultRegistry, repository: name }
+  const registry = first === 'index.docker.io' ? defaultRegistry : first
+  return { registry, repository: name.slice(slash + 1) }
+}
+
+interface Parts {
+  text: string
+  registry: string
+  repository: string
+  tag: string | undefined
+  digest: string | undefined
+}
+
+function whyInvalid({ text, registry, repository, tag, digest }: Parts): string | undefined {
+  if (text === '') return 'must not be empty'
+  if (!domainPattern.test(registry)) return `registry "${registry}" is not HOST or HOST:PORT`
+  if (repository === '') return 'the repository is missing'
+  if (/[A-Z]/.test(repository)) return `repository "${repository}" must be lower case`
+  if (!repositoryPattern.test(repository)) return `repository "${repository}" is not a valid repository name`
+  if (repository.length > 255) return 'the repository is longer than 255 characters'
+  if (tag !== undefined && !tagPattern.test(tag)) return `tag "${tag}" is not a valid tag`
+  if (digest !== undefined && !digestPattern.test(digest)) {
+    return `digest "${digest}" must be sha256: and 64 hexadecimal digits`
+  }
+  return undefined
+}

@@ -1,0 +1,46 @@
+/**
+ * The API as a function from request to response. The server implements Handler; the HTTP client, and the
+ * in-process shortcut used by agents, controllers and tests, implement Transport. Nobody needs a fake client.
+ */
+
+/** Who asks, as authentication found it. */
+export interface UserInfo {
+  readonly name: string
+  readonly groups: readonly string[]
+}
+
+export interface ApiRequest {
+  readonly method: string
+  /** Percent-decoded by the router, segment by segment; never holds the query. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Uint8Array | string
+  /** Aborts when the asker goes away; watches and log streams end then. */
+  readonly signal: AbortSignal
+}
+
+export interface ApiResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** A whole body, or chunks to be flushed one by one as they come. */
+  readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>
+}
+
+export type Transport = (request: ApiRequest) => Promise<ApiResponse>
+
+export type Handler = (request: ApiRequest, user: UserInfo) => Promise<ApiResponse>
+
+/** Calls a handler directly, as `user`: no socket, no TLS, the same code path behind. */
+export function inProcess(handler: Handler, user: UserInfo): Transport {
+  return (request) => handler(request, user)
+}
+
+export async function readAll(body: ApiResponse['body']): Promise<string> {
+  if (typeof body === 'string') return body
+  if (body instanceof Uint8Array) return Buffer.from(body).toString('utf8')
+  const chunks: Buffer[] = []
+  for await (const chunk of body) chunks.push(Buffer.from(chunk as Uint8Array))
+  return Buffer.concat(chunks).toString('utf8')
+}

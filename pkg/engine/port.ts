@@ -1,0 +1,287 @@
+/**
+ * The engine port: what Cove needs of a container engine, in Cove's own words. docker.ts speaks to anything
+ * with Docker's API, sim.ts keeps an engine in memory; test/conformance/engine.ts holds both to the same promises.
+ *
+ * Every method is one engine call. Failures are StatusErrors whose reason tells what happened (NotFound,
+ * NameInUse, HostPortInUse, MountSourceMissing, ImageNotFound, RegistryUnauthorized, RegistryRateLimited,
+ * RegistryUnavailable, NoSpace, InUse, ExecutableNotFound, InvalidSpec, EngineUnavailable, EngineError).
+ * Durations are milliseconds, sizes bytes, times RFC 3339.
+ */
+
+export interface EngineInfo {
+  /** The engine's own id of itself; another id under the same address is another engine. */
+  readonly id: string
+  readonly hostname: string
+  readonly version: string
+  readonly apiVersion: string
+  readonly kernel: string
+  readonly operatingSystem: string
+  readonly architecture: string
+  readonly cpus: number
+  readonly memoryBytes: number
+  readonly storageDriver: string
+  readonly rootDirectory: string
+}
+
+export interface PortMapping {
+  readonly containerPort: number
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  /** Absent: the engine picks a free one at each start. */
+  readonly hostPort?: number
+  readonly hostIP?: string
+}
+
+export type Mount =
+  | { readonly type: 'volume'; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  /** A source that does not exist fails the create with MountSourceMissing; it is never made. */
+  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | {
+      readonly type: 'tmpfs'
+      readonly target: string
+      readonly sizeBytes?: number
+      readonly readOnly: boolean
+    }
+
+export interface NetworkAttachment {
+  /** The engine's name of the network. */
+  readonly network: string
+  readonly aliases: readonly string[]
+}
+
+export type Healthcheck =
+  | { readonly disabled: true }
+  | {
+      readonly disabled: false
+      /** `['CMD', ...argv]` or `['CMD-SHELL', line]`. */
+      readonly test: readonly string[]
+      readonly interval: number
+      readonly timeout: number
+      readonly retries: number
+      readonly startPeriod: number
+    }
+
+export interface ResourceLimits {
+  /** Cores; 0: no limit. */
+  readonly cpus: number
+  /** 0: no limit. */
+  readonly memoryBytes: number
+  /** 0: no limit. */
+  readonly pids: number
+}
+
+/** Everything a create call is given. Restarting is Cove's business: the engine's own restart policy is always `no`. */
+export interface ContainerCreate {
+  readonly name: string
+  /** A reference or an image id that the engine holds. */
+  readonly image: string
+  /** Absent: the image's ENTRYPOINT. Given, it also drops the image's CMD, as Docker does. */
+  readonly entrypoint?: readonly string[]
+  /** Absent: the image's CMD. */
+  readonly cmd?: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly workingDir?: string
+  readonly user?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly ports: readonly PortMapping[]
+  readonly mounts: readonly Mount[]
+  /** Empty: the engine's default bridge. */
+  readonly networks: readonly NetworkAttachment[]
+  /** Absent: the image's HEALTHCHECK. */
+  readonly healthcheck?: Healthcheck
+  readonly limits: ResourceLimits
+}
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
+
+export interface HealthProbe {
+  readonly start: string
+  readonly end: string
+  readonly exitCode: number
+  readonly output: string
+}
+
+export interface ObservedHealth {
+  readonly status: 'starting' | 'healthy' | 'unhealthy'
+  readonly failingStreak: number
+  /** The last five. */
+  readonly log: readonly HealthProbe[]
+}
+
+export interface ObservedAttachment extends NetworkAttachment {
+  readonly ip: string
+}
+
+/** One container as the engine holds it, whoever made it. */
+export interface ObservedContainer {
+  readonly id: string
+  readonly name: string
+  /** The reference it was created from, as written then. */
+  readonly image: string
+  readonly imageID: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly state: ContainerState
+  readonly pid: number
+  readonly createdAt: string
+  /** Absent until the first start. */
+  readonly startedAt?: string
+  /** Absent until it ended once. */
+  readonly finishedAt?: string
+  readonly exitCode: number
+  readonly oomKilled: boolean
+  /** The engine's word on why the last start failed; empty when it did not. */
+  readonly error: string
+  readonly health?: ObservedHealth
+  /** Entry point and arguments as they run. */
+  readonly command: readonly string[]
+  readonly networks: readonly ObservedAttachment[]
+  /** As published now; empty while it does not run. */
+  readonly ports: readonly PortMapping[]
+  /** As asked for at create: known also while it does not run. */
+  readonly requestedPorts: readonly PortMapping[]
+  readonly mounts: readonly ObservedMount[]
+  readonly limits: ResourceLimits
+  /** The engine's own restart policy: `no` unless somebody changed it behind Cove's back. */
+  readonly restartPolicy: string
+  readonly tty: boolean
+}
+
+export interface ObservedMount {
+  readonly type: 'volume' | 'bind' | 'tmpfs'
+  /** Volume name or host path; empty for tmpfs. */
+  readonly source: string
+  readonly target: string
+  readonly readOnly: boolean
+}
+
+export interface ObservedImage {
+  /** `sha256:...` */
+  readonly id: string
+  /** Familiar references (`nginx:1.27`); empty for a dangling image. */
+  readonly references: readonly string[]
+  /** `repository@sha256:...` */
+  readonly digests: readonly string[]
+  readonly sizeBytes: number
+  readonly createdAt: string
+}
+
+export interface ObservedNetwork {
+  readonly id: string
+  readonly name: string
+  readonly driver: string
+  readonly internal: boolean
+  readonly options: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly subnets: readonly string[]
+}
+
+export interface ObservedVolume {
+  readonly name: string
+  readonly driver: string
+  readonly options: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly mountpoint: string
+  readonly createdAt: string
+}
+
+export interface NetworkCreate {
+  readonly name: string
+  readonly driver: string
+  readonly internal: boolean
+  readonly options: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  /** Empty: the engine picks from its pools. */
+  readonly ipam: readonly { readonly subnet: string; readonly gateway?: string; readonly ipRange?: string }[]
+}
+
+export interface VolumeCreate {
+  readonly name: string
+  readonly driver: string
+  readonly options: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** A hint that something changed; streams drop silently, so a resync stays the truth. */
+export interface EngineEvent {
+  readonly type: 'container' | 'image' | 'network' | 'volume'
+  readonly action: string
+  /** The container's or image's id, the volume's name, the network's id. */
+  readonly id: string
+  readonly name: string
+}
+
+export interface PullProgress {
+  /** The first 12 characters of the layer's id. */
+  readonly layer: string
+  readonly state: string
+  readonly currentBytes?: number
+  readonly totalBytes?: number
+}
+
+export interface RegistryCredentials {
+  readonly username: string
+  readonly password: string
+}
+
+export interface PullOptions {
+  readonly credentials?: RegistryCredentials
+  readonly platform?: string
+  readonly onProgress?: (progress: PullProgress) => void
+  readonly signal: AbortSignal
+}
+
+export interface LogOptions {
+  readonly follow: boolean
+  /** Absent: from the beginning. */
+  readonly tail?: number
+  /** RFC 3339. */
+  readonly since?: string
+  readonly timestamps: boolean
+  readonly signal: AbortSignal
+}
+
+/** A piece of a container's output; with a TTY everything is stdout. */
+export interface LogChunk {
+  readonly stream: 'stdout' | 'stderr'
+  readonly data: Uint8Array
+}
+
+export interface Engine {
+  info(): Promise<EngineInfo>
+
+  /** Ids of all containers, managed or not, with their labels: the cheap look. */
+  listContainers(): Promise<readonly { id: string; name: string; labels: Readonly<Record<string, string>> }[]>
+  /** By name or id; undefined when there is none. */
+  inspectContainer(container: string): Promise<ObservedContainer | undefined>
+  createContainer(create: ContainerCreate): Promise<{ id: string }>
+  startContainer(container: string): Promise<void>
+  /** Stop signal, then SIGKILL after `gracePeriod`. One that does not run is left as it is. */
+  stopContainer(container: string, gracePeriod: number): Promise<void>
+  restartContainer(container: string, gracePeriod: number): Promise<void>
+  pauseContainer(container: string): Promise<void>
+  unpauseContainer(container: string): Promise<void>
+  renameContainer(container: string, name: string): Promise<void>
+  /** Changes limits of a container in place and puts the engine's restart policy back to `no`. */
+  updateContainer(container: string, limits: ResourceLimits): Promise<void>
+  /** Removes it, running or not. `anonymousVolumes` takes those with it; named volumes always stay. */
+  removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void>
+  containerLogs(container: string, options: LogOptions): AsyncIterable<LogChunk>
+
+  listImages(): Promise<readonly ObservedImage[]>
+  /** Resolves when the image is there; layers already present are not fetched again. */
+  pullImage(reference: string, options: PullOptions): Promise<void>
+  tagImage(image: string, reference: string): Promise<void>
+
+  listNetworks(): Promise<readonly ObservedNetwork[]>
+  createNetwork(create: NetworkCreate): Promise<{ id: string }>
+  removeNetwork(network: string): Promise<void>
+  connectNetwork(container: string, attachment: NetworkAttachment): Promise<void>
+  disconnectNetwork(container: string, network: string): Promise<void>
+
+  listVolumes(): Promise<readonly ObservedVolume[]>
+  createVolume(create: VolumeCreate): Promise<void>
+  removeVolume(volume: string): Promise<void>
+
+  /** Events from now on. Throws EngineUnavailable when the connection breaks; ends when the signal aborts. */
+  events(signal: AbortSignal): AsyncIterable<EngineEvent>
+  close(): Promise<void>
+}
