@@ -1,0 +1,27 @@
+/** The kind Container: its schema joined with its rules, defaults and table. */
+import { containerColumns } from './container.columns.ts'
+import { containerRules, containerWarnings } from './container.rules.ts'
+import { containerStatus } from './container.status.ts'
+import { type Container, containerSpec } from './container.ts'
+import type { Kind } from './kind.ts'
+import { objectSchema, withDefaultPullPolicy } from './object.ts'
+
+export const containerKind: Kind<Container> = {
+  group: 'cove.run',
+  version: 'v1',
+  kind: 'Container',
+  plural: 'containers',
+  singular: 'container',
+  shortNames: ['ctr'],
+  categories: ['all', 'cove'],
+  namespaced: true,
+  description:
+    'Container is one container on one node. It can be changed; the agent replaces it where it must.',
+  schema: objectSchema({ spec: containerSpec, status: containerStatus }, ['spec']),
+  statusSubresource: true,
+  selectableFields: ['spec.nodeName', 'spec.image', 'status.phase', 'status.health.status'],
+  columns: containerColumns,
+  prepare: withDefaultPullPolicy,
+  rules: containerRules,
+  warn: containerWarnings,
+}

@@ -1,0 +1,46 @@
+/** What a kind is: the value that each kind file exports and that the server, the CLI and the agent read. */
+import type { Cause } from '#pkg/apimachinery/errors.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import type { Schema } from './schema.ts'
+
+/** A rule over several fields. Pure; runs after the schema has accepted the object. */
+export type Rule<T> = (object: T) => Cause[]
+
+/** A column of the table that `get` prints. Cells are short: a list is joined, an absent value is "". */
+export interface Column<T> {
+  readonly name: string
+  readonly type: 'string' | 'integer' | 'date'
+  readonly description: string
+  /** Only with -o wide. */
+  readonly wide?: true
+  readonly cell: (object: T, now: number) => string | number
+}
+
+export interface Kind<T extends KubeObject = KubeObject> {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly plural: string
+  readonly singular: string
+  readonly shortNames: readonly string[]
+  readonly categories: readonly string[]
+  readonly namespaced: boolean
+  readonly description: string
+  /** Of the whole object, apiVersion, kind and metadata included. */
+  readonly schema: Schema
+  /** Whether status is written apart from the rest, and generation counts changes of the rest. */
+  readonly statusSubresource: boolean
+  /** Field selectors beside metadata.name and metadata.namespace, as dotted paths. */
+  readonly selectableFields: readonly string[]
+  readonly columns: readonly Column<T>[]
+  /** Defaults that depend on other fields; runs after the schema's own. Returns a new object. */
+  readonly prepare?: (object: T) => T
+  readonly rules: readonly Rule<T>[]
+  /** Things that are allowed but seldom meant; printed as warnings, never stored. */
+  readonly warn?: (object: T) => string[]
+}
+
+/** `Container.cove.run/v1` reads as one word in logs and errors. */
+export function kindName(kind: { group: string; kind: string }): string {
+  return kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
+}

@@ -1,0 +1,99 @@
+/** Network: a network of the engine that Containers join; names and aliases resolve inside it. */
+import Type, { type Static } from 'typebox'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { ageColumn } from './columns.ts'
+import type { Kind } from './kind.ts'
+import { conditions } from './meta.ts'
+import { objectSchema } from './object.ts'
+import { atomicList, oneOf, stringMap } from './schema.ts'
+
+const ipam = Type.Object({
+  subnet: Type.String({ minLength: 1, description: 'Addresses of the network: 10.9.0.0/24.' }),
+  gateway: Type.Optional(Type.String({ description: 'Address of the gateway.' })),
+  ipRange: Type.Optional(
+    Type.String({ description: 'Part of the subnet that containers get addresses from.' }),
+  ),
+})
+
+const spec = Type.Object(
+  {
+    driver: Type.String({ default: 'bridge', minLength: 1, description: 'Network driver of the engine.' }),
+    internal: Type.Boolean({ default: false, description: 'Without a way to the outside.' }),
+    ipam: atomicList(ipam, { default: [], description: 'Addresses; absent: the engine picks.' }),
+    options: stringMap({ default: {}, description: 'Options of the driver.' }),
+    labels: stringMap({ default: {}, description: 'Labels on the engine.' }),
+  },
+  {
+    description: 'What should be. Everything here is fixed when the network is made; a change makes it anew.',
+  },
+)
+
+const nodeState = Type.Object({
+  id: Type.Optional(Type.String({ description: 'Id on the engine.' })),
+  state: oneOf(['Pending', 'Ready', 'Failed', 'InUse'], { description: 'Where it is on that node.' }),
+  message: Type.Optional(Type.String({ description: 'Why.' })),
+  subnets: Type.Optional(atomicList(Type.String(), { description: 'Its addresses there.' })),
+})
+
+const status = Type.Object(
+  {
+    phase: Type.Optional(oneOf(['Pending', 'Ready', 'Failed'], { description: 'One word for where it is.' })),
+    conditions: Type.Optional(conditions(['Ready'])),
+    observedGeneration: Type.Optional(
+      Type.Integer({ description: 'The generation this status was computed from.' }),
+    ),
+    nodes: Type.Optional(Type.Record(Type.String(), nodeState, { description: 'Its state on each node.' })),
+  },
+  { description: 'What is.' },
+)
+
+export type NetworkSpec = Static<typeof spec>
+export type NetworkStatus = Static<typeof status>
+export type NetworkNodeState = Static<typeof nodeState>
+
+export interface Network extends KubeObject<NetworkSpec, NetworkStatus> {
+  kind: 'Network'
+  spec: NetworkSpec
+}
+
+export const networkKind: Kind<Network> = {
+  group: 'cove.run',
+  version: 'v1',
+  kind: 'Network',
+  plural: 'networks',
+  singular: 'network',
+  shortNames: ['net'],
+  categories: ['all', 'cove'],
+  namespaced: true,
+  description: 'Network is a network that Containers join; names and aliases resolve inside it.',
+  schema: objectSchema({ spec, status }),
+  statusSubresource: true,
+  selectableFields: ['status.phase'],
+  columns: [
+    {
+      name: 'Status',
+      type: 'string',
+      description: 'Where it is.',
+      cell: ({ status }) => status?.phase ?? 'Pending',
+    },
+    { name: 'Driver', type: 'string', description: 'Network driver.', cell: ({ spec }) => spec.driver },
+    {
+      name: 'Internal',
+      type: 'string',
+      description: 'Without a way out.',
+      cell: ({ spec }) => String(spec.internal),
+    },
+    ageColumn,
+    {
+      name: 'Subnets',
+      type: 'string',
+      description: 'Its addresses on each node.',
+      wide: true,
+      cell: ({ status }) =>
+        Object.values(status?.nodes ?? {})
+          .flatMap((node) => node.subnets ?? [])
+          .join(', '),
+    },
+  ],
+  rules: [],
+}

@@ -1,0 +1,125 @@
+/** Node: a machine with a container engine and a Cove agent. The agent registers it and keeps its status. */
+import Type, { type Static } from 'typebox'
+import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
+import { humanBytes } from '#pkg/apimachinery/quantity.ts'
+import { ageColumn } from './columns.ts'
+import type { Kind } from './kind.ts'
+import { conditions } from './meta.ts'
+import { objectSchema } from './object.ts'
+import { atomicList, time, unimplemented } from './schema.ts'
+
+const text = (description: string) => Type.Optional(Type.String({ description }))
+
+const spec = Type.Object(
+  {
+    unschedulable: Type.Boolean({ default: false, description: 'Place nothing new here.' }),
+    taints: unimplemented(atomicList(Type.Object({}), { description: 'What keeps Containers away.' })),
+  },
+  { default: {}, description: 'What should be.' },
+)
+
+const engine = Type.Object(
+  {
+    id: text("The engine's own id."),
+    version: text('Version of the engine.'),
+    apiVersion: text('API version spoken with it.'),
+    storageDriver: text('Storage driver.'),
+    rootDirectory: text('Where it keeps its data.'),
+  },
+  { description: 'The container engine of the node.' },
+)
+
+const status = Type.Object(
+  {
+    conditions: Type.Optional(conditions(['Ready', 'EngineReady'])),
+    addresses: Type.Optional(
+      atomicList(
+        Type.Object({
+          type: Type.String({ description: 'Hostname or InternalIP.' }),
+          address: Type.String({ description: 'The address.' }),
+        }),
+        {
+          description: 'Where the node is reached.',
+        },
+      ),
+    ),
+    capacity: Type.Optional(
+      Type.Object(
+        {
+          cpu: Type.Integer({ description: 'Cores.' }),
+          memory: Type.Integer({ description: 'Bytes.' }),
+        },
+        { description: 'What the machine has.' },
+      ),
+    ),
+    engine: Type.Optional(engine),
+    agentVersion: text('Version of the agent.'),
+    kernel: text('Kernel release.'),
+    operatingSystem: text('Operating system.'),
+    architecture: text('Processor architecture.'),
+    lastHeartbeat: Type.Optional(time({ description: 'When the agent last reported.' })),
+  },
+  { description: 'What is.' },
+)
+
+export type NodeSpec = Static<typeof spec>
+export type NodeStatus = Static<typeof status>
+
+export interface Node extends KubeObject<NodeSpec, NodeStatus> {
+  kind: 'Node'
+  spec: NodeSpec
+}
+
+export const nodeKind: Kind<Node> = {
+  group: 'cove.run',
+  version: 'v1',
+  kind: 'Node',
+  plural: 'nodes',
+  singular: 'node',
+  shortNames: ['no'],
+  categories: ['cove'],
+  namespaced: false,
+  description: 'Node is a machine with a container engine and a Cove agent.',
+  schema: objectSchema({ spec, status }),
+  statusSubresource: true,
+  selectableFields: [],
+  columns: [
+    { name: 'Status', type: 'string', description: 'Whether it works.', cell: nodeState },
+    {
+      name: 'Engine',
+      type: 'string',
+      description: 'Version of the engine.',
+      cell: ({ status }) => status?.engine?.version ?? '',
+    },
+    { name: 'CPU', type: 'integer', description: 'Cores.', cell: ({ status }) => status?.capacity?.cpu ?? 0 },
+    {
+      name: 'Memory',
+      type: 'string',
+      description: 'Memory.',
+      cell: ({ status }) => humanBytes(status?.capacity?.memory ?? 0),
+    },
+    ageColumn,
+    {
+      name: 'Kernel',
+      type: 'string',
+      description: 'Kernel release.',
+      wide: true,
+      cell: ({ status }) => status?.kernel ?? '',
+    },
+    {
+      name: 'OS',
+      type: 'string',
+      description: 'Operating system.',
+      wide: true,
+      cell: ({ status }) => status?.operatingSystem ?? '',
+    },
+  ],
+  rules: [],
+}
+
+function nodeState({ spec, status }: Node): string {
+  const ready = findCondition(status?.conditions, 'Ready')
+  const word =
+    ready?.status === 'True' ? 'Ready' : ready === undefined ? 'Unknown' : `NotReady (${ready.reason})`
+  return spec.unschedulable ? `${word},SchedulingDisabled` : word
+}

@@ -1,0 +1,35 @@
+/** Names that several parts must agree on. */
+
+/** Labels that everything Cove makes on an engine carries. */
+export const engineLabels = {
+  uid: 'cove.run/uid',
+  namespace: 'cove.run/namespace',
+  name: 'cove.run/name',
+  /** Of the resolved spec a container was created from. */
+  fingerprint: 'cove.run/fingerprint',
+} as const
+
+/** kubectl's: the manifest as last applied, the base of the three-way patch. */
+export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
+
+const nodeFinalizerPrefix = 'node.cove.run/'
+
+/**
+ * Says that a node holds something of the object on its engine. Placement puts it on, together with the node's
+ * name; the agent of that node acts only on objects that carry it, and takes it off when it has cleaned up.
+ */
+export function nodeFinalizer(nodeName: string): string {
+  return `${nodeFinalizerPrefix}${nodeName}`
+}
+
+/** The node of a node finalizer, or undefined for any other finalizer. */
+export function nodeOfFinalizer(finalizer: string): string | undefined {
+  return finalizer.startsWith(nodeFinalizerPrefix) ? finalizer.slice(nodeFinalizerPrefix.length) : undefined
+}
+
+/** The name on the engine: the object's own in `default`, NAMESPACE.NAME elsewhere. A dot cannot be in a namespace's name. */
+export function engineName(meta: { namespace?: string; name: string }): string {
+  return meta.namespace === undefined || meta.namespace === 'default'
+    ? meta.name
+    : `${meta.namespace}.${meta.name}`
+}
