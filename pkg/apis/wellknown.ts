@@ -7,6 +7,8 @@ export const engineLabels = {
   name: 'cove.run/name',
   /** Of the resolved spec a container was created from. */
   fingerprint: 'cove.run/fingerprint',
+  /** The UID of the `default` Namespace of the API it belongs to: several may share one engine. */
+  cluster: 'cove.run/cluster',
 } as const
 
 /** kubectl's: the manifest as last applied, the base of the three-way patch. */

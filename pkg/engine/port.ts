@@ -207,6 +207,8 @@ export interface EngineEvent {
   /** The container's or image's id, the volume's name, the network's id. */
   readonly id: string
   readonly name: string
+  /** Of a network's connect and disconnect: the id of the container that joined or left. */
+  readonly container?: string
 }
 
 export interface PullProgress {

@@ -1,0 +1,120 @@
+/**
+ * A local copy of a kind, kept by list and watch: the only thing controllers and agents read. It heals by
+ * itself: an expired revision lists again, any other break is retried with growing, jittered pauses.
+ */
+import { type Ambient, sleep } from '#pkg/apimachinery/ambient.ts'
+import { isAbort, isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+import type { Client, ListOptions } from './rest.ts'
+
+/** Objects are shared: nobody may change them. */
+export interface Reader<T> {
+  /** By `namespace/name`. */
+  get(key: string): T | undefined
+  list(): Iterable<T>
+}
+
+export interface InformerOptions<T extends KubeObject> {
+  readonly client: Client
+  readonly kind: Kind<T>
+  readonly ambient: Ambient
+  readonly select?: ListOptions
+  /** Something under this key changed; called after the copy shows it. */
+  readonly onChange: (key: string) => void
+}
+
+const backoff = { first: 500, most: 30_000 }
+
+export class Informer<T extends KubeObject> implements Reader<T> {
+  readonly #options: InformerOptions<T>
+  readonly #objects = new Map<string, T>()
+  readonly #synced: PromiseWithResolvers<void> = Promise.withResolvers()
+
+  constructor(options: InformerOptions<T>) {
+    this.#options = options
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key)
+  }
+
+  list(): Iterable<T> {
+    return this.#objects.values()
+  }
+
+  /** Resolves after the first complete list. */
+  synced(): Promise<void> {
+    return this.#synced.promise
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0
+    let revision: string | undefined
+    while (!signal.aborted) {
+      try {
+        revision ??= await this.#list(signal)
+        failures = 0
+        for await (const next of this.#watch(revision, signal)) revision = next
+      } catch (error) {
+        if (signal.aborted) return
+        if (isReason(error, 'Expired')) revision = undefined
+        else await this.#pause(++failures, error, signal)
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    const { client, kind, select = {}, onChange } = this.#options
+    const { items, resourceVersion } = await client.list(kind, select, signal)
+    const found = new Map(items.map((item) => [objectKey(item.metadata), item]))
+    const changed = [...found.entries()].filter(([key, item]) => !sameRevision(this.#objects.get(key), item))
+    const gone = [...this.#objects.keys()].filter((key) => !found.has(key))
+    for (const key of gone) this.#objects.delete(key)
+    for (const [key, item] of changed) this.#objects.set(key, item)
+    this.#synced.resolve()
+    for (const key of [...gone, ...changed.map(([name]) => name)]) onChange(key)
+    return resourceVersion
+  }
+
+  /** Yields the revision up to which the copy is complete. */
+  async *#watch(from: string, signal: AbortSignal): AsyncGenerator<string> {
+    const { client, kind, select = {}, onChange, ambient } = this.#options
+    // A bounded watch cannot hang for good on a connection that died silently.
+    const timeoutSeconds = 300 + Math.floor(ambient.random.next() * 300)
+    for await (const event of client.watch(
+      kind,
+      { ...select, resourceVersion: from, timeoutSeconds },
+      signal,
+    )) {
+      if (event.type === 'BOOKMARK') {
+        yield event.resourceVersion
+        continue
+      }
+      const key = objectKey(event.object.metadata)
+      if (event.type === 'DELETED') this.#objects.delete(key)
+      else this.#objects.set(key, event.object)
+      onChange(key)
+      yield event.object.metadata.resourceVersion ?? from
+    }
+  }
+
+  async #pause(failures: number, error: unknown, signal: AbortSignal): Promise<void> {
+    const { ambient, kind } = this.#options
+    const most = Math.min(backoff.most, backoff.first * 2 ** (failures - 1))
+    ambient.log.warn('watch broken', { kind: kind.plural, failures, error: messageOf(error) })
+    try {
+      await sleep(ambient.clock, most * (0.75 + ambient.random.next() / 2), signal)
+    } catch (reason) {
+      if (!isAbort(reason) && !signal.aborted) throw reason
+    }
+  }
+}
+
+function sameRevision(before: KubeObject | undefined, after: KubeObject): boolean {
+  return (
+    before?.metadata.resourceVersion === after.metadata.resourceVersion &&
+    before?.metadata.uid === after.metadata.uid
+  )
+}

@@ -1,0 +1,92 @@
+/**
+ * A level-triggered loop: pokes say "look again", never what changed. Passes never overlap, pokes that arrive
+ * during a pass lead to one more, and a pass that throws is tried again with growing, jittered pauses.
+ */
+import { type Ambient, sleep } from '#pkg/apimachinery/ambient.ts'
+import { isAbort, messageOf } from '#pkg/apimachinery/errors.ts'
+
+export interface LoopOptions {
+  readonly name: string
+  /** Looks and acts once. May return a time (ms since the epoch) at which to look again without a poke. */
+  readonly pass: (signal: AbortSignal) => Promise<number | undefined>
+  readonly ambient: Ambient
+  /** Pokes within this many ms are one. */
+  readonly settleMs?: number
+  /** Pauses after failed passes, in ms. */
+  readonly backoff?: { readonly first: number; readonly most: number }
+}
+
+export class Loop {
+  readonly #options: LoopOptions
+  #poked = true
+  #wake: () => void = () => {}
+
+  constructor(options: LoopOptions) {
+    this.#options = options
+  }
+
+  poke(): void {
+    this.#poked = true
+    this.#wake()
+  }
+
+  /** Runs until the signal aborts; the first pass begins at once. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { ambient, settleMs = 0 } = this.#options
+    let failures = 0
+    let wakeAt: number | undefined
+    while (!signal.aborted) {
+      await this.#untilDue(wakeAt, signal)
+      if (signal.aborted) return
+      if (settleMs > 0) await pause(ambient, settleMs, signal)
+      this.#poked = false
+      const result = await this.#attempt(signal)
+      failures = result.failed ? failures + 1 : 0
+      if (result.failed) await pause(ambient, this.#pauseAfter(failures), signal)
+      if (result.failed) this.#poked = true
+      wakeAt = result.wakeAt
+    }
+  }
+
+  async #attempt(signal: AbortSignal): Promise<{ failed: boolean; wakeAt?: number | undefined }> {
+    const { name, pass, ambient } = this.#options
+    try {
+      return { failed: false, wakeAt: await pass(signal) }
+    } catch (error) {
+      if (!signal.aborted || !isAbort(error))
+        ambient.log.warn(`${name}: pass failed`, { error: messageOf(error) })
+      return { failed: true }
+    }
+  }
+
+  #pauseAfter(failures: number): number {
+    const { first, most } = this.#options.backoff ?? { first: 500, most: 30_000 }
+    const pauseMs = Math.min(most, first * 2 ** (failures - 1))
+    return pauseMs * (0.75 + this.#options.ambient.random.next() / 2)
+  }
+
+  #untilDue(wakeAt: number | undefined, signal: AbortSignal): Promise<void> {
+    if (this.#poked) return Promise.resolve()
+    const { clock } = this.#options.ambient
+    return new Promise((resolve) => {
+      const cancel =
+        wakeAt === undefined ? () => {} : clock.after(Math.max(0, wakeAt - clock.now()), () => this.#wake())
+      const done = () => {
+        cancel()
+        signal.removeEventListener('abort', done)
+        this.#wake = () => {}
+        resolve()
+      }
+      this.#wake = done
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+}
+
+async function pause(ambient: Ambient, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ambient.clock, ms, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
