@@ -4,7 +4,8 @@
  *
  * Every method is one engine call. Failures are StatusErrors whose reason tells what happened (NotFound,
  * NameInUse, HostPortInUse, MountSourceMissing, ImageNotFound, RegistryUnauthorized, RegistryRateLimited,
- * RegistryUnavailable, NoSpace, InUse, ExecutableNotFound, InvalidSpec, EngineUnavailable, EngineError).
+ * RegistryUnavailable, NoSpace, InUse, ExecutableNotFound, InvalidSpec, EngineUnavailable, EngineError; Conflict
+ * when the container's state does not allow the call, such as pausing one that does not run).
  * Durations are milliseconds, sizes bytes, times RFC 3339.
  */
 
@@ -84,7 +85,10 @@ export interface ContainerCreate {
   readonly labels: Readonly<Record<string, string>>
   readonly ports: readonly PortMapping[]
   readonly mounts: readonly Mount[]
-  /** Empty: the engine's default bridge. */
+  /**
+   * Empty: the engine's default bridge. Only the first is attached by the create call, for engines before API 1.44
+   * take no more; connect the others before the start.
+   */
   readonly networks: readonly NetworkAttachment[]
   /** Absent: the image's HEALTHCHECK. */
   readonly healthcheck?: Healthcheck
@@ -255,6 +259,7 @@ export interface Engine {
   /** By name or id; undefined when there is none. */
   inspectContainer(container: string): Promise<ObservedContainer | undefined>
   createContainer(create: ContainerCreate): Promise<{ id: string }>
+  /** One that runs is left as it is. */
   startContainer(container: string): Promise<void>
   /** Stop signal, then SIGKILL after `gracePeriod`. One that does not run is left as it is. */
   stopContainer(container: string, gracePeriod: number): Promise<void>
@@ -262,28 +267,34 @@ export interface Engine {
   pauseContainer(container: string): Promise<void>
   unpauseContainer(container: string): Promise<void>
   renameContainer(container: string, name: string): Promise<void>
-  /** Changes limits of a container in place and puts the engine's restart policy back to `no`. */
+  /**
+   * Changes limits of a container in place and puts the engine's restart policy back to `no`. A core or memory limit
+   * cannot be lifted (to 0) in place: InvalidSpec.
+   */
   updateContainer(container: string, limits: ResourceLimits): Promise<void>
   /** Removes it, running or not. `anonymousVolumes` takes those with it; named volumes always stay. */
   removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void>
+  /** With `follow` until the container ends; always until the signal aborts, which is no error. */
   containerLogs(container: string, options: LogOptions): AsyncIterable<LogChunk>
 
   listImages(): Promise<readonly ObservedImage[]>
-  /** Resolves when the image is there; layers already present are not fetched again. */
+  /** Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason. */
   pullImage(reference: string, options: PullOptions): Promise<void>
   tagImage(image: string, reference: string): Promise<void>
 
   listNetworks(): Promise<readonly ObservedNetwork[]>
   createNetwork(create: NetworkCreate): Promise<{ id: string }>
   removeNetwork(network: string): Promise<void>
+  /** One that is connected already: NameInUse. */
   connectNetwork(container: string, attachment: NetworkAttachment): Promise<void>
   disconnectNetwork(container: string, network: string): Promise<void>
 
   listVolumes(): Promise<readonly ObservedVolume[]>
+  /** One that exists already is left as it is. */
   createVolume(create: VolumeCreate): Promise<void>
   removeVolume(volume: string): Promise<void>
 
-  /** Events from now on. Throws EngineUnavailable when the connection breaks; ends when the signal aborts. */
+  /** Events from the moment of this call on, also before the first is asked for. Throws EngineUnavailable when the connection breaks; ends when the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>
   close(): Promise<void>
 }

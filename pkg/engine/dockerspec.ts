@@ -1,0 +1,150 @@
+/**
+ * From Cove's words to Docker's: the bodies of create and update calls. Pure; docker.ts sends what is made here,
+ * dockerview.ts reads what comes back. Docker counts durations in nanoseconds and cores in billionths.
+ */
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import type {
+  ContainerCreate,
+  Healthcheck,
+  Mount,
+  NetworkAttachment,
+  NetworkCreate,
+  PortMapping,
+  ResourceLimits,
+  VolumeCreate,
+} from './port.ts'
+
+/** Docker's defaults for a health check's numbers; a 0 would take over the image's, which Cove did not ask for. */
+const healthDefaults = { interval: 30_000, timeout: 30_000, retries: 3 } as const
+
+/** Networks that stand for a way of networking; they know no aliases and take no endpoint settings. */
+const modeNetworks: readonly string[] = ['host', 'none']
+
+/**
+ * The body of `POST /containers/create`. Engines before API 1.44 attach one network at create, so only the first
+ * is in here for all of them; the caller connects the others before the start.
+ */
+export function makeContainerBody(create: ContainerCreate): Record<string, unknown> {
+  const [first] = create.networks
+  return {
+    Image: create.image,
+    Env: Object.entries(create.env).map(([name, value]) => `${name}=${value}`),
+    Labels: create.labels,
+    ExposedPorts: Object.fromEntries(create.ports.map((port) => [portKey(port), {}])),
+    ...(create.entrypoint && { Entrypoint: create.entrypoint }),
+    ...(create.cmd && { Cmd: create.cmd }),
+    ...(create.workingDir !== undefined && { WorkingDir: create.workingDir }),
+    ...(create.user !== undefined && { User: create.user }),
+    ...(create.healthcheck && { Healthcheck: makeHealthcheck(create.healthcheck) }),
+    HostConfig: {
+      NetworkMode: first?.network ?? 'default',
+      PortBindings: makePortBindings(create.ports),
+      Mounts: create.mounts.map(makeMount),
+      RestartPolicy: { Name: 'no' },
+      ...makeLimits(create.limits),
+    },
+    ...(first && !modeNetworks.includes(first.network) && { NetworkingConfig: makeNetworking(first) }),
+  }
+}
+
+/** The settings of one endpoint, at create and at connect. */
+export function makeEndpoint(attachment: NetworkAttachment): Record<string, unknown> {
+  return attachment.aliases.length === 0 ? {} : { Aliases: attachment.aliases }
+}
+
+/**
+ * The body of `POST /containers/x/update`. Docker reads a 0 as "leave as it is" and has no word for lifting a core
+ * or memory limit of a container, so that is refused with InvalidSpec: the container has to be made anew.
+ */
+export function makeUpdateBody(current: ResourceLimits, wanted: ResourceLimits): Record<string, unknown> {
+  const lifted = limitsLifted(current, wanted)
+  if (lifted !== undefined) throw new StatusError('InvalidSpec', lifted)
+  return { ...makeLimits(wanted), RestartPolicy: { Name: 'no' } }
+}
+
+/** Why limits cannot change in place, or undefined when they can. */
+export function limitsLifted(current: ResourceLimits, wanted: ResourceLimits): string | undefined {
+  const lifted = (['cpus', 'memoryBytes'] as const).find((key) => current[key] > 0 && wanted[key] === 0)
+  return lifted && `the engine cannot lift the ${lifted} limit of an existing container`
+}
+
+/** The body of `POST /networks/create`. */
+export function makeNetworkBody(create: NetworkCreate): Record<string, unknown> {
+  const config = create.ipam.map(({ subnet, gateway, ipRange }) => ({
+    Subnet: subnet,
+    ...(gateway !== undefined && { Gateway: gateway }),
+    ...(ipRange !== undefined && { IPRange: ipRange }),
+  }))
+  return {
+    Name: create.name,
+    CheckDuplicate: true,
+    Driver: create.driver,
+    Internal: create.internal,
+    Options: create.options,
+    Labels: create.labels,
+    ...(config.length > 0 && { IPAM: { Driver: 'default', Config: config } }),
+  }
+}
+
+/** The body of `POST /volumes/create`. */
+export function makeVolumeBody(create: VolumeCreate): Record<string, unknown> {
+  return { Name: create.name, Driver: create.driver, DriverOpts: create.options, Labels: create.labels }
+}
+
+/** Docker's grace period is whole seconds; a started second counts as one. */
+export function wholeSeconds(milliseconds: number): number {
+  return Math.ceil(milliseconds / 1000)
+}
+
+function makeHealthcheck(check: Healthcheck): Record<string, unknown> {
+  if (check.disabled) return { Test: ['NONE'] }
+  return {
+    Test: check.test,
+    Interval: nanoseconds(check.interval || healthDefaults.interval),
+    Timeout: nanoseconds(check.timeout || healthDefaults.timeout),
+    Retries: check.retries || healthDefaults.retries,
+    StartPeriod: nanoseconds(check.startPeriod),
+  }
+}
+
+function makePortBindings(ports: readonly PortMapping[]): Record<string, unknown> {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {}
+  for (const port of ports) {
+    const list = bindings[portKey(port)] ?? []
+    list.push({
+      HostIp: port.hostIP ?? '',
+      HostPort: port.hostPort === undefined ? '' : String(port.hostPort),
+    })
+    bindings[portKey(port)] = list
+  }
+  return bindings
+}
+
+/** `Mounts`, not `Binds`: with `Binds` the engine makes a missing source as an empty directory of root. */
+function makeMount(mount: Mount): Record<string, unknown> {
+  const common = { Type: mount.type, Target: mount.target, ReadOnly: mount.readOnly }
+  if (mount.type !== 'tmpfs') return { ...common, Source: mount.source }
+  return { ...common, ...(mount.sizeBytes !== undefined && { TmpfsOptions: { SizeBytes: mount.sizeBytes } }) }
+}
+
+/** Memory and swap together never exceed the memory limit: unset, Docker would allow as much again in swap. */
+function makeLimits(limits: ResourceLimits): Record<string, unknown> {
+  return {
+    NanoCpus: Math.round(limits.cpus * 1e9),
+    Memory: limits.memoryBytes,
+    MemorySwap: limits.memoryBytes,
+    PidsLimit: limits.pids,
+  }
+}
+
+function makeNetworking(attachment: NetworkAttachment): Record<string, unknown> {
+  return { EndpointsConfig: { [attachment.network]: makeEndpoint(attachment) } }
+}
+
+function portKey(port: PortMapping): string {
+  return `${port.containerPort}/${port.protocol}`
+}
+
+function nanoseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1e6)
+}

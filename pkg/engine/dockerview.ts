@@ -1,0 +1,279 @@
+/**
+ * From Docker's words to Cove's: the answers of inspect, list, info and events calls, decoded from `unknown` at
+ * this border. Pure. What an engine adds or leaves out by version is evened out here: zero times become absent,
+ * the alias made of the container's short id goes, the two wildcard addresses of a published port become one.
+ */
+import { array, type Json, number, object, text, textMap, texts } from './json.ts'
+import type {
+  ContainerState,
+  EngineEvent,
+  EngineInfo,
+  HealthProbe,
+  ObservedAttachment,
+  ObservedContainer,
+  ObservedHealth,
+  ObservedImage,
+  ObservedMount,
+  ObservedNetwork,
+  ObservedVolume,
+  PortMapping,
+  PullProgress,
+} from './port.ts'
+
+const shortIdLength = 12
+const probesKept = 5
+
+/** `GET /containers/x/json`. */
+export function readContainer(answer: unknown): ObservedContainer {
+  const root = object(answer)
+  const state = object(root, 'State')
+  const config = object(root, 'Config')
+  const host = object(root, 'HostConfig')
+  const settings = object(root, 'NetworkSettings')
+  const id = text(root['Id'])
+  const health = readHealth(object(state, 'Health'))
+  return {
+    id,
+    name: bareName(text(root['Name'])),
+    image: text(config['Image']),
+    imageID: text(root['Image']),
+    labels: textMap(config['Labels']),
+    state: readState(state['Status']),
+    pid: number(state['Pid']),
+    createdAt: text(root['Created']),
+    ...time('startedAt', state['StartedAt']),
+    ...time('finishedAt', state['FinishedAt']),
+    exitCode: number(state['ExitCode']),
+    oomKilled: state['OOMKilled'] === true,
+    error: text(state['Error']),
+    ...(health && { health }),
+    command: [text(root['Path']), ...texts(root['Args'])],
+    networks: readAttachments(object(settings, 'Networks'), id),
+    ports: collapseWildcards(readPorts(object(settings, 'Ports'))),
+    requestedPorts: readPorts(object(host, 'PortBindings')),
+    mounts: readMounts(root, host),
+    limits: {
+      cpus: number(host['NanoCpus']) / 1e9,
+      memoryBytes: number(host['Memory']),
+      pids: Math.max(0, number(host['PidsLimit'])),
+    },
+    restartPolicy: text(object(host, 'RestartPolicy')['Name']) || 'no',
+    tty: config['Tty'] === true,
+  }
+}
+
+/** One entry of `GET /containers/json`. */
+export function readListed(entry: unknown): {
+  id: string
+  name: string
+  labels: Readonly<Record<string, string>>
+} {
+  const root = object(entry)
+  // Links add names such as `/other/alias`; the container's own has one slash.
+  const names = texts(root['Names'])
+  const own = names.find((name) => name.lastIndexOf('/') <= 0) ?? names[0] ?? ''
+  return { id: text(root['Id']), name: bareName(own), labels: textMap(root['Labels']) }
+}
+
+/** One entry of `GET /images/json`. */
+export function readImage(entry: unknown): ObservedImage {
+  const root = object(entry)
+  return {
+    id: text(root['Id']),
+    references: texts(root['RepoTags']).filter((reference) => reference !== '<none>:<none>'),
+    digests: texts(root['RepoDigests']).filter((digest) => digest !== '<none>@<none>'),
+    sizeBytes: number(root['Size']),
+    createdAt: new Date(number(root['Created']) * 1000).toISOString(),
+  }
+}
+
+/** One entry of `GET /networks`. */
+export function readNetwork(entry: unknown): ObservedNetwork {
+  const root = object(entry)
+  const subnets = array(object(root, 'IPAM')['Config']).map((config) => text(object(config)['Subnet']))
+  return {
+    id: text(root['Id']),
+    name: text(root['Name']),
+    driver: text(root['Driver']),
+    internal: root['Internal'] === true,
+    options: textMap(root['Options']),
+    labels: textMap(root['Labels']),
+    subnets: subnets.filter((subnet) => subnet !== ''),
+  }
+}
+
+/** One entry of `GET /volumes`. */
+export function readVolume(entry: unknown): ObservedVolume {
+  const root = object(entry)
+  return {
+    name: text(root['Name']),
+    driver: text(root['Driver']),
+    options: textMap(root['Options']),
+    labels: textMap(root['Labels']),
+    mountpoint: text(root['Mountpoint']),
+    createdAt: text(root['CreatedAt']),
+  }
+}
+
+/** `GET /info`; `apiVersion` is the one negotiated. */
+export function readInfo(answer: unknown, apiVersion: string): EngineInfo {
+  const root = object(answer)
+  return {
+    id: text(root['ID']),
+    hostname: text(root['Name']),
+    version: text(root['ServerVersion']),
+    apiVersion,
+    kernel: text(root['KernelVersion']),
+    operatingSystem: text(root['OperatingSystem']),
+    architecture: text(root['Architecture']),
+    cpus: number(root['NCPU']),
+    memoryBytes: number(root['MemTotal']),
+    storageDriver: text(root['Driver']),
+    rootDirectory: text(root['DockerRootDir']),
+  }
+}
+
+/** One line of `GET /events`; undefined for what Cove does not follow (plugins, secrets, the daemon itself). */
+export function readEvent(line: unknown): EngineEvent | undefined {
+  const root = object(line)
+  const type = eventTypes.find((known) => known === root['Type'])
+  if (type === undefined) return undefined
+  const id = text(object(root, 'Actor')['ID'])
+  const name = text(object(root, 'Actor', 'Attributes')['name'])
+  return { type, action: text(root['Action']), id, name: name || id }
+}
+
+const eventTypes = ['container', 'image', 'network', 'volume'] as const
+
+/** One line of a pull's stream; undefined for lines about no layer. */
+export function readPullProgress(line: unknown): PullProgress | undefined {
+  const root = object(line)
+  const layer = text(root['id'])
+  const state = text(root['status'])
+  if (!/^[0-9a-f]{12}$/.test(layer) || state === '') return undefined
+  const detail = object(root, 'progressDetail')
+  return {
+    layer,
+    state,
+    ...(typeof detail['current'] === 'number' && { currentBytes: detail['current'] }),
+    ...(typeof detail['total'] === 'number' && { totalBytes: detail['total'] }),
+  }
+}
+
+/** The failure inside a stream that began with 200, or undefined. */
+export function readStreamError(line: unknown): string | undefined {
+  const root = object(line)
+  const message = text(object(root, 'errorDetail')['message']) || text(root['error'])
+  return message === '' ? undefined : message
+}
+
+const states: readonly ContainerState[] = [
+  'created',
+  'running',
+  'paused',
+  'restarting',
+  'removing',
+  'exited',
+  'dead',
+]
+
+/** Podman knows a few more words; `initialized` and `stopped` are the ones that reach this API. */
+function readState(value: unknown): ContainerState {
+  const known = states.find((state) => state === value)
+  if (known !== undefined) return known
+  return value === 'stopped' ? 'exited' : 'created'
+}
+
+function readHealth(health: Json): ObservedHealth | undefined {
+  const status = (['starting', 'healthy', 'unhealthy'] as const).find((known) => known === health['Status'])
+  if (status === undefined) return undefined
+  const log = array(health['Log']).slice(-probesKept).map(readProbe)
+  return { status, failingStreak: number(health['FailingStreak']), log }
+}
+
+function readProbe(entry: unknown): HealthProbe {
+  const root = object(entry)
+  return {
+    start: text(root['Start']),
+    end: text(root['End']),
+    exitCode: number(root['ExitCode']),
+    output: text(root['Output']),
+  }
+}
+
+function readAttachments(networks: Json, containerID: string): ObservedAttachment[] {
+  return Object.entries(networks).map(([network, value]) => {
+    const endpoint = object(value)
+    return {
+      network,
+      aliases: askedAliases(texts(endpoint['Aliases']), containerID),
+      ip: text(endpoint['IPAddress']),
+    }
+  })
+}
+
+/** At the start the engine appends the short id, and after it the host name: both are not what was asked for. */
+function askedAliases(aliases: readonly string[], containerID: string): readonly string[] {
+  const added = aliases.indexOf(containerID.slice(0, shortIdLength))
+  return added < 0 ? aliases : aliases.slice(0, added)
+}
+
+function readPorts(bindings: Json): PortMapping[] {
+  return Object.entries(bindings).flatMap(([key, value]) => {
+    const [port = '', protocol = ''] = key.split('/')
+    return array(value).map((binding) => readBinding(Number(port), protocol, object(binding)))
+  })
+}
+
+function readBinding(containerPort: number, protocol: string, binding: Json): PortMapping {
+  const hostPort = Number(text(binding['HostPort']))
+  const hostIP = text(binding['HostIp'])
+  return {
+    containerPort,
+    protocol: protocol === 'udp' || protocol === 'sctp' ? protocol : 'tcp',
+    ...(hostPort > 0 && { hostPort }),
+    ...(hostIP !== '' && { hostIP }),
+  }
+}
+
+/** Publishing on all addresses shows up once for IPv4 and once for IPv6. */
+function collapseWildcards(ports: readonly PortMapping[]): PortMapping[] {
+  const seen = new Map<string, PortMapping>()
+  for (const { hostIP, ...port } of ports) {
+    const isWildcard = hostIP === undefined || hostIP === '0.0.0.0' || hostIP === '::'
+    const address = isWildcard ? '' : hostIP
+    const key = `${address} ${port.hostPort} ${port.containerPort}/${port.protocol}`
+    seen.set(key, isWildcard ? port : { ...port, hostIP })
+  }
+  return [...seen.values()]
+}
+
+/** By target: the engine's order changes from look to look. `HostConfig.Tmpfs` is what `--tmpfs` leaves behind. */
+function readMounts(root: Json, host: Json): ObservedMount[] {
+  const mounts = array(root['Mounts']).flatMap((entry) => readMount(object(entry)))
+  const tmpfs = Object.entries(textMap(host['Tmpfs'])).map(
+    ([target, options]): ObservedMount => ({
+      type: 'tmpfs',
+      source: '',
+      target,
+      readOnly: options.split(',').includes('ro'),
+    }),
+  )
+  return [...mounts, ...tmpfs].sort((a, b) => (a.target < b.target ? -1 : 1))
+}
+
+function readMount(mount: Json): ObservedMount[] {
+  const type = (['volume', 'bind', 'tmpfs'] as const).find((known) => known === mount['Type'])
+  if (type === undefined) return []
+  const source = { volume: text(mount['Name']), bind: text(mount['Source']), tmpfs: '' }[type]
+  return [{ type, source, target: text(mount['Destination']), readOnly: mount['RW'] === false }]
+}
+
+function time(key: 'startedAt' | 'finishedAt', value: unknown): { startedAt?: string; finishedAt?: string } {
+  const at = text(value)
+  return at === '' || at.startsWith('0001-01-01T') ? {} : { [key]: at }
+}
+
+function bareName(name: string): string {
+  return name.startsWith('/') ? name.slice(1) : name
+}
