@@ -1,0 +1,487 @@
+/**
+ * The engine port in memory, for whole-cluster simulation and property tests: containers run on the injected clock,
+ * host ports, names and volumes get in each other's way as on a real engine, and calls fail as scripted. It holds
+ * the same promises as docker.ts (test/conformance/engine.ts). Acting behind an agent's back is calling the methods.
+ */
+import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { limitsLifted } from './dockerspec.ts'
+import type {
+  ContainerCreate,
+  Engine,
+  EngineEvent,
+  EngineInfo,
+  LogChunk,
+  LogOptions,
+  NetworkAttachment,
+  NetworkCreate,
+  ObservedContainer,
+  ObservedImage,
+  PullOptions,
+  ResourceLimits,
+  VolumeCreate,
+} from './port.ts'
+import {
+  healthcheckOf,
+  isUp,
+  observeContainer,
+  readOutput,
+  type SimContainer,
+  wake,
+  writeOutput,
+} from './simcontainer.ts'
+import { SimEvents } from './simevents.ts'
+import {
+  type EngineMethod,
+  faultError,
+  isMutating,
+  type SimCall,
+  type SimFault,
+  SimFaults,
+} from './simfault.ts'
+import { type HeldImage, refuse, SimHost } from './simhost.ts'
+import { type BehaviourHook, SimProcess } from './simprocess.ts'
+import { familiarName, type SimImage, SimRegistry } from './simregistry.ts'
+
+export interface SimEngineOptions {
+  readonly clock: Clock
+  /** Also the seed of the ids it gives out; `sim`. */
+  readonly name?: string
+  /** Shared between engines, or one of its own. */
+  readonly registry?: SimRegistry
+  /** What processes do; absent: they run until they are stopped. */
+  readonly behaviour?: BehaviourHook
+  /** Whether a bind source is there; absent: always. */
+  readonly pathExists?: (path: string) => boolean
+  readonly cpus?: number
+  readonly memoryBytes?: number
+  /** How long calls take, in ms; those not named take no time. */
+  readonly delays?: Readonly<Partial<Record<EngineMethod, number>>>
+}
+
+export class SimEngine implements Engine {
+  readonly registry: SimRegistry
+  readonly host: SimHost
+  /** Every call that wanted to change something, in order, failed ones too. */
+  readonly calls: SimCall[] = []
+  readonly #options: SimEngineOptions
+  readonly #clock: Clock
+  readonly #events = new SimEvents()
+  readonly #faults = new SimFaults()
+  readonly #never = new AbortController().signal
+  #behaviour: BehaviourHook
+  #isOut = false
+  #mutations = 0
+
+  constructor(options: SimEngineOptions) {
+    const { clock, name = 'sim', cpus = 4, pathExists = () => true } = options
+    this.#options = options
+    this.#clock = clock
+    this.#behaviour = options.behaviour ?? (() => ({}))
+    this.registry = options.registry ?? new SimRegistry()
+    this.host = new SimHost({ name, cpus, pathExists })
+  }
+
+  /** How many calls wanted to change something so far; unlike `calls` never cleared. */
+  get mutations(): number {
+    return this.#mutations
+  }
+
+  /** From the next start of any container on. */
+  behave(behaviour: BehaviourHook): void {
+    this.#behaviour = behaviour
+  }
+
+  /** Scripts failures; see SimFault. */
+  fail(...faults: SimFault[]): void {
+    for (const fault of faults) this.#faults.add(fault)
+  }
+
+  clearFaults(): void {
+    this.#faults.clear()
+  }
+
+  /** While on, every call is EngineUnavailable and streams are cut; containers run on. */
+  outage(isOn: boolean): void {
+    this.#isOut = isOn
+    if (isOn) this.#events.break()
+  }
+
+  /** The machine goes down and up again: all processes are gone, nothing else is. */
+  reboot(): void {
+    this.#events.break()
+    for (const container of this.host.containers.values()) container.process?.lose()
+  }
+
+  /** Another process of the machine takes a host port, or lets go of it. */
+  occupyPort(port: number, isTaken = true): void {
+    if (isTaken) this.host.foreignPorts.add(port)
+    else this.host.foreignPorts.delete(port)
+  }
+
+  /** Puts an image there without a pull. */
+  loadImage(reference: string, image: SimImage): void {
+    this.host.holdImage(image, reference, this.#clock.now())
+  }
+
+  info(): Promise<EngineInfo> {
+    const { name, cpus } = this.host.options
+    return this.#call('info', [], () => ({
+      id: `sim:${name}`,
+      hostname: name,
+      version: 'sim',
+      apiVersion: '1.41',
+      kernel: 'sim',
+      operatingSystem: 'sim',
+      architecture: 'x86_64',
+      cpus,
+      memoryBytes: this.#options.memoryBytes ?? 8 * 1024 ** 3,
+      storageDriver: 'memory',
+      rootDirectory: '/var/lib/docker',
+    }))
+  }
+
+  listContainers() {
+    return this.#call('listContainers', [], () =>
+      [...this.host.containers.values()].map(({ id, name, create }) => ({ id, name, labels: create.labels })),
+    )
+  }
+
+  inspectContainer(container: string): Promise<ObservedContainer | undefined> {
+    return this.#call('inspectContainer', [container], () => {
+      const found = this.host.findContainer(container)
+      return found && observeContainer(found)
+    })
+  }
+
+  createContainer(create: ContainerCreate): Promise<{ id: string }> {
+    return this.#call('createContainer', [create], () => {
+      const container = this.#makeContainer(create, this.host.checkCreate(create))
+      this.host.containers.set(container.id, container)
+      this.#emit(container, 'create')
+      return { id: container.id }
+    })
+  }
+
+  startContainer(container: string): Promise<void> {
+    return this.#call('startContainer', [container], () => this.#start(this.host.mustContainer(container)))
+  }
+
+  stopContainer(container: string, gracePeriod: number): Promise<void> {
+    return this.#call('stopContainer', [container, gracePeriod], () =>
+      this.#stop(this.host.mustContainer(container), gracePeriod),
+    )
+  }
+
+  restartContainer(container: string, gracePeriod: number): Promise<void> {
+    return this.#call('restartContainer', [container, gracePeriod], async () => {
+      const found = this.host.mustContainer(container)
+      await this.#stop(found, gracePeriod)
+      this.#start(found)
+      this.#emit(found, 'restart')
+    })
+  }
+
+  pauseContainer(container: string): Promise<void> {
+    return this.#call('pauseContainer', [container], () => {
+      const found = this.host.mustContainer(container)
+      if (found.state !== 'running') refuse('Conflict', `Container ${found.id} is not running`)
+      found.process?.pause()
+      found.state = 'paused'
+      this.#emit(found, 'pause')
+    })
+  }
+
+  unpauseContainer(container: string): Promise<void> {
+    return this.#call('unpauseContainer', [container], () => {
+      const found = this.host.mustContainer(container)
+      if (found.state !== 'paused') refuse('Conflict', `Container ${found.id} is not paused`)
+      found.state = 'running'
+      found.process?.resume()
+      this.#emit(found, 'unpause')
+    })
+  }
+
+  renameContainer(container: string, name: string): Promise<void> {
+    return this.#call('renameContainer', [container, name], () => {
+      const found = this.host.mustContainer(container)
+      if (found.name === name) refuse('InvalidSpec', 'a container is not renamed to the name it has')
+      this.host.mustFreeName(name)
+      found.name = name
+      this.#emit(found, 'rename')
+    })
+  }
+
+  updateContainer(container: string, limits: ResourceLimits): Promise<void> {
+    return this.#call('updateContainer', [container, limits], () => {
+      const found = this.host.mustContainer(container)
+      this.host.checkLimits(limits)
+      const lifted = limitsLifted(found.limits, limits)
+      if (lifted !== undefined) refuse('InvalidSpec', lifted)
+      found.limits = limits
+      found.restartPolicy = 'no'
+      this.#emit(found, 'update')
+    })
+  }
+
+  removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
+    return this.#call('removeContainer', [container, options], () => {
+      const found = this.host.mustContainer(container)
+      found.process?.kill()
+      this.host.containers.delete(found.id)
+      if (options.anonymousVolumes) for (const name of found.anonymousVolumes) this.#dropUnused(name)
+      this.#emit(found, 'destroy')
+      wake(found)
+    })
+  }
+
+  async *containerLogs(container: string, options: LogOptions): AsyncGenerator<LogChunk> {
+    const found = await this.#call('containerLogs', [container, options], () =>
+      this.host.mustContainer(container),
+    )
+    yield* readOutput(found, options)
+  }
+
+  listImages(): Promise<readonly ObservedImage[]> {
+    return this.#call('listImages', [], () => [...this.host.images.values()].map(observeImage))
+  }
+
+  pullImage(reference: string, options: PullOptions): Promise<void> {
+    return this.#call('pullImage', [reference], async () => {
+      options.signal.throwIfAborted()
+      const { image, pullTime } = this.registry.fetch(reference, options.credentials)
+      await this.#download(image, pullTime, options)
+      this.host.holdImage(image, reference, this.#clock.now())
+      this.#events.emit({ type: 'image', action: 'pull', id: reference, name: reference })
+    })
+  }
+
+  tagImage(image: string, reference: string): Promise<void> {
+    return this.#call('tagImage', [image, reference], () => {
+      const held = this.host.mustImage(image)
+      this.host.tagImage(held, reference)
+      this.#events.emit({ type: 'image', action: 'tag', id: held.image.id, name: familiarName(reference) })
+    })
+  }
+
+  listNetworks() {
+    return this.#call('listNetworks', [], () => [...this.host.networks.values()])
+  }
+
+  createNetwork(create: NetworkCreate): Promise<{ id: string }> {
+    return this.#call('createNetwork', [create], () => {
+      const { id, name } = this.host.makeNetwork(create)
+      this.#events.emit({ type: 'network', action: 'create', id, name })
+      return { id }
+    })
+  }
+
+  removeNetwork(network: string): Promise<void> {
+    return this.#call('removeNetwork', [network], () => {
+      const found = this.host.mustNetwork(network)
+      this.host.checkRemovable(found)
+      this.host.networks.delete(found.name)
+      this.#events.emit({ type: 'network', action: 'destroy', id: found.id, name: found.name })
+    })
+  }
+
+  connectNetwork(container: string, attachment: NetworkAttachment): Promise<void> {
+    return this.#call('connectNetwork', [container, attachment], () => {
+      const network = this.host.mustNetwork(attachment.network)
+      const found = this.host.mustContainer(container)
+      if (found.networks.has(network.name)) {
+        refuse('NameInUse', `endpoint with name ${found.name} already exists in network ${network.name}`)
+      }
+      const ip = isUp(found) ? this.host.allocateAddress(network) : ''
+      found.networks.set(network.name, { aliases: attachment.aliases, ip })
+      this.#events.emit({ type: 'network', action: 'connect', id: network.id, name: network.name })
+    })
+  }
+
+  disconnectNetwork(container: string, network: string): Promise<void> {
+    return this.#call('disconnectNetwork', [container, network], () => {
+      const { id, name } = this.host.mustNetwork(network)
+      const found = this.host.mustContainer(container)
+      if (!found.networks.delete(name)) refuse('NotFound', `${found.id} is not connected to network ${name}`)
+      this.#events.emit({ type: 'network', action: 'disconnect', id, name })
+    })
+  }
+
+  listVolumes() {
+    return this.#call('listVolumes', [], () => [...this.host.volumes.values()])
+  }
+
+  createVolume(create: VolumeCreate): Promise<void> {
+    return this.#call('createVolume', [create], () => {
+      if (this.host.makeVolume(create, this.#clock.now())) this.#emitVolume(create.name, 'create')
+    })
+  }
+
+  removeVolume(volume: string): Promise<void> {
+    return this.#call('removeVolume', [volume], () => {
+      if (!this.host.volumes.has(volume)) refuse('NotFound', `get ${volume}: no such volume`)
+      const user = this.host.volumeUser(volume)
+      if (user !== undefined) refuse('InUse', `remove ${volume}: volume is in use - [${user.id}]`)
+      this.host.volumes.delete(volume)
+      this.#emitVolume(volume, 'destroy')
+    })
+  }
+
+  events(signal: AbortSignal): AsyncIterable<EngineEvent> {
+    const stream = this.#events.subscribe(signal)
+    if (this.#isOut) this.#events.break()
+    return stream
+  }
+
+  async close(): Promise<void> {
+    this.#events.break()
+  }
+
+  /** The door of every call: journal, outage, scripted faults and time. */
+  async #call<T>(method: EngineMethod, args: readonly unknown[], run: () => T | Promise<T>): Promise<T> {
+    const entry: SimCall = { method, args, at: this.#clock.now() }
+    if (isMutating(method)) {
+      this.calls.push(entry)
+      this.#mutations += 1
+    }
+    try {
+      return await this.#perform(method, run)
+    } catch (error) {
+      entry.error = error
+      throw error
+    }
+  }
+
+  async #perform<T>(method: EngineMethod, run: () => T | Promise<T>): Promise<T> {
+    this.#mustAnswer()
+    const fault = this.#faults.take(method)
+    if (fault !== undefined && fault.afterEffect !== true) throw faultError(fault)
+    const delay = this.#options.delays?.[method] ?? 0
+    if (delay > 0) {
+      await sleep(this.#clock, delay, this.#never)
+      this.#mustAnswer()
+    }
+    const result = await run()
+    this.#mustAnswer()
+    if (fault !== undefined) throw faultError(fault)
+    return result
+  }
+
+  #mustAnswer(): void {
+    if (this.#isOut) throw new StatusError('EngineUnavailable', 'the simulated engine does not answer')
+  }
+
+  #makeContainer(create: ContainerCreate, { image }: HeldImage): SimContainer {
+    const [first = { network: 'bridge', aliases: [] }] = create.networks
+    const now = this.#clock.now()
+    return {
+      id: this.host.nextId(),
+      name: create.name,
+      create,
+      image,
+      createdAt: now,
+      ...this.host.makeMounts(create, image, now),
+      networks: new Map([[first.network, { aliases: first.aliases, ip: '' }]]),
+      state: 'created',
+      limits: create.limits,
+      restartPolicy: 'no',
+      pid: 0,
+      starts: 0,
+      exitCode: 0,
+      oomKilled: false,
+      error: '',
+      published: [],
+      lines: [],
+      watchers: new Set(),
+    }
+  }
+
+  #start(container: SimContainer): void {
+    if (container.state === 'running') return
+    if (container.state === 'paused') refuse('Conflict', 'cannot start a paused container')
+    try {
+      this.#run(container)
+    } catch (error) {
+      // A failed start stays visible on the container, as on a real engine.
+      if (error instanceof StatusError) container.error = error.message
+      container.exitCode = 128
+      throw error
+    }
+  }
+
+  #run(container: SimContainer): void {
+    for (const name of container.networks.keys()) this.host.mustNetwork(name)
+    const published = this.host.allocatePorts(container)
+    const behaviour = this.#behaviour(container.create, container.starts + 1)
+    if (behaviour.startFailure) refuse(behaviour.startFailure.reason, behaviour.startFailure.message)
+    for (const [name, endpoint] of container.networks) {
+      endpoint.ip = this.host.allocateAddress(this.host.mustNetwork(name))
+    }
+    const process = new SimProcess(this.#clock, behaviour, {
+      onOutput: (stream, text) => writeOutput(container, { at: this.#clock.now(), stream, text }),
+      onHealth: (status) => this.#emit(container, `health_status: ${status}`),
+      onExit: (code, oomKilled) => this.#ended(container, code, oomKilled),
+    })
+    container.starts += 1
+    Object.assign(container, { state: 'running', published, process, pid: this.host.nextPid() })
+    Object.assign(container, { startedAt: this.#clock.now(), exitCode: 0, oomKilled: false, error: '' })
+    process.start(healthcheckOf(container.create, container.image))
+    this.#emit(container, 'start')
+  }
+
+  async #stop(container: SimContainer, gracePeriod: number): Promise<void> {
+    if (!isUp(container)) return
+    await container.process?.stop(gracePeriod)
+    this.#emit(container, 'stop')
+  }
+
+  #ended(container: SimContainer, exitCode: number, oomKilled: boolean): void {
+    const finishedAt = this.#clock.now()
+    Object.assign(container, { state: 'exited', pid: 0, exitCode, oomKilled, finishedAt, published: [] })
+    for (const endpoint of container.networks.values()) endpoint.ip = ''
+    if (oomKilled) this.#emit(container, 'oom')
+    this.#emit(container, 'die')
+    wake(container)
+  }
+
+  async #download(image: SimImage, pullTime: number, options: PullOptions): Promise<void> {
+    const layers = Object.entries(image.spec.layers ?? {})
+    const total = layers.reduce((sum, [, size]) => sum + size, 0)
+    const missing = layers.filter(([layer]) => !this.host.layers.has(layer))
+    if (layers.length === 0 && pullTime > 0 && !this.host.images.has(image.id)) {
+      await sleep(this.#clock, pullTime, options.signal)
+    }
+    for (const [layer, totalBytes] of missing) {
+      options.onProgress?.({ layer, state: 'Downloading', currentBytes: 0, totalBytes })
+      const time = total === 0 ? 0 : (pullTime * totalBytes) / total
+      if (time > 0) await sleep(this.#clock, time, options.signal)
+      this.#mustAnswer()
+      this.host.layers.add(layer)
+      options.onProgress?.({ layer, state: 'Pull complete', currentBytes: totalBytes, totalBytes })
+    }
+  }
+
+  #dropUnused(volume: string): void {
+    if (this.host.volumeUser(volume) !== undefined) return
+    if (this.host.volumes.delete(volume)) this.#emitVolume(volume, 'destroy')
+  }
+
+  #emit(container: SimContainer, action: string): void {
+    this.#events.emit({ type: 'container', action, id: container.id, name: container.name })
+  }
+
+  #emitVolume(name: string, action: string): void {
+    this.#events.emit({ type: 'volume', action, id: name, name })
+  }
+}
+
+function observeImage(held: HeldImage): ObservedImage {
+  const sizes = Object.values(held.image.spec.layers ?? {})
+  return {
+    id: held.image.id,
+    references: [...held.references].map(familiarName),
+    digests: [...held.digests].map(familiarName),
+    sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
+    createdAt: new Date(held.createdAt).toISOString(),
+  }
+}

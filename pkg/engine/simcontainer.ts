@@ -1,0 +1,144 @@
+/** A container of a simulated engine: its state, how it looks from outside, its output. */
+import type {
+  ContainerCreate,
+  ContainerState,
+  LogChunk,
+  LogOptions,
+  ObservedContainer,
+  ObservedMount,
+  PortMapping,
+  ResourceLimits,
+} from './port.ts'
+import type { ActiveHealthcheck, SimProcess } from './simprocess.ts'
+import type { SimImage } from './simregistry.ts'
+
+export interface OutputLine {
+  readonly at: number
+  readonly stream: 'stdout' | 'stderr'
+  readonly text: string
+}
+
+/** Mutable: this is the simulated world itself. */
+export interface SimContainer {
+  readonly id: string
+  name: string
+  readonly create: ContainerCreate
+  readonly image: SimImage
+  readonly createdAt: number
+  readonly mounts: readonly ObservedMount[]
+  /** Names of the volumes made for it alone. */
+  readonly anonymousVolumes: readonly string[]
+  readonly networks: Map<string, { readonly aliases: readonly string[]; ip: string }>
+  state: ContainerState
+  limits: ResourceLimits
+  restartPolicy: string
+  pid: number
+  starts: number
+  startedAt?: number
+  finishedAt?: number
+  exitCode: number
+  oomKilled: boolean
+  error: string
+  published: readonly PortMapping[]
+  /** Of the last start. */
+  process?: SimProcess
+  readonly lines: OutputLine[]
+  /** Woken by each new line and by the end. */
+  readonly watchers: Set<() => void>
+}
+
+export function isUp(container: SimContainer): boolean {
+  return container.state === 'running' || container.state === 'paused'
+}
+
+/** What inspect answers. */
+export function observeContainer(container: SimContainer): ObservedContainer {
+  const { id, name, create, image, state, pid, exitCode, oomKilled, error } = container
+  const health = container.process?.health
+  return {
+    id,
+    name,
+    image: create.image,
+    imageID: image.id,
+    labels: create.labels,
+    state,
+    pid,
+    createdAt: rfc3339(container.createdAt),
+    ...(container.startedAt !== undefined && { startedAt: rfc3339(container.startedAt) }),
+    ...(container.finishedAt !== undefined && { finishedAt: rfc3339(container.finishedAt) }),
+    exitCode,
+    oomKilled,
+    error,
+    ...(health && { health }),
+    command: commandOf(create, image),
+    networks: [...container.networks].map(([network, { aliases, ip }]) => ({ network, aliases, ip })),
+    ports: isUp(container) ? container.published : [],
+    requestedPorts: create.ports,
+    mounts: container.mounts,
+    limits: container.limits,
+    restartPolicy: container.restartPolicy,
+    tty: false,
+  }
+}
+
+/** Docker's rule: a given entry point drops the image's command too. */
+export function commandOf(create: ContainerCreate, image: SimImage): readonly string[] {
+  const entrypoint = create.entrypoint ?? image.spec.entrypoint ?? []
+  const cmd = create.cmd ?? (create.entrypoint === undefined ? (image.spec.cmd ?? []) : [])
+  return [...entrypoint, ...cmd]
+}
+
+/** The check that runs: the container's own, or the image's, or none. */
+export function healthcheckOf(create: ContainerCreate, image: SimImage): ActiveHealthcheck | undefined {
+  const check = create.healthcheck ?? image.spec.healthcheck
+  return check === undefined || check.disabled ? undefined : check
+}
+
+/** Output as one line each, so that `tail` counts what Docker counts. */
+export function writeOutput(container: SimContainer, line: OutputLine): void {
+  const parts = line.text.split(/(?<=\n)/).filter((part) => part !== '')
+  for (const text of parts) container.lines.push({ ...line, text })
+  wake(container)
+}
+
+export function wake(container: SimContainer): void {
+  for (const watcher of container.watchers) watcher()
+}
+
+export async function* readOutput(container: SimContainer, options: LogOptions): AsyncGenerator<LogChunk> {
+  const since = options.since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(options.since)
+  const eligible = container.lines.filter((line) => line.at >= since)
+  const first =
+    options.tail === undefined ? eligible : options.tail === 0 ? [] : eligible.slice(-options.tail)
+  let next = container.lines.length
+  for (const line of first) yield makeChunk(line, options)
+  while (options.follow && !options.signal.aborted) {
+    for (; next < container.lines.length; next++) {
+      const line = container.lines[next]
+      if (line !== undefined) yield makeChunk(line, options)
+    }
+    if (!isUp(container)) return
+    await change(container, options.signal)
+  }
+}
+
+function makeChunk(line: OutputLine, options: LogOptions): LogChunk {
+  const text = options.timestamps ? `${rfc3339(line.at)} ${line.text}` : line.text
+  return { stream: line.stream, data: new TextEncoder().encode(text) }
+}
+
+function change(container: SimContainer, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      container.watchers.delete(done)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    container.watchers.add(done)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}
+
+function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}

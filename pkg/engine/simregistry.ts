@@ -1,0 +1,107 @@
+/**
+ * A registry in memory for simulated engines: what can be pulled under which reference, how long it takes and how
+ * it fails. Several engines may share one.
+ */
+import { createHash } from 'node:crypto'
+import { type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { canonicalJson } from '#pkg/apimachinery/hash.ts'
+import { canonicalReference, familiarReference, parseReference } from '#pkg/apimachinery/reference.ts'
+import type { Healthcheck, RegistryCredentials } from './port.ts'
+
+/** An image as its author pushes it. */
+export interface SimImageSpec {
+  /** Any text; a change of it is a change of the image's content. */
+  readonly content?: string
+  /** Sizes in bytes by layer id; equal ids are shared between images. */
+  readonly layers?: Readonly<Record<string, number>>
+  readonly entrypoint?: readonly string[]
+  readonly cmd?: readonly string[]
+  /** Targets of VOLUME lines. */
+  readonly volumes?: readonly string[]
+  readonly healthcheck?: Healthcheck
+}
+
+/** How the registry serves it. */
+export interface SimServing {
+  /** What a pull takes when no layer is there yet, in ms; 0. */
+  readonly pullTime?: number
+  /** Asked for at every pull. */
+  readonly credentials?: RegistryCredentials
+}
+
+export interface SimImage {
+  readonly id: string
+  readonly spec: SimImageSpec
+}
+
+interface Entry extends SimServing {
+  readonly image: SimImage
+}
+
+export class SimRegistry {
+  readonly #entries = new Map<string, Entry>()
+  #failure: { reason: Reason; message: string } | undefined
+
+  /** Pushes an image; what was under the reference before stays reachable by its digest. */
+  set(reference: string, spec: SimImageSpec = {}, serving: SimServing = {}): SimImage {
+    const image = makeSimImage(spec, reference)
+    const name = canonicalName(reference)
+    const entry = { ...serving, image }
+    this.#entries.set(name, entry)
+    this.#entries.set(canonicalName(digestReference(reference, image)), entry)
+    return image
+  }
+
+  delete(reference: string): void {
+    this.#entries.delete(canonicalName(reference))
+  }
+
+  /** Lets every pull fail with the reason; undefined ends it. */
+  fail(reason: Reason | undefined, message = 'the simulated registry fails'): void {
+    this.#failure = reason && { reason, message }
+  }
+
+  /** The image to pull, or the StatusError that a registry would cause. */
+  fetch(reference: string, credentials?: RegistryCredentials): { image: SimImage; pullTime: number } {
+    if (this.#failure !== undefined) throw new StatusError(this.#failure.reason, this.#failure.message)
+    const entry = this.#entries.get(canonicalName(reference))
+    if (entry === undefined) {
+      throw new StatusError('ImageNotFound', `manifest for ${reference} not found: manifest unknown`)
+    }
+    const isAllowed =
+      entry.credentials === undefined || canonicalJson(entry.credentials) === canonicalJson(credentials)
+    if (!isAllowed) throw new StatusError('RegistryUnauthorized', 'unauthorized: authentication required')
+    return { image: entry.image, pullTime: entry.pullTime ?? 0 }
+  }
+}
+
+/** An image whose id follows from its content alone; without content the reference stands in for it. */
+export function makeSimImage(spec: SimImageSpec, reference: string): SimImage {
+  const content = { content: reference, ...spec }
+  return { id: `sha256:${createHash('sha256').update(canonicalJson(content)).digest('hex')}`, spec }
+}
+
+/** `repository@sha256:...`, familiar. */
+export function digestReference(reference: string, image: SimImage): string {
+  const { registry, repository } = parse(reference)
+  return familiarReference({ registry, repository, digest: image.id })
+}
+
+/** Equal for all spellings of a reference; InvalidSpec when it is none. */
+export function canonicalName(reference: string): string {
+  const parsed = parse(reference)
+  if (parsed.digest === undefined) return canonicalReference(parsed)
+  const { registry, repository, digest } = parsed
+  return canonicalReference({ registry, repository, digest })
+}
+
+/** As the engine lists it. */
+export function familiarName(reference: string): string {
+  return familiarReference(parse(reference))
+}
+
+function parse(reference: string) {
+  const parsed = parseReference(reference)
+  if (!parsed.ok) throw new StatusError('InvalidSpec', `image reference "${reference}": ${parsed.message}`)
+  return parsed.reference
+}
