@@ -3,7 +3,11 @@
  * Promises of every implementation, held by test/conformance/storage.ts:
  * - a write is durable before its promise resolves and before any watcher sees it;
  * - revisions grow by one per change and are never used twice, not even after a crash;
- * - a watcher sees every change after its start revision once, in order, or fails with Expired.
+ * - a watcher sees every change after its start revision once, in order, or fails with Expired;
+ * - a write that fails with NoSpace or InternalError has changed nothing a reader or watcher will ever see, unless
+ *   the failure says otherwise (Timeout, ServiceUnavailable: the outcome is unknown, read before trying again).
+ * Keys and values are well-formed strings (no lone surrogates), else BadRequest. After close() everything fails
+ * with ServiceUnavailable.
  */
 
 export interface StoredRecord {
@@ -19,16 +23,21 @@ export type WriteResult =
   | { readonly ok: false; readonly current: StoredRecord | undefined }
 
 export interface ListOptions {
-  /** As the store was at this revision; absent: now. Throws Expired when it has been compacted away. */
+  /**
+   * As the store was at this revision; absent: now. Throws Expired when it has been compacted away, and Timeout
+   * with the cause ResourceVersionTooLarge when the store has not come that far.
+   */
   readonly revision?: number
   /** Only keys greater than this one: where the previous page ended. */
   readonly after?: string
+  /** Absent or 0: all of them. */
   readonly limit?: number
 }
 
 export interface ListResult {
+  /** What the records are as of: the asked revision, or the store's last. Ask the next page for the same. */
   readonly revision: number
-  /** In byte order of their keys. */
+  /** In byte order of their keys (UTF-8). */
   readonly records: readonly StoredRecord[]
   /** How many matching records follow the last one returned. */
   readonly remaining: number
@@ -42,19 +51,26 @@ export type StoredEvent =
 export interface Storage {
   /** Fails with the current record when the key exists. */
   create(key: string, value: string): Promise<WriteResult>
-  /** Succeeds only when the key's last change is `expected`. */
+  /** Succeeds only when the key exists and its last change is `expected`. */
   update(key: string, value: string, expected: number): Promise<WriteResult>
+  /** As update: only when the key exists and its last change is `expected`. */
   delete(key: string, expected: number): Promise<WriteResult>
   get(key: string): Promise<StoredRecord | undefined>
   list(prefix: string, options?: ListOptions): Promise<ListResult>
   /**
-   * Changes of keys under `prefix` with a revision above `after`, in batches that were committed together.
-   * Throws Expired when `after` lies before the compacted revision. Ends when the signal aborts.
+   * Changes of keys under `prefix` with a revision above `after`: first the backlog in pages, then live changes in
+   * the batches they were committed in. Throws Expired when `after` lies before the compacted revision, or when the
+   * reader falls too far behind; Timeout with the cause ResourceVersionTooLarge when `after` is in the future;
+   * ServiceUnavailable when the store closes. Ends, without an error, when the signal aborts.
    */
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<readonly StoredEvent[]>
   /** The revision of the last change, and the oldest that list and watch still know. */
   revisions(): Promise<{ current: number; compacted: number }>
-  /** Forgets values superseded at or before `revision`. Works in small slices so that writers never wait for it. */
+  /**
+   * Forgets values superseded, and deletions made, at or before `revision` (at most the current one). Works in small
+   * slices so that writers never wait for it.
+   */
   compact(revision: number): Promise<void>
+  /** Finishes what has been asked, then lets go of the store. May be called twice. */
   close(): Promise<void>
 }

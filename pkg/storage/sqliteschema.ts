@@ -1,0 +1,86 @@
+/**
+ * The log's SQL. One row is one change; its revision is the store's revision, given by the log. `previous` is the
+ * revision of the key's change before it, 0 for none: UNIQUE(key, previous) makes a lost race a broken constraint.
+ * A key's rows have rising revisions and rising `previous` alike, so this one index finds a key's last change, and a
+ * change is superseded exactly when another one names it as its previous.
+ */
+
+/** "Cove", in the header of the file: tells our databases from others. */
+export const applicationId = 0x436f7665
+export const schemaVersion = 1
+
+/** `value` comes last so that the flags of a row are read without its overflow pages. */
+export const createTables = `
+  CREATE TABLE log (
+    revision INTEGER PRIMARY KEY,
+    previous INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    UNIQUE (key, previous)
+  ) STRICT;
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO meta (name, value) VALUES ('compacted', 0);
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${schemaVersion};
+`
+
+/** Rows that were a key's last change at revision :at, keys in [:from, :upto). */
+const lastAt = `
+  FROM log AS entry
+  WHERE key >= :from AND key < :upto AND revision <= :at AND deleted = 0
+    AND NOT EXISTS (
+      SELECT 1 FROM log AS newer
+      WHERE newer.key = entry.key AND newer.previous = entry.revision AND newer.revision <= :at)`
+
+export const sql = {
+  begin: 'BEGIN IMMEDIATE',
+  commit: 'COMMIT',
+  rollback: 'ROLLBACK',
+  current: `SELECT max((SELECT coalesce(max(revision), 0) FROM log),
+                       (SELECT value FROM meta WHERE name = 'compacted')) AS revision`,
+  compacted: `SELECT value FROM meta WHERE name = 'compacted'`,
+  last: 'SELECT revision, deleted, value FROM log WHERE key = ? ORDER BY previous DESC LIMIT 1',
+  lastRevision: 'SELECT revision, deleted FROM log WHERE key = ? ORDER BY previous DESC LIMIT 1',
+  create: 'INSERT INTO log (revision, previous, created, deleted, key, value) VALUES (?, ?, 1, 0, ?, ?)',
+  /** Writes nothing when the expected change is not there; ignored by the constraint when it has a successor. */
+  update: `INSERT OR IGNORE INTO log (revision, previous, created, deleted, key, value)
+           SELECT ?1, revision, 0, 0, key, ?4 FROM log WHERE revision = ?2 AND key = ?3 AND deleted = 0`,
+  /** Without the last value, which stands in the row of `previous`: a deletion must fit where nothing else does. */
+  delete: `INSERT OR IGNORE INTO log (revision, previous, created, deleted, key, value)
+           SELECT ?1, revision, 0, 1, key, '' FROM log WHERE revision = ?2 AND key = ?3 AND deleted = 0`,
+  value: 'SELECT value FROM log WHERE revision = ?',
+  list: `SELECT key, value, revision ${lastAt} ORDER BY key LIMIT :limit`,
+  count: `SELECT count(*) AS records ${lastAt}`,
+  /** The plus keeps SQLite from going by key: changes come by revision. */
+  since: `SELECT revision, created, deleted, key,
+            iif(deleted, (SELECT value FROM log AS last WHERE last.revision = entry.previous), value) AS value
+          FROM log AS entry
+          WHERE revision > :after AND +key >= :from AND +key < :upto ORDER BY revision LIMIT :limit`,
+  forgetSuperseded: `DELETE FROM log WHERE revision IN
+                     (SELECT previous FROM log WHERE revision > ?1 AND revision <= ?2)`,
+  forgetDeletions: 'DELETE FROM log WHERE revision > ?1 AND revision <= ?2 AND deleted = 1',
+  setCompacted: `UPDATE meta SET value = ? WHERE name = 'compacted'`,
+} as const
+
+/**
+ * The first key, in byte order, after all that start with `prefix`: the last code point that can be raised is. None
+ * (an empty prefix): a blob, which SQLite sorts after every text.
+ */
+export function endOfPrefix(prefix: string): string | Uint8Array {
+  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    if (last === 0x10ffff) continue
+    const raised = last === 0xd7ff ? 0xe000 : last + 1
+    return String.fromCodePoint(...points, raised)
+  }
+  return Uint8Array.of(0xff)
+}
+
+/** Where a page begins: at the prefix, or right behind the key that the page before ended with. */
+export function startOfPage(prefix: string, after: string | undefined): string {
+  if (after === undefined) return prefix
+  const behind = `${after}\0`
+  return Buffer.compare(Buffer.from(behind), Buffer.from(prefix)) > 0 ? behind : prefix
+}
