@@ -64,6 +64,15 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   })
 }
 
+/** Resolves after `ms`, or as soon as the signal aborts. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(clock, ms, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
 /** A clock that stands still until `advance` moves it; timers due on the way run in order of their time. */
 export class ManualClock implements Clock {
   #now: number

@@ -2,8 +2,8 @@
  * A local copy of a kind, kept by list and watch: the only thing controllers and agents read. It heals by
  * itself: an expired revision lists again, any other break is retried with growing, jittered pauses.
  */
-import { type Ambient, sleep } from '#pkg/apimachinery/ambient.ts'
-import { isAbort, isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
+import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { Client, ListOptions } from './rest.ts'
@@ -43,8 +43,9 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     return this.#objects.values()
   }
 
-  /** Resolves after the first complete list. */
-  synced(): Promise<void> {
+  /** Resolves after the first complete list, or when the signal aborts. */
+  synced(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#synced.resolve(), { once: true })
     return this.#synced.promise
   }
 
@@ -104,11 +105,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     const { ambient, kind } = this.#options
     const most = Math.min(backoff.most, backoff.first * 2 ** (failures - 1))
     ambient.log.warn('watch broken', { kind: kind.plural, failures, error: messageOf(error) })
-    try {
-      await sleep(ambient.clock, most * (0.75 + ambient.random.next() / 2), signal)
-    } catch (reason) {
-      if (!isAbort(reason) && !signal.aborted) throw reason
-    }
+    await pause(ambient.clock, most * (0.75 + ambient.random.next() / 2), signal)
   }
 }
 

@@ -2,7 +2,7 @@
  * A level-triggered loop: pokes say "look again", never what changed. Passes never overlap, pokes that arrive
  * during a pass lead to one more, and a pass that throws is tried again with growing, jittered pauses.
  */
-import { type Ambient, sleep } from '#pkg/apimachinery/ambient.ts'
+import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
 import { isAbort, messageOf } from '#pkg/apimachinery/errors.ts'
 
 export interface LoopOptions {
@@ -38,11 +38,11 @@ export class Loop {
     while (!signal.aborted) {
       await this.#untilDue(wakeAt, signal)
       if (signal.aborted) return
-      if (settleMs > 0) await pause(ambient, settleMs, signal)
+      if (settleMs > 0) await pause(ambient.clock, settleMs, signal)
       this.#poked = false
       const result = await this.#attempt(signal)
       failures = result.failed ? failures + 1 : 0
-      if (result.failed) await pause(ambient, this.#pauseAfter(failures), signal)
+      if (result.failed) await pause(ambient.clock, this.#pauseAfter(failures), signal)
       if (result.failed) this.#poked = true
       wakeAt = result.wakeAt
     }
@@ -80,13 +80,5 @@ export class Loop {
       this.#wake = done
       signal.addEventListener('abort', done, { once: true })
     })
-  }
-}
-
-async function pause(ambient: Ambient, ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ambient.clock, ms, signal)
-  } catch (error) {
-    if (!signal.aborted) throw error
   }
 }

@@ -1,0 +1,242 @@
+/**
+ * The agent of one node: observe, plan, run, report; again whenever something may have changed, and at each
+ * resync. It holds nothing that it could not find again: its state is in the API and in the engine's labels, so
+ * an agent that restarts goes on where the last one stopped and touches nothing that is as it should be.
+ */
+import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
+import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { containerKind } from '#pkg/apis/container.kind.ts'
+import type { ContainerStatus } from '#pkg/apis/container.ts'
+import { namespaceKind } from '#pkg/apis/core.ts'
+import { networkKind } from '#pkg/apis/network.ts'
+import { volumeKind } from '#pkg/apis/volume.ts'
+import { Loop } from '#pkg/client/loop.ts'
+import { EventRecorder } from '#pkg/client/recorder.ts'
+import type { Client } from '#pkg/client/rest.ts'
+import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
+import type { OpResult } from '#pkg/plan/execute.ts'
+import { DesiredState } from './desired.ts'
+import { generationOf, type NodeDecision, placedHere, planNode } from './node.plan.ts'
+import { NodeRegistration } from './node.ts'
+import { noteOf } from './notes.ts'
+import { Observer } from './observe.ts'
+import type { AgentOp } from './ops.ts'
+import { perform } from './perform.ts'
+import { sweepProjected } from './projection.ts'
+import { PullBook } from './pulls.ts'
+import { Reporter } from './reporter.ts'
+import { Runner } from './runner.ts'
+import { reportNetwork, reportVolume } from './status.infra.ts'
+import { reportContainer } from './status.ts'
+import { groupOf, type World } from './world.ts'
+
+export interface AgentOptions {
+  readonly engine: Engine
+  readonly client: Client
+  readonly ambient: Ambient
+  readonly nodeName: string
+  /** A directory of the node for files that containers mount. */
+  readonly projectionRoot: string
+  readonly version: string
+  /** How often to look at everything, events or not; ms. */
+  readonly resyncEvery?: number
+}
+
+const defaultResync = 30_000
+/** Changes within this many ms are planned together. */
+const settleMs = 15
+
+export class Agent {
+  readonly #options: AgentOptions
+  readonly #desired: DesiredState
+  readonly #observer: Observer
+  readonly #runner: Runner
+  readonly #reporter: Reporter
+  readonly #registration: NodeRegistration
+  readonly #recorder: EventRecorder
+  readonly #pulls: PullBook
+  readonly #loop: Loop
+  readonly #statuses = new Map<string, ContainerStatus>()
+  #engineInfo: EngineInfo | undefined
+  #clusterID: string | undefined
+  #resyncAt = 0
+
+  constructor(options: AgentOptions) {
+    const { engine, client, ambient, nodeName, projectionRoot } = options
+    this.#options = options
+    this.#loop = new Loop({
+      name: 'agent',
+      ambient,
+      settleMs,
+      pass: (signal) => this.#pass(signal),
+      backoff: { first: 500, most: 15_000 },
+    })
+    const poke = () => this.#loop.poke()
+    this.#desired = new DesiredState({ client, ambient, nodeName, onChange: poke })
+    this.#observer = new Observer(engine)
+    this.#pulls = new PullBook(ambient.clock, poke)
+    const context = {
+      engine,
+      client,
+      nodeName,
+      projectionRoot,
+      onPullProgress: this.#pulls.progress.bind(this.#pulls),
+    }
+    this.#runner = new Runner({
+      ambient,
+      perform: (op, signal) => this.#pulls.follow(op, () => perform(op, context, signal)),
+      onResult: (result) => this.#onResult(result),
+      onGroupEnd: poke,
+    })
+    this.#reporter = new Reporter(client, ambient)
+    this.#registration = new NodeRegistration({ client, reporter: this.#reporter, ambient, nodeName })
+    this.#recorder = new EventRecorder({
+      client,
+      ambient,
+      source: { component: 'cove-agent', host: nodeName },
+    })
+  }
+
+  /** Works until the signal aborts; ops under way are then told and waited for. Containers are left running. */
+  async run(signal: AbortSignal): Promise<void> {
+    const parts = [this.#desired.run(signal), this.#recorder.run(signal), this.#followEvents(signal)]
+    // Before every copy is complete, nothing may be taken as gone.
+    await this.#desired.synced(signal)
+    await this.#loop.run(signal)
+    await this.#runner.idle()
+    await Promise.all(parts)
+  }
+
+  async #pass(signal: AbortSignal): Promise<number | undefined> {
+    const { clock } = this.#options.ambient
+    const resync = clock.now() >= this.#resyncAt
+    if (resync) await this.#resync(signal)
+    const world = await this.#look(signal)
+    const decision = planNode(world)
+    const busyBefore = this.#runner.busy()
+    this.#runner.launch(decision.plan, (group) => generationOf(group, world), signal)
+    await this.#report(world, decision, busyBefore, signal)
+    return Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, this.#resyncAt)
+  }
+
+  async #look(signal: AbortSignal): Promise<World> {
+    const { nodeName, projectionRoot, ambient, engine, client } = this.#options
+    this.#clusterID ??= (await client.get(namespaceKind, { name: 'default' }, signal)).metadata.uid ?? ''
+    try {
+      this.#engineInfo ??= await engine.info()
+      const observed = await this.#observer.observe()
+      await this.#reportNode(undefined, signal)
+      return {
+        nodeName,
+        clusterID: this.#clusterID,
+        now: ambient.clock.now(),
+        projectionRoot,
+        desired: this.#desired.snapshot(),
+        observed,
+        holds: this.#runner.holds(),
+        busy: this.#runner.busy(),
+        pulls: this.#pulls.snapshot(),
+        statuses: this.#statuses,
+      }
+    } catch (error) {
+      if (isReason(error, 'EngineUnavailable')) {
+        this.#engineInfo = undefined
+        this.#observer.invalidateAll()
+        await this.#reportNode(messageOf(error), signal)
+      }
+      throw error
+    }
+  }
+
+  async #report(
+    world: World,
+    decision: NodeDecision,
+    busyBefore: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const busy = this.#runner.busy()
+    // An object with ops under way is reported when they have ended: its status is written once.
+    const due = (kind: string, object: KubeObject) => {
+      const group = groupOf(kind, object.metadata)
+      const found = decision.decisions.get(group)
+      return busy.has(group) || busyBefore.has(group) ? undefined : found
+    }
+    const volumes = placedHere(world.desired.volumes, world).map((volume) => {
+      const found = due('Volume', volume)
+      return found && this.#reporter.report(volumeKind, volume, reportVolume(volume, found, world), signal)
+    })
+    const networks = placedHere(world.desired.networks, world).map((network) => {
+      const found = due('Network', network)
+      return (
+        found && this.#reporter.report(networkKind, network, reportNetwork(network, found, world), signal)
+      )
+    })
+    const containers = placedHere(world.desired.containers, world).map((container) => {
+      const found = due('Container', container)
+      if (found === undefined) return undefined
+      const lastAction = this.#runner.lastAction(groupOf('Container', container.metadata))
+      const status = reportContainer({ container, decision: found, world, lastAction })
+      this.#statuses.set(container.metadata.uid ?? '', status)
+      return this.#reporter.report(containerKind, container, status, signal)
+    })
+    await Promise.all([...volumes, ...networks, ...containers])
+  }
+
+  async #resync(signal: AbortSignal): Promise<void> {
+    const { ambient, projectionRoot, resyncEvery = defaultResync } = this.#options
+    this.#observer.invalidateAll()
+    this.#reporter.resync()
+    const { containers } = this.#desired.snapshot()
+    const uids = new Set([...containers.values()].map(({ metadata }) => metadata.uid ?? ''))
+    for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
+    this.#runner.forget(
+      (group) => generationOf(group, { desired: this.#desired.snapshot() }) > 0 || group.startsWith('Image/'),
+    )
+    await sweepProjected(projectionRoot, uids)
+    signal.throwIfAborted()
+    this.#resyncAt = ambient.clock.now() + resyncEvery
+  }
+
+  async #reportNode(engineError: string | undefined, signal: AbortSignal): Promise<void> {
+    const { ambient, version: agentVersion } = this.#options
+    const facts = { engine: this.#engineInfo, engineError, agentVersion, now: ambient.clock.now() }
+    await this.#registration.report(facts, signal)
+  }
+
+  /** Everything an op touched is looked at again, whether or not the engine's events say so in time. */
+  #onResult(result: OpResult<AgentOp>): void {
+    const { op, group } = result.planned
+    if (op.type === 'pullImage' || op.type === 'tagImage') this.#observer.invalidateKind('image')
+    else if (op.type === 'createVolume' || op.type === 'removeVolume') this.#observer.invalidateKind('volume')
+    else if (op.type === 'createNetwork' || op.type === 'removeNetwork')
+      this.#observer.invalidateKind('network')
+    else if (op.type === 'createContainer') this.#observer.invalidateContainer(op.create.name)
+    else if ('container' in op) this.#observer.invalidateContainer(op.container)
+    for (const object of this.#desired.objectsOf(group)) {
+      const note = noteOf(object, result)
+      if (note !== undefined) this.#recorder.record(note)
+    }
+  }
+
+  async #followEvents(signal: AbortSignal): Promise<void> {
+    const { engine, ambient } = this.#options
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        for await (const event of engine.events(signal)) {
+          failures = 0
+          if (this.#observer.hint(event)) this.#loop.poke()
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        ambient.log.info('engine events broken off', { error: messageOf(error) })
+      }
+      this.#observer.invalidateAll()
+      this.#loop.poke()
+      await Promise.race([
+        sleep(ambient.clock, Math.min(15_000, 250 * 2 ** failures), signal),
+        aborted(signal),
+      ])
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/** The conditions of a Container: what holds, in a word and in a sentence. Pure. */
+import { classify, StatusError } from '#pkg/apimachinery/errors.ts'
+import type { Condition } from '#pkg/apimachinery/meta.ts'
+import type { ContainerStatus } from '#pkg/apis/container.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { isAlive } from './container.look.ts'
+import { findImage } from './image.ts'
+import { groupOf, type Hold, type ReportInput } from './world.ts'
+
+export interface ConditionInput extends ReportInput {
+  readonly observed: ObservedContainer | undefined
+  readonly phase: NonNullable<ContainerStatus['phase']>
+}
+
+type Draft = Omit<Condition, 'lastTransitionTime'>
+
+/** In the order in which they come true. */
+export function conditionsOf(input: ConditionInput): Draft[] {
+  const observedGeneration = input.container.metadata.generation ?? 0
+  const drafts = [imageReady(input), upToDate(input), ...healthy(input), ready(input), stalled(input)]
+  return drafts.map((draft) => ({ ...draft, observedGeneration }))
+}
+
+function holdOf({ container, world }: ConditionInput): Hold | undefined {
+  const hold = world.holds.get(groupOf('Container', container.metadata))
+  return hold?.generation === container.metadata.generation ? hold : undefined
+}
+
+function imageReady({ container, decision, world, observed }: ConditionInput): Draft {
+  const { image } = container.spec
+  if (observed !== undefined || findImage(world.observed.images, image) !== undefined) {
+    return { type: 'ImageReady', status: 'True', reason: 'Present', message: `image ${image} is on the node` }
+  }
+  const { reason, message } = decision.waiting ?? {
+    reason: 'Unknown',
+    message: `image ${image} was not looked for yet`,
+  }
+  return { type: 'ImageReady', status: 'False', reason, message }
+}
+
+function upToDate({ decision, observed, container }: ConditionInput): Draft {
+  const [next] = decision.plan.ops
+  if (next !== undefined)
+    return { type: 'UpToDate', status: 'False', reason: 'Updating', message: next.cause }
+  if (observed === undefined && container.spec.state !== 'Stopped') {
+    const { reason, message } = decision.waiting ?? { reason: 'Pending', message: 'nothing was made yet' }
+    return { type: 'UpToDate', status: 'False', reason, message }
+  }
+  return {
+    type: 'UpToDate',
+    status: 'True',
+    reason: 'AsDesired',
+    message: 'the engine holds what the spec asks for',
+  }
+}
+
+function healthy({ observed }: ConditionInput): Draft[] {
+  const health = observed?.health
+  if (observed === undefined || health === undefined || !isAlive(observed)) return []
+  const words = { starting: 'Unknown', healthy: 'True', unhealthy: 'False' } as const
+  const reasons = { starting: 'Starting', healthy: 'CheckPassed', unhealthy: 'CheckFailed' } as const
+  const last = health.log.at(-1)
+  const message =
+    health.status === 'unhealthy'
+      ? `${health.failingStreak} checks in a row failed, the last with exit code ${last?.exitCode}: ${last?.output.trim().slice(0, 200)}`
+      : `the healthcheck is ${health.status}`
+  return [{ type: 'Healthy', status: words[health.status], reason: reasons[health.status], message }]
+}
+
+function ready(input: ConditionInput): Draft {
+  const { observed, phase, decision, container } = input
+  const no = (reason: string, message: string): Draft => ({ type: 'Ready', status: 'False', reason, message })
+  if (phase === 'Running' && observed !== undefined) return runningReady(observed)
+  if (phase === 'Paused' || phase === 'Stopped') return no(phase, `spec.state is ${container.spec.state}`)
+  if (phase === 'Succeeded') return no('Completed', 'it ended with exit code 0')
+  const hold = holdOf(input)
+  if (hold !== undefined) return no(hold.reason, `${hold.action}: ${hold.message}`)
+  if (decision.waiting !== undefined) return no(decision.waiting.reason, decision.waiting.message)
+  if (phase === 'Failed') return no('Error', `it ended with exit code ${observed?.exitCode}`)
+  return no(phase, phase === 'Starting' ? 'it is being started' : 'it is not made yet')
+}
+
+function runningReady({ health, pid }: ObservedContainer): Draft {
+  if (health === undefined || health.status === 'healthy') {
+    const message = health === undefined ? `it runs as process ${pid}` : 'it runs and its healthcheck passes'
+    return { type: 'Ready', status: 'True', reason: 'Running', message }
+  }
+  const reason = health.status === 'starting' ? 'HealthStarting' : 'Unhealthy'
+  return {
+    type: 'Ready',
+    status: 'False',
+    reason,
+    message: `it runs, but its healthcheck is ${health.status}`,
+  }
+}
+
+/** Stalled: trying again is of no use until the object changes. */
+function stalled(input: ConditionInput): Draft {
+  const hold = holdOf(input)
+  const hopeless = hold !== undefined && classify(new StatusError(hold.reason, hold.message)) === 'stall'
+  if (hopeless)
+    return {
+      type: 'Stalled',
+      status: 'True',
+      reason: hold.reason,
+      message: `${hold.action}: ${hold.message}`,
+    }
+  return {
+    type: 'Stalled',
+    status: 'False',
+    reason: 'Progressing',
+    message: 'nothing is in the way for good',
+  }
+}

@@ -1,0 +1,90 @@
+/** What differs between a container and its wish although the fingerprint fits, and can be mended in place. Pure. */
+import type { Container } from '#pkg/apis/container.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
+import type { NetworkAttachment, ObservedContainer, ResourceLimits } from '#pkg/engine/port.ts'
+import type { PlanBuilder } from '#pkg/plan/plan.ts'
+import type { AgentOp } from './ops.ts'
+import type { Resolved } from './resolve.ts'
+import type { World } from './world.ts'
+
+export interface DriftInput {
+  readonly container: Container
+  readonly world: World
+  readonly resolved: Resolved
+  readonly observed: ObservedContainer
+  readonly builder: PlanBuilder<AgentOp>
+}
+
+export function planDrift(input: DriftInput): void {
+  driftOfName(input)
+  driftOfLimits(input)
+  driftOfNetworks(input)
+}
+
+function driftOfName({ container, world, observed, builder }: DriftInput): void {
+  const name = engineName(container.metadata)
+  if (observed.name === name || builder.build().ops.length > 0) return
+  if (world.observed.containerNames.has(name)) return
+  const cause = `metadata.name: want ${name}, found ${observed.name}`
+  builder.add({ type: 'renameContainer', container: observed.id, name }, cause)
+}
+
+function driftOfLimits({ resolved, observed, builder }: DriftInput): void {
+  const wanted = resolved.create.limits
+  const causes = [
+    ...differing(wanted, observed.limits),
+    ...(observed.restartPolicy === 'no'
+      ? []
+      : [`the engine's restart policy: want no, found ${observed.restartPolicy}`]),
+  ]
+  if (causes.length === 0) return
+  builder.add({ type: 'updateContainer', container: observed.id, limits: wanted }, causes.join('; '))
+}
+
+function differing(wanted: ResourceLimits, found: ResourceLimits): string[] {
+  const fields = { cpus: 'cpu', memoryBytes: 'memory', pids: 'pids' } as const
+  return (['cpus', 'memoryBytes', 'pids'] as const)
+    .filter((key) => Math.abs(wanted[key] - found[key]) > 1e-9)
+    .map(
+      (key) =>
+        `spec.resources.limits.${fields[key]}: want ${wanted[key] || 'none'}, found ${found[key] || 'none'}`,
+    )
+}
+
+/** Without networks of its own a container belongs on the engine's default bridge. */
+const defaultBridge: NetworkAttachment = { network: 'bridge', aliases: [] }
+
+function driftOfNetworks({ resolved, observed, builder }: DriftInput): void {
+  const { networks } = resolved.create
+  const wanted = networks.length === 0 ? [defaultBridge] : networks
+  for (const { network } of observed.networks) {
+    if (wanted.some((attachment) => attachment.network === network)) continue
+    builder.add(
+      { type: 'disconnectNetwork', container: observed.id, network },
+      `spec.networks: ${network} is not wanted`,
+    )
+  }
+  for (const attachment of wanted) connectWanted(attachment, observed, builder)
+}
+
+function connectWanted(
+  attachment: NetworkAttachment,
+  observed: ObservedContainer,
+  builder: PlanBuilder<AgentOp>,
+): void {
+  const { network } = attachment
+  const existing = observed.networks.find((candidate) => candidate.network === network)
+  if (existing === undefined) {
+    const cause = `spec.networks: want ${network}, found it disconnected`
+    builder.add({ type: 'connectNetwork', container: observed.id, attachment }, cause)
+    return
+  }
+  if (sameMembers(existing.aliases, attachment.aliases)) return
+  const cause = `spec.networks: aliases in ${network}: want ${attachment.aliases.join(', ')}, found ${existing.aliases.join(', ') || 'none'}`
+  builder.add({ type: 'disconnectNetwork', container: observed.id, network }, cause)
+  builder.add({ type: 'connectNetwork', container: observed.id, attachment }, cause)
+}
+
+function sameMembers(left: readonly string[], right: readonly string[]): boolean {
+  return [...left].sort().join() === [...right].sort().join()
+}

@@ -1,0 +1,32 @@
+/** Finding an object's containers in the observation. Pure. */
+import type { Container } from '#pkg/apis/container.ts'
+import { engineLabels } from '#pkg/apis/wellknown.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
+import type { World } from './world.ts'
+
+/** All containers made for the object, in order of their making. */
+export function containersOf(container: Container, world: World): ObservedContainer[] {
+  return world.observed.containers
+    .filter(({ labels }) => isOurs(labels, world) && labels[engineLabels.uid] === container.metadata.uid)
+    .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
+}
+
+/** The container that stands for the object now: the newest that runs, else the newest. */
+export function currentContainer(container: Container, world: World): ObservedContainer | undefined {
+  const all = containersOf(container, world)
+  return all.findLast(isAlive) ?? all.at(-1)
+}
+
+/** Several APIs may share one engine; each acts on its own things only. */
+export function isOurs(labels: Readonly<Record<string, string>>, world: Pick<World, 'clusterID'>): boolean {
+  return labels[engineLabels.cluster] === world.clusterID
+}
+
+/** Whether it has processes, frozen or not. */
+export function isAlive({ state }: ObservedContainer): boolean {
+  return state === 'running' || state === 'paused' || state === 'restarting'
+}
+
+export function wantsToExist({ metadata, spec }: Container): boolean {
+  return metadata.deletionTimestamp === undefined && spec.state !== 'Stopped'
+}

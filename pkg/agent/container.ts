@@ -1,0 +1,227 @@
+/**
+ * One Container: from what is desired and what is observed to the next operations. Pure.
+ *
+ * Several containers may carry the object's uid while it is being replaced. The one whose fingerprint fits is
+ * the current one, the others are stale: a stale one is stopped when the current one is ready to start, and
+ * removed only when the current one runs. Each pass plans from what is there, so a replacement that was cut
+ * short at any op is taken up where it stands.
+ */
+import { objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
+import { planDrift } from './container.drift.ts'
+import { containersOf, isAlive } from './container.look.ts'
+import { whyNotStart } from './container.start.ts'
+import { imageReadiness } from './image.ts'
+import type { AgentOp } from './ops.ts'
+import { type Resolved, resolve } from './resolve.ts'
+import { restartState } from './restart.ts'
+import { type Decision, groupOf, type World } from './world.ts'
+
+type Builder = PlanBuilder<AgentOp>
+
+interface Subject {
+  readonly container: Container
+  readonly world: World
+  readonly resolved: Resolved
+  readonly current: ObservedContainer | undefined
+  readonly stale: readonly ObservedContainer[]
+  readonly builder: Builder
+}
+
+export function planContainer(container: Container, world: World): Decision {
+  const builder = new PlanBuilder<AgentOp>(groupOf('Container', container.metadata))
+  const mine = containersOf(container, world)
+  if (container.metadata.deletionTimestamp !== undefined) return planDeletion(container, mine, builder)
+  if (container.spec.state === 'Stopped') return planStopped(container, mine, builder)
+  const resolved = resolve({ container, ...world })
+  if ('missing' in resolved) return { plan: emptyPlan(), waiting: resolved.missing }
+  const fitting = mine.filter(({ labels }) => labels[engineLabels.fingerprint] === resolved.fingerprint)
+  const current = fitting.findLast(isAlive) ?? fitting.at(-1)
+  const stale = mine.filter((observed) => observed !== current)
+  const subject: Subject = { container, world, resolved, current, stale, builder }
+  return current === undefined || current.state === 'dead'
+    ? planCreation(subject)
+    : planExisting(subject, current)
+}
+
+function planDeletion(container: Container, mine: readonly ObservedContainer[], builder: Builder): Decision {
+  const cause = 'metadata.deletionTimestamp is set'
+  const seconds =
+    container.metadata.deletionGracePeriodSeconds ?? container.spec.terminationGracePeriodSeconds
+  for (const observed of mine) {
+    if (isAlive(observed)) builder.add(stop(observed, seconds), cause)
+    builder.add({ type: 'removeContainer', container: observed.id }, cause)
+  }
+  const { namespace = 'default', name } = container.metadata
+  builder.add(
+    { type: 'releaseObject', kind: 'Container', object: { namespace, name } },
+    'nothing of it is left on the node',
+  )
+  return { plan: builder.build() }
+}
+
+function planStopped(container: Container, mine: readonly ObservedContainer[], builder: Builder): Decision {
+  for (const observed of mine.filter(isAlive)) {
+    builder.add(
+      stop(observed, container.spec.terminationGracePeriodSeconds),
+      `spec.state: want Stopped, found ${observed.state}`,
+    )
+  }
+  return { plan: builder.build() }
+}
+
+function planCreation(subject: Subject): Decision {
+  const { container, world, resolved, current, stale, builder } = subject
+  const ready = imageReadiness(container, world)
+  if ('waiting' in ready) return { plan: emptyPlan(), waiting: ready.waiting }
+  const wait = whyNotStart(container, world)
+  if (wait !== undefined) return { plan: emptyPlan(), waiting: wait }
+  const name = freeName(subject)
+  if (name === undefined) return { plan: emptyPlan(), waiting: nameConflict(subject) }
+  const cause = whyCreate(subject)
+  if (current !== undefined)
+    builder.add({ type: 'removeContainer', container: current.id }, 'the engine reports it dead')
+  for (const projected of resolved.projections) builder.add({ type: 'writeFiles', projected }, cause)
+  builder.add({ type: 'createContainer', create: { ...resolved.create, name } }, cause)
+  // The engine takes one network with the create call; the others join before the start.
+  for (const attachment of resolved.create.networks.slice(1)) {
+    builder.add(
+      { type: 'connectNetwork', container: name, attachment },
+      `spec.networks: ${attachment.network}`,
+    )
+  }
+  retireStale(subject, stale)
+  if (name !== engineName(container.metadata)) {
+    builder.add({ type: 'renameContainer', container: name, name: engineName(container.metadata) }, cause)
+  }
+  builder.add(
+    { type: 'startContainer', container: engineName(container.metadata) },
+    `spec.state is ${container.spec.state}`,
+  )
+  return { plan: builder.build() }
+}
+
+function planExisting(subject: Subject, current: ObservedContainer): Decision {
+  const { container, world, resolved, stale, builder } = subject
+  if (current.state === 'removing') return { plan: emptyPlan() }
+  if (isAlive(current)) {
+    for (const observed of stale) {
+      if (isAlive(observed))
+        builder.add(stop(observed, container.spec.terminationGracePeriodSeconds), 'its successor runs')
+      builder.add({ type: 'removeContainer', container: observed.id }, 'its successor runs')
+    }
+  } else retireStale(subject, stale)
+  planDrift({ container, world, resolved, observed: current, builder })
+  const running = isAlive(current) ? planRunning(subject, current) : planEnded(subject, current)
+  return { plan: builder.build(), ...running }
+}
+
+/** Stops stale containers and moves them out of the name; they stay until the successor runs. */
+function retireStale({ container, builder }: Subject, stale: readonly ObservedContainer[]): void {
+  const cause = 'its successor is ready to start'
+  for (const observed of stale) {
+    if (isAlive(observed)) builder.add(stop(observed, container.spec.terminationGracePeriodSeconds), cause)
+    if (observed.name !== engineName(container.metadata)) continue
+    builder.add(
+      { type: 'renameContainer', container: observed.id, name: previousName(container, observed) },
+      cause,
+    )
+  }
+}
+
+function planRunning(subject: Subject, current: ObservedContainer): Omit<Decision, 'plan'> {
+  const { container, builder } = subject
+  const { state } = container.spec
+  if (state === 'Running' && current.state === 'paused') {
+    builder.add({ type: 'unpauseContainer', container: current.id }, 'spec.state: want Running, found paused')
+  }
+  if (state === 'Paused' && current.state === 'running') {
+    builder.add({ type: 'pauseContainer', container: current.id }, 'spec.state: want Paused, found running')
+  }
+  return state === 'Running' && current.state === 'running' ? planUnhealthy(subject, current) : {}
+}
+
+function planUnhealthy(
+  { container, world, builder }: Subject,
+  current: ObservedContainer,
+): Omit<Decision, 'plan'> {
+  const { health } = current
+  if (health?.status !== 'unhealthy' || container.spec.healthcheck?.onUnhealthy === 'None') return {}
+  const { crashStreak } = restartState(world.statuses.get(container.metadata.uid ?? ''), current)
+  const due = Date.parse(current.startedAt ?? current.createdAt) + pauseBeforeHealing(crashStreak)
+  if (world.now < due) return { wakeAt: due }
+  const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
+  const cause = `status.health: unhealthy after ${health.failingStreak} failed checks in a row`
+  builder.add({ type: 'restartContainer', container: current.id, gracePeriod }, cause)
+  return {}
+}
+
+/** The first healing is immediate; a container that keeps turning unhealthy is restarted ever more slowly. */
+function pauseBeforeHealing(crashStreak: number): number {
+  return crashStreak === 0 ? 0 : Math.min(300_000, 10_000 * 2 ** (crashStreak - 1))
+}
+
+function planEnded(subject: Subject, current: ObservedContainer): Omit<Decision, 'plan'> {
+  const { container, world, builder } = subject
+  if (hasFinished(container, current)) return {}
+  const wait = whyNotStart(container, world)
+  if (wait !== undefined) return { waiting: wait }
+  const cause =
+    current.state === 'created'
+      ? `spec.state is ${container.spec.state}`
+      : `spec.state: want ${container.spec.state}, found ${current.state} with exit code ${current.exitCode}`
+  const { notBefore, crashStreak } = restartState(world.statuses.get(container.metadata.uid ?? ''), current)
+  if (current.state !== 'created' && world.now < notBefore) {
+    const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
+    const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with exit code ${current.exitCode}`
+    return { wakeAt: notBefore, waiting: { reason: 'CrashLoopBackOff', message } }
+  }
+  builder.add({ type: 'startContainer', container: current.id }, cause)
+  return {}
+}
+
+/** Whether its end is what the restart policy asked for. */
+export function hasFinished({ spec }: Container, observed: ObservedContainer): boolean {
+  if (observed.state !== 'exited') return false
+  return spec.restartPolicy === 'Never' || (spec.restartPolicy === 'OnFailure' && observed.exitCode === 0)
+}
+
+function whyCreate({ stale, resolved }: Subject): string {
+  const previous = stale.at(-1)
+  if (previous === undefined) return 'it does not exist'
+  const changed =
+    previous.image === resolved.create.image ? 'the resolved spec changed' : imageChange(previous, resolved)
+  return `${changed}: fingerprint ${previous.labels[engineLabels.fingerprint]} is now ${resolved.fingerprint}`
+}
+
+function imageChange(previous: ObservedContainer, resolved: Resolved): string {
+  return `spec.image changed from ${previous.image} to ${resolved.create.image}`
+}
+
+/** The object's own name, or NAME.next while its predecessor still has it; undefined when a stranger has it. */
+function freeName({ container, world, stale }: Subject): string | undefined {
+  const name = engineName(container.metadata)
+  const holder = world.observed.containerNames.get(name)
+  if (holder === undefined) return name
+  if (!stale.some(({ id }) => id === holder)) return undefined
+  const next = `${name}.next`
+  return world.observed.containerNames.has(next) ? undefined : next
+}
+
+function previousName(container: Container, observed: ObservedContainer): string {
+  return `${engineName(container.metadata)}.prev-${observed.id.slice(0, 6)}`
+}
+
+function nameConflict({ container, world }: Subject): { reason: string; message: string } {
+  const name = engineName(container.metadata)
+  const id = world.observed.containerNames.get(name)?.slice(0, 12)
+  const message = `the engine has another container named ${name} (${id}), which does not belong to ${objectKey(container.metadata)}; rename or remove it`
+  return { reason: 'NameConflict', message }
+}
+
+function stop(observed: ObservedContainer, seconds: number): AgentOp {
+  return { type: 'stopContainer', container: observed.id, gracePeriod: seconds * 1000 }
+}

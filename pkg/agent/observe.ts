@@ -1,0 +1,130 @@
+/**
+ * The agent's one look at the engine, kept fresh cheaply: a full look at the start and at each resync, in between
+ * only what events and own operations have touched. Events are hints and may be lost; the full look is the truth.
+ */
+import type {
+  Engine,
+  EngineEvent,
+  ObservedContainer,
+  ObservedImage,
+  ObservedNetwork,
+  ObservedVolume,
+} from '#pkg/engine/port.ts'
+import type { Observation } from './world.ts'
+
+/** Healthchecks run inside containers all the time; nothing that is observed changes by them. */
+const noise = /^(exec_|attach|resize|top|export|archive-path|extract-to-dir|copy)/
+
+export class Observer {
+  readonly #engine: Engine
+  readonly #containers = new Map<string, ObservedContainer>()
+  #images: readonly ObservedImage[] = []
+  #networks: readonly ObservedNetwork[] = []
+  #volumes: readonly ObservedVolume[] = []
+  #everything = true
+  readonly #dirtyContainers = new Set<string>()
+  readonly #dirtyKinds = new Set<'image' | 'network' | 'volume'>()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** The next look takes in everything. */
+  invalidateAll(): void {
+    this.#everything = true
+  }
+
+  /** By id or name. */
+  invalidateContainer(container: string): void {
+    this.#dirtyContainers.add(container)
+  }
+
+  invalidateKind(kind: 'image' | 'network' | 'volume'): void {
+    this.#dirtyKinds.add(kind)
+  }
+
+  /** Notes what an event may have changed; false when it is nothing to look at. */
+  hint(event: EngineEvent): boolean {
+    if (event.type === 'container') {
+      if (noise.test(event.action)) return false
+      this.#dirtyContainers.add(event.id)
+      return true
+    }
+    if (event.type === 'network' && event.container !== undefined) this.#dirtyContainers.add(event.container)
+    else if (event.type !== 'volume' || !/^(un)?mount$/.test(event.action)) this.#dirtyKinds.add(event.type)
+    else return false
+    return true
+  }
+
+  /** Throws EngineUnavailable when the engine is away; what was dirty stays dirty then. */
+  async observe(): Promise<Observation> {
+    if (this.#everything) await this.#lookAtAll()
+    else await this.#lookAtDirty()
+    const containers = [...this.#containers.values()]
+    return {
+      containers,
+      containerNames: new Map(containers.map(({ name, id }) => [name, id])),
+      images: this.#images,
+      networks: this.#networks,
+      volumes: this.#volumes,
+    }
+  }
+
+  async #lookAtAll(): Promise<void> {
+    this.#everything = false
+    this.#dirtyContainers.clear()
+    this.#dirtyKinds.clear()
+    try {
+      const [listed, images, networks, volumes] = await Promise.all([
+        this.#engine.listContainers(),
+        this.#engine.listImages(),
+        this.#engine.listNetworks(),
+        this.#engine.listVolumes(),
+      ])
+      const known = new Set(listed.map(({ id }) => id))
+      for (const id of this.#containers.keys()) if (!known.has(id)) this.#containers.delete(id)
+      await this.#inspect([...known])
+      this.#images = images
+      this.#networks = networks
+      this.#volumes = volumes
+    } catch (error) {
+      this.#everything = true
+      throw error
+    }
+  }
+
+  async #lookAtDirty(): Promise<void> {
+    const containers = [...this.#dirtyContainers]
+    const kinds = [...this.#dirtyKinds]
+    this.#dirtyContainers.clear()
+    this.#dirtyKinds.clear()
+    try {
+      await Promise.all([this.#inspect(containers), ...kinds.map((kind) => this.#list(kind))])
+    } catch (error) {
+      for (const container of containers) this.#dirtyContainers.add(container)
+      for (const kind of kinds) this.#dirtyKinds.add(kind)
+      throw error
+    }
+  }
+
+  async #inspect(containers: readonly string[]): Promise<void> {
+    await Promise.all(
+      containers.map(async (container) => {
+        const observed = await this.#engine.inspectContainer(container)
+        if (observed !== undefined) this.#containers.set(observed.id, observed)
+        else this.#forget(container)
+      }),
+    )
+  }
+
+  #forget(container: string): void {
+    this.#containers.delete(container)
+    for (const [id, { name }] of this.#containers) if (name === container) this.#containers.delete(id)
+  }
+
+  async #list(kind: 'image' | 'network' | 'volume'): Promise<void> {
+    if (kind === 'image') this.#images = await this.#engine.listImages()
+    if (kind === 'network') this.#networks = await this.#engine.listNetworks()
+    if (kind === 'volume') this.#volumes = await this.#engine.listVolumes()
+  }
+}

@@ -1,0 +1,102 @@
+/** The operations of a node: each is exactly one engine call, one write to the node's disk, or one API call. */
+import type {
+  ContainerCreate,
+  NetworkAttachment,
+  NetworkCreate,
+  ResourceLimits,
+  VolumeCreate,
+} from '#pkg/engine/port.ts'
+
+/** Files of a ConfigMap or Secret that a container mounts; `directory` is relative and names their content. */
+export interface ProjectedFiles {
+  readonly directory: string
+  readonly secret: boolean
+  /** Name to base64 content. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+export type ObjectName = { readonly namespace: string; readonly name: string }
+
+/** Containers, networks and volumes are named as on the engine. */
+export type AgentOp =
+  | { readonly type: 'pullImage'; readonly reference: string }
+  | { readonly type: 'tagImage'; readonly image: string; readonly reference: string }
+  | { readonly type: 'createVolume'; readonly create: VolumeCreate }
+  | { readonly type: 'removeVolume'; readonly volume: string }
+  | { readonly type: 'createNetwork'; readonly create: NetworkCreate }
+  | { readonly type: 'removeNetwork'; readonly network: string }
+  | { readonly type: 'writeFiles'; readonly projected: ProjectedFiles }
+  | { readonly type: 'createContainer'; readonly create: ContainerCreate }
+  | { readonly type: 'startContainer'; readonly container: string }
+  | { readonly type: 'stopContainer'; readonly container: string; readonly gracePeriod: number }
+  | { readonly type: 'restartContainer'; readonly container: string; readonly gracePeriod: number }
+  | { readonly type: 'pauseContainer'; readonly container: string }
+  | { readonly type: 'unpauseContainer'; readonly container: string }
+  | { readonly type: 'renameContainer'; readonly container: string; readonly name: string }
+  | { readonly type: 'updateContainer'; readonly container: string; readonly limits: ResourceLimits }
+  | { readonly type: 'removeContainer'; readonly container: string }
+  | { readonly type: 'connectNetwork'; readonly container: string; readonly attachment: NetworkAttachment }
+  | { readonly type: 'disconnectNetwork'; readonly container: string; readonly network: string }
+  /** Tells the API that nothing of the object is left on this node. */
+  | {
+      readonly type: 'releaseObject'
+      readonly kind: 'Container' | 'Volume' | 'Network'
+      readonly object: ObjectName
+    }
+
+export type OpType = AgentOp['type']
+export type OpOf<Type extends OpType> = Extract<AgentOp, { type: Type }>
+
+type Describers = { readonly [Type in OpType]: (op: OpOf<Type>) => string }
+
+const describers: Describers = {
+  pullImage: (op) => `pull image ${op.reference}`,
+  tagImage: (op) => `tag image ${op.image.slice(0, 19)} as ${op.reference}`,
+  createVolume: (op) => `create volume ${op.create.name}`,
+  removeVolume: (op) => `remove volume ${op.volume}`,
+  createNetwork: (op) => `create network ${op.create.name}`,
+  removeNetwork: (op) => `remove network ${op.network}`,
+  writeFiles: (op) => `write files ${Object.keys(op.projected.files).sort().join(', ')}`,
+  createContainer: (op) => `create container ${op.create.name}`,
+  startContainer: (op) => `start container ${op.container}`,
+  stopContainer: (op) => `stop container ${op.container}`,
+  restartContainer: (op) => `restart container ${op.container}`,
+  pauseContainer: (op) => `pause container ${op.container}`,
+  unpauseContainer: (op) => `unpause container ${op.container}`,
+  renameContainer: (op) => `rename container ${op.container} to ${op.name}`,
+  updateContainer: (op) => `update limits of container ${op.container}`,
+  removeContainer: (op) => `remove container ${op.container}`,
+  connectNetwork: (op) => `connect container ${op.container} to network ${op.attachment.network}`,
+  disconnectNetwork: (op) => `disconnect container ${op.container} from network ${op.network}`,
+  releaseObject: (op) => `release ${op.kind} ${op.object.namespace}/${op.object.name}`,
+}
+
+/** What the op does, in one phrase: the same words in plans, events and logs. */
+export function describeOp(op: AgentOp): string {
+  const describe: (op: never) => string = describers[op.type]
+  // The table is keyed by the op's own type, which the compiler cannot follow through the union.
+  return describe(op as never)
+}
+
+/** The stable reason of the event that reports the op, as it is done and as it failed. */
+export const opReasons: { readonly [Type in OpType]: { readonly done: string; readonly failed: string } } = {
+  pullImage: { done: 'Pulled', failed: 'ErrImagePull' },
+  tagImage: { done: 'Tagged', failed: 'FailedTag' },
+  createVolume: { done: 'VolumeCreated', failed: 'FailedCreateVolume' },
+  removeVolume: { done: 'VolumeRemoved', failed: 'FailedRemoveVolume' },
+  createNetwork: { done: 'NetworkCreated', failed: 'FailedCreateNetwork' },
+  removeNetwork: { done: 'NetworkRemoved', failed: 'FailedRemoveNetwork' },
+  writeFiles: { done: 'FilesWritten', failed: 'FailedWriteFiles' },
+  createContainer: { done: 'Created', failed: 'FailedCreate' },
+  startContainer: { done: 'Started', failed: 'FailedStart' },
+  stopContainer: { done: 'Stopped', failed: 'FailedStop' },
+  restartContainer: { done: 'Restarted', failed: 'FailedRestart' },
+  pauseContainer: { done: 'Paused', failed: 'FailedPause' },
+  unpauseContainer: { done: 'Unpaused', failed: 'FailedUnpause' },
+  renameContainer: { done: 'Renamed', failed: 'FailedRename' },
+  updateContainer: { done: 'Updated', failed: 'FailedUpdate' },
+  removeContainer: { done: 'Removed', failed: 'FailedRemove' },
+  connectNetwork: { done: 'NetworkConnected', failed: 'FailedConnectNetwork' },
+  disconnectNetwork: { done: 'NetworkDisconnected', failed: 'FailedDisconnectNetwork' },
+  releaseObject: { done: 'Released', failed: 'FailedRelease' },
+}

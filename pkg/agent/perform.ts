@@ -1,0 +1,100 @@
+/** Doing: one op, one call. Nothing is decided here. */
+import { isReason } from '#pkg/apimachinery/errors.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { containerKind } from '#pkg/apis/container.kind.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+import { networkKind } from '#pkg/apis/network.ts'
+import { volumeKind } from '#pkg/apis/volume.ts'
+import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
+import type { Client } from '#pkg/client/rest.ts'
+import type { Engine, PullProgress } from '#pkg/engine/port.ts'
+import type { AgentOp, OpOf, OpType } from './ops.ts'
+import { writeProjected } from './projection.ts'
+
+export interface PerformContext {
+  readonly engine: Engine
+  readonly client: Client
+  readonly nodeName: string
+  readonly projectionRoot: string
+  readonly onPullProgress: (reference: string, progress: PullProgress) => void
+}
+
+type Performers = {
+  readonly [Type in OpType]: (
+    op: OpOf<Type>,
+    context: PerformContext,
+    signal: AbortSignal,
+  ) => Promise<unknown>
+}
+
+const performers: Performers = {
+  pullImage: ({ reference }, { engine, onPullProgress }, signal) =>
+    engine.pullImage(reference, { signal, onProgress: (progress) => onPullProgress(reference, progress) }),
+  tagImage: ({ image, reference }, { engine }) => engine.tagImage(image, reference),
+  createVolume: ({ create }, { engine }) => engine.createVolume(create),
+  removeVolume: ({ volume }, { engine }) => gone(engine.removeVolume(volume)),
+  createNetwork: ({ create }, { engine }) => engine.createNetwork(create),
+  removeNetwork: ({ network }, { engine }) => gone(engine.removeNetwork(network)),
+  writeFiles: ({ projected }, { projectionRoot }) => writeProjected(projectionRoot, projected),
+  createContainer: ({ create }, { engine }) => engine.createContainer(create),
+  startContainer: ({ container }, { engine }) => engine.startContainer(container),
+  stopContainer: ({ container, gracePeriod }, { engine }) =>
+    gone(engine.stopContainer(container, gracePeriod)),
+  restartContainer: ({ container, gracePeriod }, { engine }) =>
+    engine.restartContainer(container, gracePeriod),
+  pauseContainer: ({ container }, { engine }) => engine.pauseContainer(container),
+  unpauseContainer: ({ container }, { engine }) => engine.unpauseContainer(container),
+  renameContainer: ({ container, name }, { engine }) => engine.renameContainer(container, name),
+  updateContainer: ({ container, limits }, { engine }) => engine.updateContainer(container, limits),
+  removeContainer: ({ container }, { engine }) =>
+    gone(engine.removeContainer(container, { anonymousVolumes: true })),
+  connectNetwork: ({ container, attachment }, { engine }) => engine.connectNetwork(container, attachment),
+  disconnectNetwork: ({ container, network }, { engine }) => engine.disconnectNetwork(container, network),
+  releaseObject: release,
+}
+
+export async function perform(op: AgentOp, context: PerformContext, signal: AbortSignal): Promise<void> {
+  const performer: (op: never, context: PerformContext, signal: AbortSignal) => Promise<unknown> =
+    performers[op.type]
+  // The table is keyed by the op's own type, which the compiler cannot follow through the union.
+  await performer(op as never, context, signal)
+}
+
+/** What is to go and is not there has gone: the wish is met. */
+async function gone(removal: Promise<void>): Promise<void> {
+  try {
+    await removal
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+  }
+}
+
+const released: Readonly<Record<OpOf<'releaseObject'>['kind'], Kind>> = {
+  Container: plain(containerKind),
+  Volume: plain(volumeKind),
+  Network: plain(networkKind),
+}
+
+function plain<T extends KubeObject>(kind: Kind<T>): Kind {
+  return kind as unknown as Kind
+}
+
+/** Takes this node's finalizer off, against the revision it was read at. */
+async function release(
+  op: OpOf<'releaseObject'>,
+  context: PerformContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, nodeName } = context
+  const kind = released[op.kind]
+  try {
+    const { metadata } = await client.get(kind, op.object, signal)
+    const finalizers = (metadata.finalizers ?? []).filter(
+      (finalizer) => finalizer !== nodeFinalizer(nodeName),
+    )
+    const patch = { metadata: { finalizers, resourceVersion: metadata.resourceVersion } }
+    await client.patch(kind, op.object, patch, signal)
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+  }
+}

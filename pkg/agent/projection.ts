@@ -1,0 +1,40 @@
+/** Files of ConfigMaps and Secrets on the node's disk, where containers mount them from. */
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { ProjectedFiles } from './ops.ts'
+
+/**
+ * Writes the directory whole or not at all: it is made beside its place and renamed. A directory's name stands
+ * for its content, so one that is there is left as it is. The root is closed to other users; containers get in
+ * through their mount.
+ */
+export async function writeProjected(root: string, projected: ProjectedFiles): Promise<void> {
+  const target = join(root, projected.directory)
+  await mkdir(root, { recursive: true, mode: 0o700 })
+  await mkdir(dirname(target), { recursive: true })
+  const building = `${target}.building`
+  await rm(building, { recursive: true, force: true })
+  await mkdir(building)
+  for (const [name, content] of Object.entries(projected.files)) {
+    await writeFile(join(building, name), Buffer.from(content, 'base64'), { mode: 0o644, flush: true })
+  }
+  try {
+    await rename(building, target)
+  } catch (error) {
+    if (!isOccupied(error)) throw error
+    await rm(building, { recursive: true, force: true })
+  }
+}
+
+/** Removes directories of Containers that are no more; `uids` are those that are. */
+export async function sweepProjected(root: string, uids: ReadonlySet<string>): Promise<void> {
+  await mkdir(root, { recursive: true, mode: 0o700 })
+  const entries = await readdir(root)
+  for (const uid of entries.filter((entry) => !uids.has(entry))) {
+    await rm(join(root, uid), { recursive: true, force: true })
+  }
+}
+
+function isOccupied(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
+}

@@ -1,0 +1,191 @@
+/**
+ * A Container's spec with everything it refers to filled in: variables, files, engine names. The result is what
+ * the engine is given, and the fingerprint that decides whether an existing container still is what was asked
+ * for. Content counts: changed Secrets and ConfigMaps change the fingerprint; paths, labels and key order do not.
+ */
+import { fingerprint } from '#pkg/apimachinery/hash.ts'
+import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
+import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
+import type { Container, ContainerHealthcheck, ContainerLimits, ContainerMount } from '#pkg/apis/container.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import type {
+  ContainerCreate,
+  Healthcheck,
+  Mount,
+  NetworkAttachment,
+  PortMapping,
+  ResourceLimits,
+} from '#pkg/engine/port.ts'
+import { resolveEnv } from './env.ts'
+import type { ProjectedFiles } from './ops.ts'
+import type { Desired, Waiting } from './world.ts'
+
+export interface Resolved {
+  readonly create: ContainerCreate
+  readonly fingerprint: string
+  readonly projections: readonly ProjectedFiles[]
+}
+
+export interface ResolveInput {
+  readonly container: Container
+  readonly desired: Desired
+  readonly clusterID: string
+  readonly projectionRoot: string
+}
+
+interface ResolvedMount {
+  readonly mount: Mount
+  readonly projection?: ProjectedFiles
+}
+
+/** Either everything the engine needs, or what is missing. */
+export function resolve(input: ResolveInput): Resolved | { readonly missing: Waiting } {
+  const { container, desired } = input
+  const env = resolveEnv(container, desired)
+  if ('missing' in env) return env
+  const mounts: ResolvedMount[] = []
+  for (const mount of container.spec.mounts) {
+    const resolved = resolveMount(mount, input)
+    if ('missing' in resolved) return resolved
+    mounts.push(resolved)
+  }
+  return assemble(input, env.variables, mounts)
+}
+
+function assemble(
+  input: ResolveInput,
+  env: Record<string, string>,
+  mounts: readonly ResolvedMount[],
+): Resolved {
+  const { container, clusterID } = input
+  const { spec, metadata } = container
+  const recreated = {
+    image: spec.image,
+    ...(spec.command !== undefined && { entrypoint: spec.command }),
+    ...(spec.args !== undefined && { cmd: spec.args }),
+    env,
+    ...(spec.workingDir !== undefined && { workingDir: spec.workingDir }),
+    ...(spec.user !== undefined && { user: spec.user }),
+    ports: spec.ports.map(resolvePort),
+    ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
+  }
+  const hash = fingerprint({ ...recreated, image: canonicalImage(spec.image), mounts: mounts.map(contentOf) })
+  const create: ContainerCreate = {
+    ...recreated,
+    name: engineName(metadata),
+    mounts: mounts.map(({ mount }) => mount),
+    networks: resolveNetworks(container),
+    limits: resolveLimits(spec.resources?.limits),
+    labels: {
+      ...metadata.labels,
+      [engineLabels.uid]: metadata.uid ?? '',
+      [engineLabels.namespace]: metadata.namespace ?? 'default',
+      [engineLabels.name]: metadata.name,
+      [engineLabels.fingerprint]: hash,
+      [engineLabels.cluster]: clusterID,
+    },
+  }
+  return { create, fingerprint: hash, projections: mounts.flatMap(({ projection }) => projection ?? []) }
+}
+
+/** `nginx` and `docker.io/library/nginx:latest` are the same wish. */
+function canonicalImage(text: string): string {
+  const parsed = parseReference(text)
+  return parsed.ok ? canonicalReference(parsed.reference) : text
+}
+
+/** Projected files count by their content, not by where the node keeps them. */
+function contentOf({ mount, projection }: ResolvedMount): unknown {
+  return projection === undefined ? mount : { ...mount, source: projection.files }
+}
+
+function resolveMount(mount: ContainerMount, input: ResolveInput): ResolvedMount | { missing: Waiting } {
+  const { mountPath: target, readOnly } = mount
+  const { namespace = 'default' } = input.container.metadata
+  if (mount.volume !== undefined) {
+    const source = engineName({ namespace, name: mount.volume })
+    return { mount: { type: 'volume', source, target, readOnly } }
+  }
+  if (mount.hostPath !== undefined)
+    return { mount: { type: 'bind', source: mount.hostPath, target, readOnly } }
+  if (mount.tmpfs !== undefined) {
+    const sizeBytes = parseQuantity(mount.tmpfs.sizeLimit ?? '')
+    return { mount: { type: 'tmpfs', target, readOnly, ...(sizeBytes !== undefined && { sizeBytes }) } }
+  }
+  return projectMount(mount, input)
+}
+
+function projectMount(mount: ContainerMount, input: ResolveInput): ResolvedMount | { missing: Waiting } {
+  const { desired, container, projectionRoot } = input
+  const { namespace = 'default', uid = '' } = container.metadata
+  const secret = mount.secret !== undefined
+  const name = mount.secret ?? mount.configMap ?? ''
+  const key = objectKey({ namespace, name })
+  const files = secret ? desired.secrets.get(key)?.data : configMapFiles(desired, key)
+  const found = secret ? desired.secrets.has(key) : desired.configMaps.has(key)
+  if (!found) {
+    const kind = secret ? 'Secret' : 'ConfigMap'
+    return { missing: { reason: `${kind}NotFound`, message: `mounts ${kind} ${key}, which does not exist` } }
+  }
+  const projection = {
+    directory: `${uid}/${fingerprint({ name, files: files ?? {} })}`,
+    secret,
+    files: files ?? {},
+  }
+  return {
+    mount: {
+      type: 'bind',
+      source: `${projectionRoot}/${projection.directory}`,
+      target: mount.mountPath,
+      readOnly: true,
+    },
+    projection,
+  }
+}
+
+function configMapFiles(desired: Desired, key: string): Record<string, string> {
+  const { data = {}, binaryData = {} } = desired.configMaps.get(key) ?? {}
+  const text = Object.entries(data).map(
+    ([name, value]) => [name, Buffer.from(value).toString('base64')] as const,
+  )
+  return { ...Object.fromEntries(text), ...binaryData }
+}
+
+function resolvePort(port: Container['spec']['ports'][number]): PortMapping {
+  const protocols = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const
+  return {
+    containerPort: port.containerPort,
+    protocol: protocols[port.protocol],
+    ...(port.hostPort !== undefined && { hostPort: port.hostPort }),
+    ...(port.hostIP !== undefined && { hostIP: port.hostIP }),
+  }
+}
+
+function resolveHealthcheck(check: ContainerHealthcheck): Healthcheck {
+  if (check.disabled) return { disabled: true }
+  return {
+    disabled: false,
+    test: check.shell === undefined ? ['CMD', ...(check.command ?? [])] : ['CMD-SHELL', check.shell],
+    interval: parseDuration(check.interval) ?? 30_000,
+    timeout: parseDuration(check.timeout) ?? 30_000,
+    retries: check.retries,
+    startPeriod: parseDuration(check.startPeriod) ?? 0,
+  }
+}
+
+/** A container is reached by its object's name in every network, whatever the engine calls it. */
+function resolveNetworks({ metadata, spec }: Container): NetworkAttachment[] {
+  return spec.networks.map((network) => ({
+    network: engineName({ namespace: metadata.namespace ?? 'default', name: network.name }),
+    aliases: [...new Set([metadata.name, ...network.aliases])],
+  }))
+}
+
+function resolveLimits(limits: ContainerLimits | undefined): ResourceLimits {
+  return {
+    cpus: parseQuantity(limits?.cpu ?? 0) ?? 0,
+    memoryBytes: parseQuantity(limits?.memory ?? 0) ?? 0,
+    pids: limits?.pids ?? 0,
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Runs plans group by group: beside each other, never twice at once for the same object. Remembers what failed
+ * and until when it rests, and tells every result as an event.
+ */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { classify, isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { execute, makeSlots, type OpResult, type Slots } from '#pkg/plan/execute.ts'
+import type { Plan } from '#pkg/plan/plan.ts'
+import { type AgentOp, describeOp } from './ops.ts'
+import type { Hold, LastAction } from './world.ts'
+
+export interface RunnerOptions {
+  readonly ambient: Ambient
+  readonly perform: (op: AgentOp, signal: AbortSignal) => Promise<void>
+  /** Called for each op as it ends, before the group is free again. */
+  readonly onResult: (result: OpResult<AgentOp>) => void
+  /** Called when a group has ended: the world looks different now. */
+  readonly onGroupEnd: (group: string) => void
+}
+
+/** More calls at once only make each of them slower; pulls wait on networks and get slots of their own. */
+const engineSlots = 8
+const pullSlots = 3
+
+export class Runner {
+  readonly #options: RunnerOptions
+  readonly #slots: Slots = makeSlots(engineSlots)
+  readonly #pullSlots: Slots = makeSlots(pullSlots)
+  readonly #running = new Map<string, Promise<void>>()
+  readonly #holds = new Map<string, Hold>()
+  readonly #actions = new Map<string, LastAction>()
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+  }
+
+  busy(): ReadonlySet<string> {
+    return new Set(this.#running.keys())
+  }
+
+  holds(): ReadonlyMap<string, Hold> {
+    return this.#holds
+  }
+
+  lastAction(group: string): LastAction | undefined {
+    return this.#actions.get(group)
+  }
+
+  /** Begins every group of the plan; `generations` are those of their objects as planned. */
+  launch(plan: Plan<AgentOp>, generations: (group: string) => number, signal: AbortSignal): void {
+    for (const [group, ops] of Map.groupBy(plan.ops, (planned) => planned.group)) {
+      if (this.#running.has(group)) continue
+      const job = this.#runGroup({ ops }, generations(group), signal).finally(() => {
+        this.#running.delete(group)
+        this.#options.onGroupEnd(group)
+      })
+      this.#running.set(group, job)
+    }
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running.values())
+  }
+
+  /** Forgets groups of objects that are no more. */
+  forget(isKnown: (group: string) => boolean): void {
+    for (const group of this.#holds.keys()) if (!isKnown(group)) this.#holds.delete(group)
+    for (const group of this.#actions.keys()) if (!isKnown(group)) this.#actions.delete(group)
+  }
+
+  async #runGroup(plan: Plan<AgentOp>, generation: number, signal: AbortSignal): Promise<void> {
+    const [first] = plan.ops
+    if (first === undefined) return
+    const results = await execute(plan, {
+      run: this.#options.perform,
+      slots: first.op.type === 'pullImage' ? this.#pullSlots : this.#slots,
+      signal,
+      onResult: (result) => this.#note(result, signal),
+    })
+    const failed = results.find((result) => result.outcome === 'failed')
+    if (failed === undefined) this.#holds.delete(first.group)
+    else if (!signal.aborted) this.#hold(failed, generation)
+  }
+
+  #note(result: OpResult<AgentOp>, signal: AbortSignal): void {
+    const { planned, outcome } = result
+    if (outcome === 'skipped' || (outcome === 'failed' && signal.aborted)) return
+    const time = this.#options.ambient.clock.now()
+    const action = outcome === 'done' ? describeOp(planned.op) : `${describeOp(planned.op)} (failed)`
+    this.#actions.set(planned.group, { time, action, cause: planned.cause })
+    this.#options.onResult(result)
+  }
+
+  #hold({ planned, error }: OpResult<AgentOp> & { outcome: 'failed' }, generation: number): void {
+    const { clock, random, log } = this.#options.ambient
+    const before = this.#holds.get(planned.group)
+    const failures = before?.generation === generation ? before.failures + 1 : 1
+    const until = clock.now() + restAfter(error, failures) * (0.9 + random.next() / 5)
+    const reason = error instanceof StatusError ? error.reason : 'InternalError'
+    const action = describeOp(planned.op)
+    this.#holds.set(planned.group, { until, failures, reason, message: messageOf(error), action, generation })
+    log.warn('op failed', {
+      group: planned.group,
+      action,
+      cause: planned.cause,
+      reason,
+      error: messageOf(error),
+      failures,
+    })
+  }
+}
+
+/**
+ * How long a group rests, in ms: races and an engine that is away are tried again soon, what needs somebody to
+ * act ever more slowly, what cannot succeed unchanged once an hour.
+ */
+export function restAfter(error: unknown, failures: number): number {
+  if (isReason(error, 'EngineUnavailable')) return 1000
+  const retryAfter = error instanceof StatusError ? (error.details.retryAfterSeconds ?? 0) * 1000 : 0
+  const follow = classify(error)
+  if (follow === 'retry' || follow === 'ignore')
+    return Math.max(retryAfter, Math.min(30_000, 100 * 2 ** failures))
+  if (follow === 'stall') return 3_600_000
+  const slow =
+    isReason(error, 'ImageNotFound') || (error instanceof StatusError && error.reason.startsWith('Registry'))
+  return Math.max(retryAfter, Math.min(300_000, (slow ? 5000 : 1000) * 2 ** failures))
+}

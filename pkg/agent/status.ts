@@ -1,0 +1,160 @@
+/**
+ * The status of one Container, computed once per pass from what was desired, decided and observed. Pure: the same
+ * inputs give the same status, and a status that did not change is not written.
+ */
+import { setCondition, timestamp } from '#pkg/apimachinery/meta.ts'
+import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
+import { engineLabels } from '#pkg/apis/wellknown.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { conditionsOf } from './conditions.ts'
+import { currentContainer, isAlive } from './container.look.ts'
+import { hasFinished } from './container.ts'
+import { canonicalImage, digestOf, findImage } from './image.ts'
+import { restartState } from './restart.ts'
+import type { ReportInput } from './world.ts'
+
+export function reportContainer(input: ReportInput): ContainerStatus {
+  const { container, world } = input
+  const previous = world.statuses.get(container.metadata.uid ?? '') ?? container.status
+  const observed = currentContainer(container, world)
+  const seen = observed === undefined ? {} : reportObserved(input, observed, previous)
+  const phase = phaseOf(input, observed)
+  const conditions = conditionsOf({ ...input, observed, phase })
+  return {
+    phase,
+    observedGeneration: container.metadata.generation ?? 0,
+    nodeName: world.nodeName,
+    ...reportImage(input, observed),
+    ...seen,
+    ...reportAction(input, previous),
+    conditions: conditions.reduce(
+      (list, next) => setCondition(list, next, world.now),
+      previous?.conditions ?? [],
+    ),
+  }
+}
+
+type Phase = NonNullable<ContainerStatus['phase']>
+
+function phaseOf({ container, decision }: ReportInput, observed: ObservedContainer | undefined): Phase {
+  if (observed !== undefined && isAlive(observed)) return observed.state === 'paused' ? 'Paused' : 'Running'
+  if (container.spec.state === 'Stopped') return 'Stopped'
+  if (decision.waiting?.reason === 'Pulling') return 'Pulling'
+  if (observed === undefined) return 'Pending'
+  if (hasFinished(container, observed)) return observed.exitCode === 0 ? 'Succeeded' : 'Failed'
+  if (observed.state === 'exited') return decision.waiting === undefined ? 'Starting' : 'Failed'
+  return decision.waiting === undefined ? 'Starting' : 'Pending'
+}
+
+function reportObserved(
+  { container, decision, world }: ReportInput,
+  observed: ObservedContainer,
+  previous: ContainerStatus | undefined,
+): Partial<ContainerStatus> {
+  const { restartCount, crashStreak } = restartState(previous, observed)
+  const waitsForRestart = decision.wakeAt !== undefined && !hasFinished(container, observed)
+  return {
+    containerID: observed.id,
+    fingerprint: observed.labels[engineLabels.fingerprint] ?? '',
+    effectiveCommand: [...observed.command],
+    restartCount,
+    crashStreak,
+    ports: observed.ports.map(reportPort),
+    ...(observed.pid > 0 && { pid: observed.pid }),
+    ...(observed.startedAt !== undefined && { startedAt: observed.startedAt }),
+    ...(observed.finishedAt !== undefined && { finishedAt: observed.finishedAt }),
+    ...(!isAlive(observed) &&
+      observed.state === 'exited' && { exitCode: observed.exitCode, oomKilled: observed.oomKilled }),
+    ...(waitsForRestart && decision.wakeAt !== undefined && { nextRestartAt: timestamp(decision.wakeAt) }),
+    ...reportAddress(container, observed),
+    ...reportTermination(observed, previous),
+    ...reportHealth(observed, world.statuses.get(container.metadata.uid ?? '')),
+  }
+}
+
+function reportPort(port: ObservedContainer['ports'][number]): NonNullable<ContainerStatus['ports']>[number] {
+  const protocols = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP' } as const
+  const { containerPort, hostPort = 0, hostIP = '0.0.0.0', protocol } = port
+  return { containerPort, hostPort, hostIP, protocol: protocols[protocol] }
+}
+
+/** The address in the first network of the spec, else in whichever it has. */
+function reportAddress({ spec }: Container, observed: ObservedContainer): Partial<ContainerStatus> {
+  const first = spec.networks[0]?.name
+  const attachment =
+    observed.networks.find(({ network }) => first !== undefined && network.endsWith(first)) ??
+    observed.networks[0]
+  return attachment === undefined || attachment.ip === '' ? {} : { ip: attachment.ip }
+}
+
+function reportTermination(
+  observed: ObservedContainer,
+  previous: ContainerStatus | undefined,
+): Partial<ContainerStatus> {
+  if (observed.state !== 'exited') {
+    return previous?.lastTermination === undefined ? {} : { lastTermination: previous.lastTermination }
+  }
+  const message = observed.error !== '' ? observed.error : foregroundHint(observed)
+  return {
+    lastTermination: {
+      exitCode: observed.exitCode,
+      reason: observed.oomKilled ? 'OOMKilled' : observed.exitCode === 0 ? 'Completed' : 'Error',
+      ...(message !== undefined && { message }),
+      ...(observed.startedAt !== undefined && { startedAt: observed.startedAt }),
+      ...(observed.finishedAt !== undefined && { finishedAt: observed.finishedAt }),
+    },
+  }
+}
+
+/** A program that puts itself in the background ends its container: the commonest reason of a run this short. */
+function foregroundHint({ exitCode, startedAt, finishedAt }: ObservedContainer): string | undefined {
+  if (exitCode !== 0 || startedAt === undefined || finishedAt === undefined) return undefined
+  if (Date.parse(finishedAt) - Date.parse(startedAt) > 1000) return undefined
+  return 'the main process ended within a second; a service must run in the foreground'
+}
+
+/** Checks go on all the time; the log moves with the result only, so that an idle node writes nothing. */
+function reportHealth(
+  observed: ObservedContainer,
+  previous: ContainerStatus | undefined,
+): Partial<ContainerStatus> {
+  const { health } = observed
+  if (health === undefined) return {}
+  const before = previous?.health
+  const unchanged =
+    before?.status === health.status && before.failingStreak === health.failingStreak && before.log.length > 0
+  return { health: unchanged ? before : { ...health, log: health.log.map((probe) => ({ ...probe })) } }
+}
+
+function reportImage(
+  { container, world }: ReportInput,
+  observed: ObservedContainer | undefined,
+): Partial<ContainerStatus> {
+  const reference = container.spec.image
+  const image =
+    world.observed.images.find(({ id }) => id === observed?.imageID) ??
+    findImage(world.observed.images, reference)
+  const pull = world.pulls.get(canonicalImage(reference))
+  const layers = pull?.running === true ? pull.layers : []
+  const digest = image === undefined ? undefined : digestOf(image, reference)
+  return {
+    image: {
+      reference,
+      ...(image !== undefined && { id: image.id }),
+      ...(digest !== undefined && { digest }),
+      ...(layers.length > 0 && {
+        layers: layers.map(({ layer, ...progress }) => ({ id: layer, ...progress })),
+      }),
+    },
+  }
+}
+
+function reportAction(
+  { lastAction }: ReportInput,
+  previous: ContainerStatus | undefined,
+): Partial<ContainerStatus> {
+  if (lastAction === undefined)
+    return previous?.lastAction === undefined ? {} : { lastAction: previous.lastAction }
+  const { time, action, cause } = lastAction
+  return { lastAction: { time: timestamp(time), action, cause } }
+}

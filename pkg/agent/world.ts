@@ -1,0 +1,105 @@
+/**
+ * What planners look at: the desired objects of this node, one observation of its engine, and facts that
+ * neither holds. All of it is given; planners ask nobody.
+ */
+import type { Reason } from '#pkg/apimachinery/errors.ts'
+import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
+import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
+import type { Network } from '#pkg/apis/network.ts'
+import type { Volume } from '#pkg/apis/volume.ts'
+import type {
+  ObservedContainer,
+  ObservedImage,
+  ObservedNetwork,
+  ObservedVolume,
+  PullProgress,
+} from '#pkg/engine/port.ts'
+import type { Plan } from '#pkg/plan/plan.ts'
+import type { AgentOp } from './ops.ts'
+
+/** By `namespace/name`. */
+export interface Desired {
+  readonly containers: ReadonlyMap<string, Container>
+  readonly volumes: ReadonlyMap<string, Volume>
+  readonly networks: ReadonlyMap<string, Network>
+  readonly secrets: ReadonlyMap<string, Secret>
+  readonly configMaps: ReadonlyMap<string, ConfigMap>
+}
+
+export interface Observation {
+  readonly containers: readonly ObservedContainer[]
+  /** Names of all containers, also of those that are nobody's business here. */
+  readonly containerNames: ReadonlyMap<string, string>
+  readonly images: readonly ObservedImage[]
+  readonly networks: readonly ObservedNetwork[]
+  readonly volumes: readonly ObservedVolume[]
+}
+
+/** A group whose last op failed: it rests until `until`, or until its object changes. */
+export interface Hold {
+  readonly until: number
+  readonly failures: number
+  readonly reason: Reason
+  readonly message: string
+  /** What the op wanted, as its event says. */
+  readonly action: string
+  /** The generation that failed; another one is tried at once. */
+  readonly generation: number
+}
+
+export interface Pull {
+  /** When it last ended well. */
+  readonly finishedAt?: number
+  readonly layers: readonly PullProgress[]
+  readonly running: boolean
+}
+
+export interface World {
+  readonly nodeName: string
+  readonly clusterID: string
+  readonly now: number
+  /** Where projected files are, on the node's disk. */
+  readonly projectionRoot: string
+  readonly desired: Desired
+  readonly observed: Observation
+  /** By group. */
+  readonly holds: ReadonlyMap<string, Hold>
+  /** Groups with ops under way. */
+  readonly busy: ReadonlySet<string>
+  /** By canonical reference. */
+  readonly pulls: ReadonlyMap<string, Pull>
+  /** The status each Container last had, by uid: newer than what the API's copy may show. */
+  readonly statuses: ReadonlyMap<string, ContainerStatus>
+}
+
+/** Why nothing more can be done for now: a condition's reason and message. */
+export interface Waiting {
+  readonly reason: string
+  readonly message: string
+}
+
+/** What one kind's planner says about one object. */
+export interface Decision {
+  readonly plan: Plan<AgentOp>
+  readonly waiting?: Waiting
+  /** When time alone will change the decision. */
+  readonly wakeAt?: number
+}
+
+export interface LastAction {
+  readonly time: number
+  readonly action: string
+  readonly cause: string
+}
+
+export interface ReportInput {
+  readonly container: Container
+  readonly decision: Decision
+  readonly world: World
+  /** The last op of this run of the agent that worked on it. */
+  readonly lastAction: LastAction | undefined
+}
+
+export function groupOf(kind: string, meta: { namespace?: string; name: string }): string {
+  return `${kind}/${meta.namespace ?? 'default'}/${meta.name}`
+}
