@@ -40,7 +40,7 @@ interface Entry extends SimServing {
 
 export class SimRegistry {
   readonly #entries = new Map<string, Entry>()
-  #failure: { reason: Reason; message: string } | undefined
+  readonly #failures = new Map<string, Reason>()
 
   /** Pushes an image; what was under the reference before stays reachable by its digest. */
   set(reference: string, spec: SimImageSpec = {}, serving: SimServing = {}): SimImage {
@@ -56,14 +56,17 @@ export class SimRegistry {
     this.#entries.delete(canonicalName(reference))
   }
 
-  /** Lets every pull fail with the reason; undefined ends it. */
-  fail(reason: Reason | undefined, message = 'the simulated registry fails'): void {
-    this.#failure = reason && { reason, message }
+  /** Lets every pull from an address (`docker.io`, `registry.test:5000`) fail with the reason; undefined ends it. */
+  fail(address: string, reason: Reason | undefined): void {
+    if (reason === undefined) this.#failures.delete(address)
+    else this.#failures.set(address, reason)
   }
 
   /** The image to pull, or the StatusError that a registry would cause. */
   fetch(reference: string, credentials?: RegistryCredentials): { image: SimImage; pullTime: number } {
-    if (this.#failure !== undefined) throw new StatusError(this.#failure.reason, this.#failure.message)
+    const failure = this.#failures.get(parse(reference).registry)
+    if (failure !== undefined)
+      throw new StatusError(failure, `the registry of ${reference} fails as scripted`)
     const entry = this.#entries.get(canonicalName(reference))
     if (entry === undefined) {
       throw new StatusError('ImageNotFound', `manifest for ${reference} not found: manifest unknown`)

@@ -63,7 +63,9 @@ async function push(host: string, image: string, reference: string): Promise<str
   const engine = rawEngine(host)
   const colon = reference.lastIndexOf(':')
   const [repository, tag] = [reference.slice(0, colon), reference.slice(colon + 1)]
-  const authorization = Buffer.from(JSON.stringify(testAccount)).toString('base64url')
+  // URL-safe base64, but with its padding: without it the engine reads no credentials at all.
+  const plain = Buffer.from(JSON.stringify(testAccount)).toString('base64')
+  const authorization = plain.replaceAll('+', '-').replaceAll('/', '_')
   try {
     await mustRequest(engine, 'POST', `/images/${image}/tag?repo=${repository}&tag=${tag}`)
     const headers = { 'X-Registry-Auth': authorization }

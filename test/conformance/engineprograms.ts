@@ -1,0 +1,78 @@
+/** The programs that the engine suite runs, each as a real command line and as the script of a simulated process. */
+import { canonicalJson } from '#pkg/apimachinery/hash.ts'
+import type { Behaviour, BehaviourHook } from '#pkg/engine/simprocess.ts'
+
+interface Program {
+  readonly argv: readonly string[]
+  readonly behaviour: Behaviour
+}
+
+const shell = (script: string): readonly string[] => ['sh', '-c', script]
+
+export const programs = {
+  /** Ignores the stop signal, as the first process of a container does by default. */
+  stubborn: {
+    argv: ['sleep', '86400'],
+    behaviour: { stop: { after: Number.POSITIVE_INFINITY, code: 0 } },
+  },
+  polite: {
+    argv: shell('trap "exit 7" TERM; while :; do sleep 0.05; done'),
+    behaviour: { stop: { after: 0, code: 7 } },
+  },
+  failing: { argv: shell('exit 3'), behaviour: { exit: { after: 0, code: 3 } } },
+  talking: {
+    argv: shell('echo one; echo two; echo oops >&2; echo three'),
+    behaviour: {
+      exit: { after: 0, code: 0 },
+      output: [
+        { stream: 'stdout', text: 'one\ntwo\n' },
+        { stream: 'stderr', text: 'oops\n' },
+        { stream: 'stdout', text: 'three\n' },
+      ],
+    },
+  },
+  ticking: {
+    argv: shell('for i in 0 1 2 3 4; do echo tick $i; sleep 0.1; done'),
+    behaviour: {
+      exit: { after: 500, code: 0 },
+      output: [0, 1, 2, 3, 4].map((i) => ({
+        after: i * 100,
+        stream: 'stdout' as const,
+        text: `tick ${i}\n`,
+      })),
+    },
+  },
+  /** Its file for the health check comes late. */
+  lateReady: {
+    argv: shell('sleep 1.5; touch /ready; exec sleep 86400'),
+    behaviour: { probe: ({ sinceStart }) => (sinceStart >= 1500 ? 0 : 1) },
+  },
+  missing: {
+    argv: ['/no/such/program'],
+    behaviour: { startFailure: { reason: 'ExecutableNotFound', message: 'no such file or directory' } },
+  },
+  notInPath: {
+    argv: ['no-such-program'],
+    behaviour: { startFailure: { reason: 'ExecutableNotFound', message: 'not found in $PATH' } },
+  },
+  notExecutable: {
+    argv: ['/bin'],
+    behaviour: { startFailure: { reason: 'ExecutableNotFound', message: 'permission denied' } },
+  },
+} as const satisfies Record<string, Program>
+
+/** Says what it was given; simulated from the create itself. */
+export const settingsArgv = shell('echo "$GREETING|$(pwd)|$(id -u)"')
+
+/** What a simulated engine has to be told to run these. */
+export const simulatedPrograms: BehaviourHook = (create) => {
+  const argv = canonicalJson(create.cmd)
+  if (argv === canonicalJson(settingsArgv)) {
+    const text = `${create.env['GREETING']}|${create.workingDir}|${create.user}\n`
+    return { exit: { after: 0, code: 0 }, output: [{ stream: 'stdout', text }] }
+  }
+  const program: Program | undefined = Object.values(programs).find(
+    (candidate) => canonicalJson(candidate.argv) === argv,
+  )
+  return program?.behaviour ?? {}
+}
