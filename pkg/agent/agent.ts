@@ -233,10 +233,7 @@ export class Agent {
       }
       this.#observer.invalidateAll()
       this.#loop.poke()
-      await Promise.race([
-        sleep(ambient.clock, Math.min(15_000, 250 * 2 ** failures), signal),
-        aborted(signal),
-      ])
+      await pause(ambient.clock, Math.min(15_000, 250 * 2 ** failures), signal)
     }
   }
 }

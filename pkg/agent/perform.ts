@@ -1,8 +1,7 @@
 /** Doing: one op, one call. Nothing is decided here. */
 import { isReason } from '#pkg/apimachinery/errors.ts'
-import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
-import type { Kind } from '#pkg/apis/kind.ts'
+import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
@@ -70,13 +69,9 @@ async function gone(removal: Promise<void>): Promise<void> {
 }
 
 const released: Readonly<Record<OpOf<'releaseObject'>['kind'], Kind>> = {
-  Container: plain(containerKind),
-  Volume: plain(volumeKind),
-  Network: plain(networkKind),
-}
-
-function plain<T extends KubeObject>(kind: Kind<T>): Kind {
-  return kind as unknown as Kind
+  Container: anyKind(containerKind),
+  Volume: anyKind(volumeKind),
+  Network: anyKind(networkKind),
 }
 
 /** Takes this node's finalizer off, against the revision it was read at. */

@@ -100,7 +100,11 @@ export class Client {
     return object(await this.json(request, signal))
   }
 
-  async delete(kind: Kind, name: Name & { readonly uid?: string }, signal: AbortSignal): Promise<void> {
+  async delete<T extends KubeObject>(
+    kind: Kind<T>,
+    name: Name & { readonly uid?: string },
+    signal: AbortSignal,
+  ): Promise<void> {
     const preconditions = name.uid === undefined ? {} : { preconditions: { uid: name.uid } }
     await this.json(this.#write('DELETE', objectPath(kind, name), preconditions), signal)
   }

@@ -1,0 +1,19 @@
+/** Every controller of the control plane, in one explicit list. */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { kinds } from '#pkg/apis/kinds.ts'
+import type { Client } from '#pkg/client/rest.ts'
+import { expireEvents } from './expiry.ts'
+import { NamespaceController } from './namespace.ts'
+import { Scheduler } from './scheduler.ts'
+
+/** Runs them all until the signal aborts. */
+export async function runControllers(
+  options: { client: Client; ambient: Ambient },
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all([
+    new Scheduler(options).run(signal),
+    new NamespaceController({ ...options, kinds }).run(signal),
+    expireEvents(options, signal),
+  ])
+}

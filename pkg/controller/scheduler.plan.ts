@@ -1,0 +1,208 @@
+/**
+ * Placement: which node holds what. A Container goes to one node, a Volume to the node of the Container that
+ * mounts it first, a Network to every node. Placing writes the node's name, where the kind has one, and the
+ * node's finalizer, so that the object stays until that node has cleaned up. Pure.
+ */
+import { findCondition, type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import type { Network } from '#pkg/apis/network.ts'
+import type { Node } from '#pkg/apis/node.ts'
+import type { Volume } from '#pkg/apis/volume.ts'
+import { nodeFinalizer, nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
+import { type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
+
+export interface Placeable {
+  readonly containers: ReadonlyMap<string, Container>
+  readonly volumes: ReadonlyMap<string, Volume>
+  readonly networks: ReadonlyMap<string, Network>
+  readonly nodes: readonly Node[]
+}
+
+/** One API call: the object's finalizers, and its node where it gets one. */
+export interface PlaceOp {
+  readonly type: 'place'
+  readonly kind: 'Container' | 'Volume' | 'Network'
+  readonly object: { readonly namespace: string; readonly name: string; readonly resourceVersion: string }
+  readonly finalizers: readonly string[]
+  readonly nodeName?: string
+}
+
+/** An object that no node takes, and how many nodes each filter turned away. */
+export interface Unplaced {
+  readonly object: Container | Volume
+  readonly message: string
+}
+
+export function describePlaceOp(op: PlaceOp): string {
+  const where = op.nodeName === undefined ? '' : ` on node ${op.nodeName}`
+  return `place ${op.kind} ${op.object.namespace}/${op.object.name}${where}`
+}
+
+export function planPlacement(state: Placeable): {
+  readonly plan: Plan<PlaceOp>
+  readonly unplaced: readonly Unplaced[]
+} {
+  const ops: Plan<PlaceOp>['ops'][number][] = []
+  const unplaced: Unplaced[] = []
+  const load = loadOf(state)
+  const chosen = new Map<string, string>()
+  for (const container of state.containers.values()) {
+    const found = placeContainer(container, state, { load, chosen })
+    if ('message' in found) unplaced.push({ object: container, message: found.message })
+    else ops.push(...found.plan.ops)
+  }
+  for (const volume of state.volumes.values()) {
+    const found = placeVolume(volume, state, chosen)
+    if ('message' in found) unplaced.push({ object: volume, message: found.message })
+    else ops.push(...found.plan.ops)
+  }
+  for (const network of state.networks.values()) ops.push(...placeNetwork(network, state).ops)
+  return { plan: { ops }, unplaced }
+}
+
+type Placed = { readonly plan: Plan<PlaceOp> } | { readonly message: string }
+
+interface Choosing {
+  /** Containers per node, those placed in this pass included. */
+  readonly load: Map<string, number>
+  /** Nodes chosen in this pass for Volumes, by key: their later users follow. */
+  readonly chosen: Map<string, string>
+}
+
+function placeContainer(container: Container, state: Placeable, choosing: Choosing): Placed {
+  const { nodeName } = container.spec
+  if (nodeName !== undefined)
+    return place('Container', container, [nodeName], { cause: `spec.nodeName is ${nodeName}`, state })
+  if (container.metadata.deletionTimestamp !== undefined) return { plan: { ops: [] } }
+  const candidates = filterNodes(container, state, choosing.chosen)
+  if ('message' in candidates) return candidates
+  const [best] = candidates.nodes.toSorted(
+    (a, b) => loadOn(a, choosing) - loadOn(b, choosing) || compareNames(a, b),
+  )
+  if (best === undefined) return { message: 'no node is registered' }
+  choosing.load.set(best, loadOn(best, choosing) + 1)
+  for (const key of volumeKeys(container)) if (!choosing.chosen.has(key)) choosing.chosen.set(key, best)
+  const cause =
+    candidates.nodes.length === 1
+      ? 'it is the only node that fits'
+      : 'it has the fewest Containers of the nodes that fit'
+  return place('Container', container, [best], { cause, state, nodeName: best })
+}
+
+/** Every filter says how many nodes it turned away, so that a Container that waits can tell why. */
+function filterNodes(
+  container: Container,
+  { nodes, volumes }: Placeable,
+  chosen: ReadonlyMap<string, string>,
+): { nodes: string[] } | { message: string } {
+  const data = volumeKeys(container).flatMap(
+    (key) => volumes.get(key)?.spec.nodeName ?? chosen.get(key) ?? [],
+  )
+  const filters: readonly (readonly [string, (node: Node) => boolean])[] = [
+    ['not ready', (node) => findCondition(node.status?.conditions, 'Ready')?.status === 'True'],
+    ['unschedulable', (node) => !node.spec.unschedulable],
+    [
+      'spec.nodeSelector does not match',
+      (node) => matches(container.spec.nodeSelector, node.metadata.labels ?? {}),
+    ],
+    ['its Volumes are on another node', (node) => data.every((name) => name === node.metadata.name)],
+  ]
+  const turnedAway = new Map<string, number>()
+  const fitting = nodes.filter((node) => {
+    const failed = filters.find(([, accepts]) => !accepts(node))
+    if (failed !== undefined) turnedAway.set(failed[0], (turnedAway.get(failed[0]) ?? 0) + 1)
+    return failed === undefined
+  })
+  if (fitting.length > 0) return { nodes: fitting.map(({ metadata }) => metadata.name) }
+  const reasons = [...turnedAway].map(([why, count]) => `${count} ${why}`).join(', ')
+  return { message: `0 of ${nodes.length} nodes fit${reasons === '' ? '' : `: ${reasons}`}` }
+}
+
+function placeVolume(volume: Volume, state: Placeable, chosen: ReadonlyMap<string, string>): Placed {
+  const { nodeName } = volume.spec
+  if (nodeName !== undefined)
+    return place('Volume', volume, [nodeName], { cause: `spec.nodeName is ${nodeName}`, state })
+  if (volume.metadata.deletionTimestamp !== undefined) return { plan: { ops: [] } }
+  const key = objectKey(volume.metadata)
+  const user = [...state.containers.values()].find((container) => volumeKeys(container).includes(key))
+  const target = user?.spec.nodeName ?? chosen.get(key) ?? onlyNode(state)
+  if (target === undefined) return { message: 'waits for the first Container that mounts it' }
+  const cause = user === undefined ? 'it is the only node' : `Container ${user.metadata.name} mounts it there`
+  return place('Volume', volume, [target], { cause, state, nodeName: target })
+}
+
+function placeNetwork(network: Network, state: Placeable): Plan<PlaceOp> {
+  const names =
+    network.metadata.deletionTimestamp === undefined ? state.nodes.map(({ metadata }) => metadata.name) : []
+  const placed = place('Network', network, names, { cause: 'Containers of any node may join it', state })
+  return 'plan' in placed ? placed.plan : { ops: [] }
+}
+
+/** The write that puts the object on the nodes, if it is not there already; nothing is added to what is being deleted. */
+function place(
+  kind: PlaceOp['kind'],
+  object: KubeObject,
+  nodes: readonly string[],
+  why: { cause: string; state: Placeable; nodeName?: string },
+): Placed {
+  const {
+    namespace = 'default',
+    name,
+    resourceVersion = '',
+    finalizers = [],
+    deletionTimestamp,
+  } = object.metadata
+  const known = new Set(why.state.nodes.map(({ metadata }) => metadata.name))
+  const kept = finalizers.filter((finalizer) => {
+    const node = nodeOfFinalizer(finalizer)
+    return node === undefined || known.has(node)
+  })
+  const wanted = deletionTimestamp === undefined ? nodes.map(nodeFinalizer) : []
+  const next = [...new Set([...kept, ...wanted])]
+  if (
+    next.length === finalizers.length &&
+    next.every((each) => finalizers.includes(each)) &&
+    why.nodeName === undefined
+  ) {
+    return { plan: { ops: [] } }
+  }
+  const dropped = finalizers.filter((finalizer) => !kept.includes(finalizer))
+  const cause = dropped.length === 0 ? why.cause : `no Node stands behind ${dropped.join(', ')} any more`
+  const op: PlaceOp = {
+    type: 'place',
+    kind,
+    object: { namespace, name, resourceVersion },
+    finalizers: next,
+    ...(why.nodeName !== undefined && { nodeName: why.nodeName }),
+  }
+  return { plan: new PlanBuilder<PlaceOp>(`${kind}/${namespace}/${name}`).add(op, cause).build() }
+}
+
+function volumeKeys({ metadata, spec }: Container): string[] {
+  const { namespace = 'default' } = metadata
+  return spec.mounts.flatMap(({ volume: name }) => (name === undefined ? [] : objectKey({ namespace, name })))
+}
+
+function loadOf({ containers }: Placeable): Map<string, number> {
+  const placed = [...containers.values()].flatMap(({ spec }) => spec.nodeName ?? [])
+  return new Map([...Map.groupBy(placed, (name) => name)].map(([name, all]) => [name, all.length]))
+}
+
+function loadOn(node: string, { load }: Choosing): number {
+  return load.get(node) ?? 0
+}
+
+function onlyNode({ nodes }: Placeable): string | undefined {
+  return nodes.length === 1 ? nodes[0]?.metadata.name : undefined
+}
+
+function matches(
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+}
+
+function compareNames(a: string, b: string): number {
+  return a < b ? -1 : 1
+}

@@ -1,0 +1,110 @@
+/** Places Containers, Volumes and Networks on nodes: watches, lets the plan decide, writes. */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { isReason } from '#pkg/apimachinery/errors.ts'
+import { type KubeObject, objectKey, setCondition } from '#pkg/apimachinery/meta.ts'
+import { containerKind } from '#pkg/apis/container.kind.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import { anyKind, type Kind } from '#pkg/apis/kind.ts'
+import { type Network, networkKind } from '#pkg/apis/network.ts'
+import { type Node, nodeKind } from '#pkg/apis/node.ts'
+import { type Volume, volumeKind } from '#pkg/apis/volume.ts'
+import { Informer } from '#pkg/client/informer.ts'
+import { Loop } from '#pkg/client/loop.ts'
+import type { Client } from '#pkg/client/rest.ts'
+import { execute, makeSlots } from '#pkg/plan/execute.ts'
+import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
+
+const writesAtOnce = 16
+
+export class Scheduler {
+  readonly #client: Client
+  readonly #ambient: Ambient
+  readonly #containers: Informer<Container>
+  readonly #volumes: Informer<Volume>
+  readonly #networks: Informer<Network>
+  readonly #nodes: Informer<Node>
+  readonly #loop: Loop
+
+  constructor(options: { client: Client; ambient: Ambient }) {
+    const { client, ambient } = options
+    this.#client = client
+    this.#ambient = ambient
+    this.#loop = new Loop({ name: 'scheduler', ambient, settleMs: 2, pass: (signal) => this.#pass(signal) })
+    const informer = <T extends KubeObject>(kind: Kind<T>) =>
+      new Informer<T>({ client, kind, ambient, onChange: () => this.#loop.poke() })
+    this.#containers = informer(containerKind)
+    this.#volumes = informer(volumeKind)
+    this.#networks = informer(networkKind)
+    this.#nodes = informer(nodeKind)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const informers = [this.#containers, this.#volumes, this.#networks, this.#nodes]
+    const running = informers.map((informer) => informer.run(signal))
+    await Promise.all(informers.map((informer) => informer.synced(signal)))
+    await this.#loop.run(signal)
+    await Promise.all(running)
+  }
+
+  async #pass(signal: AbortSignal): Promise<undefined> {
+    const { plan, unplaced } = planPlacement({
+      containers: byKey(this.#containers.list()),
+      volumes: byKey(this.#volumes.list()),
+      networks: byKey(this.#networks.list()),
+      nodes: [...this.#nodes.list()],
+    })
+    const results = await execute(plan, {
+      run: (op) => this.#place(op, signal),
+      slots: makeSlots(writesAtOnce),
+      signal,
+    })
+    for (const each of unplaced) await this.#explain(each, signal)
+    const failed = results.find((result) => result.outcome === 'failed')
+    if (failed?.outcome === 'failed' && !signal.aborted) throw failed.error
+  }
+
+  /** Written against the revision it was planned from. Somebody was faster: the change pokes another pass. */
+  async #place({ kind, object, finalizers, nodeName }: PlaceOp, signal: AbortSignal): Promise<void> {
+    const { resourceVersion, ...name } = object
+    const patch = {
+      metadata: { finalizers, resourceVersion },
+      ...(nodeName !== undefined && { spec: { nodeName } }),
+    }
+    const kinds = {
+      Container: anyKind(containerKind),
+      Volume: anyKind(volumeKind),
+      Network: anyKind(networkKind),
+    }
+    try {
+      await this.#client.patch(kinds[kind], name, patch, signal)
+    } catch (error) {
+      if (!isReason(error, 'Conflict') && !isReason(error, 'NotFound')) throw error
+    }
+  }
+
+  /** Says on the object why no node takes it. */
+  async #explain({ object, message }: Unplaced, signal: AbortSignal): Promise<void> {
+    const { namespace = 'default', name, generation = 0 } = object.metadata
+    const previous = object.status?.conditions ?? []
+    const draft = {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+      observedGeneration: generation,
+    } as const
+    const before = previous.find(({ type }) => type === 'Ready')
+    if (before?.message === message && before.reason === draft.reason) return
+    const status = { phase: 'Pending', conditions: setCondition(previous, draft, this.#ambient.clock.now()) }
+    const kind = object.kind === 'Container' ? anyKind(containerKind) : anyKind(volumeKind)
+    try {
+      await this.#client.patch(kind, { namespace, name, subresource: 'status' }, { status }, signal)
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error
+    }
+  }
+}
+
+function byKey<T extends KubeObject>(objects: Iterable<T>): Map<string, T> {
+  return new Map([...objects].map((object) => [objectKey(object.metadata), object]))
+}
