@@ -1,0 +1,177 @@
+/** Builders of planner inputs: literal desired and observed state in a few words. */
+import type { AgentOp } from '#pkg/agent/ops.ts'
+import { describeOp } from '#pkg/agent/ops.ts'
+import type { World } from '#pkg/agent/world.ts'
+import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
+import { findKind } from '#pkg/apis/kinds.ts'
+import type { Network } from '#pkg/apis/network.ts'
+import type { Volume } from '#pkg/apis/volume.ts'
+import { engineLabels, engineName, nodeFinalizer } from '#pkg/apis/wellknown.ts'
+import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '#pkg/engine/port.ts'
+import { admit } from '#pkg/manifest/admit.ts'
+import { type Plan, printPlan } from '#pkg/plan/plan.ts'
+
+export const clusterID = 'test-cluster'
+export const nodeName = 'n1'
+export const now = Date.parse('2026-01-01T12:00:00Z')
+
+interface Parts {
+  readonly name: string
+  readonly metadata?: Partial<KubeObject['metadata']>
+  readonly spec?: Record<string, unknown>
+  readonly [field: string]: unknown
+}
+
+/** An object as the API would hand it to the agent: admitted, defaulted, placed on n1. */
+function make<T extends KubeObject>(
+  type: { group: string; kind: string },
+  { name, metadata, ...fields }: Parts,
+): T {
+  const kind = findKind({ ...type, version: 'v1' })
+  if (kind === undefined) throw new Error(`no kind ${type.kind}`)
+  const value = {
+    apiVersion: type.group === '' ? 'v1' : `${type.group}/v1`,
+    kind: type.kind,
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: `uid-${type.kind}-${name}`,
+      generation: 1,
+      finalizers: [nodeFinalizer(nodeName)],
+      ...metadata,
+    },
+    ...fields,
+  }
+  const { object, causes, unknown } = admit(kind, value)
+  const problems = [
+    ...causes.map((cause) => `${cause.field}: ${cause.message}`),
+    ...unknown.map(({ path }) => path),
+  ]
+  if (problems.length > 0) throw new Error(`${type.kind} ${name}: ${problems.join('; ')}`)
+  return object as T
+}
+
+const cove = (kind: string) => ({ group: 'cove.run', kind })
+
+export function container(
+  name: string,
+  spec: Record<string, unknown> = {},
+  more: Omit<Parts, 'name'> = {},
+): Container {
+  return make<Container>(cove('Container'), { name, ...more, spec: { image: 'app:1', nodeName, ...spec } })
+}
+
+export function volume(
+  name: string,
+  spec: Record<string, unknown> = {},
+  more: Omit<Parts, 'name'> = {},
+): Volume {
+  return make<Volume>(cove('Volume'), { name, ...more, spec: { nodeName, ...spec } })
+}
+
+export function network(
+  name: string,
+  spec: Record<string, unknown> = {},
+  more: Omit<Parts, 'name'> = {},
+): Network {
+  return make<Network>(cove('Network'), { name, ...more, spec })
+}
+
+export function secret(name: string, data: Record<string, string>): Secret {
+  return make<Secret>({ group: '', kind: 'Secret' }, { name, stringData: data })
+}
+
+export function configMap(name: string, data: Record<string, string>): ConfigMap {
+  return make<ConfigMap>({ group: '', kind: 'ConfigMap' }, { name, data })
+}
+
+export interface WorldParts {
+  readonly objects?: readonly KubeObject[]
+  readonly containers?: readonly ObservedContainer[]
+  readonly images?: readonly ObservedImage[]
+  readonly networks?: readonly ObservedNetwork[]
+  readonly volumes?: readonly ObservedVolume[]
+}
+
+/** A world of the given objects and observations; `app:1` is on the node unless images are given. */
+export function world(parts: WorldParts = {}, more: Partial<World> = {}): World {
+  const containers = parts.containers ?? []
+  return {
+    nodeName,
+    clusterID,
+    now,
+    projectionRoot: '/projected',
+    desired: {
+      containers: ofKind<Container>(parts.objects, 'Container'),
+      volumes: ofKind<Volume>(parts.objects, 'Volume'),
+      networks: ofKind<Network>(parts.objects, 'Network'),
+      secrets: ofKind<Secret>(parts.objects, 'Secret'),
+      configMaps: ofKind<ConfigMap>(parts.objects, 'ConfigMap'),
+    },
+    observed: {
+      containers,
+      containerNames: new Map(containers.map(({ name, id }) => [name, id])),
+      images: parts.images ?? [image('app:1')],
+      networks: parts.networks ?? [],
+      volumes: parts.volumes ?? [],
+    },
+    holds: new Map(),
+    busy: new Set(),
+    pulls: new Map(),
+    statuses: new Map(),
+    ...more,
+  }
+}
+
+function ofKind<T extends KubeObject>(objects: readonly KubeObject[] = [], kind: string): Map<string, T> {
+  const wanted = objects.filter((object) => object.kind === kind)
+  return new Map(wanted.map((object) => [objectKey(object.metadata), object as T]))
+}
+
+export function image(reference: string, id = `sha256:${reference}`): ObservedImage {
+  return { id, references: [reference], digests: [], sizeBytes: 1, createdAt: '2026-01-01T00:00:00Z' }
+}
+
+/** A running container of the object; `fingerprint` is what planning with `fingerprintOf` gives. */
+export function observed(
+  object: Container,
+  fingerprint: string,
+  more: Partial<ObservedContainer> = {},
+): ObservedContainer {
+  const { namespace = 'default', name, uid = '' } = object.metadata
+  return {
+    id: `id-${name}`,
+    name: engineName(object.metadata),
+    image: object.spec.image,
+    imageID: `sha256:${object.spec.image}`,
+    labels: {
+      [engineLabels.uid]: uid,
+      [engineLabels.namespace]: namespace,
+      [engineLabels.name]: name,
+      [engineLabels.cluster]: clusterID,
+      [engineLabels.fingerprint]: fingerprint,
+    },
+    state: 'running',
+    pid: 42,
+    createdAt: '2026-01-01T11:00:00Z',
+    startedAt: '2026-01-01T11:00:01Z',
+    exitCode: 0,
+    oomKilled: false,
+    error: '',
+    command: ['sh'],
+    networks: [{ network: 'bridge', aliases: [], ip: '172.17.0.2' }],
+    ports: [],
+    requestedPorts: [],
+    mounts: [],
+    limits: { cpus: 0, memoryBytes: 0, pids: 0 },
+    restartPolicy: 'no',
+    tty: false,
+    ...more,
+  }
+}
+
+export function print(plan: Plan<AgentOp>): string {
+  return printPlan(plan, describeOp)
+}
