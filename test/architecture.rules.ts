@@ -70,7 +70,7 @@ export const ambientExceptions: Readonly<Record<string, string>> = {}
 export const pureFiles = [
   /\.plan\.ts$/,
   /\/(?:request|dockerspec|status|admit)\.ts$/,
-  /^pkg\/agent\/(?:container|image|build|volume|network)\.ts$/,
+  /^pkg\/agent\/(?:container|image|build|volume|network|status)(?:\.\w+)?\.ts$/,
 ]
 
 /** Built-in modules that compute and touch nothing outside. */
