@@ -18,7 +18,7 @@ help: ## Print this list
 
 check: $(modules) ## Types, lint, format and architecture: the gate of every change, in seconds
 	@tsc -p .
-	@biome ci --error-on-warnings --reporter=summary
+	@biome check --error-on-warnings
 	@ava test/architecture.test.ts
 
 test: bin/cove ## Everything: unit, conformance and end-to-end tests against the real engine

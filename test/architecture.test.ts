@@ -247,7 +247,7 @@ rule(
 )
 
 rule('no any', 'Take unknown and decode it at the border, or name the type.', () =>
-  matches(everything, /(?<=[:<|&]\s*|\bas\s+)any\b(?!\s*[?.(:])/),
+  matches(product, /(?<=[:<|&]\s*|\bas\s+)any\b(?!\s*[?.(:])/),
 )
 
 rule(
