@@ -1,0 +1,69 @@
+/**
+ * A node without an API: planner, ops and simulated engine joined by hand, for properties over many states.
+ * `step` is one pass: observe, plan, perform one op after the other.
+ */
+import { planNode } from '#pkg/agent/node.plan.ts'
+import { Observer } from '#pkg/agent/observe.ts'
+import type { AgentOp } from '#pkg/agent/ops.ts'
+import { perform } from '#pkg/agent/perform.ts'
+import type { World } from '#pkg/agent/world.ts'
+import { inProcess } from '#pkg/apimachinery/transport.ts'
+import { Client } from '#pkg/client/rest.ts'
+import type { SimEngine } from '#pkg/engine/sim.ts'
+import { execute, makeSlots } from '#pkg/plan/execute.ts'
+import type { Plan } from '#pkg/plan/plan.ts'
+
+export interface NodeHarness {
+  readonly engine: SimEngine
+  /** The objects, changed by releases and by the test. */
+  world: World
+  readonly projectionRoot: string
+}
+
+export async function look(harness: NodeHarness): Promise<World> {
+  const observed = await new Observer(harness.engine).observe()
+  return { ...harness.world, observed, projectionRoot: harness.projectionRoot }
+}
+
+export async function plan(harness: NodeHarness): Promise<Plan<AgentOp>> {
+  return planNode(await look(harness)).plan
+}
+
+/** Performs the plan; resolves to how many ops failed. */
+export async function step(harness: NodeHarness, planned: Plan<AgentOp>): Promise<number> {
+  const results = await execute(planned, {
+    run: (op, signal) => performOne(harness, op, signal),
+    slots: makeSlots(1),
+    signal: new AbortController().signal,
+  })
+  return results.filter(({ outcome }) => outcome === 'failed').length
+}
+
+async function performOne(harness: NodeHarness, op: AgentOp, signal: AbortSignal): Promise<void> {
+  if (op.type === 'releaseObject') {
+    forget(harness, op.kind, `${op.object.namespace}/${op.object.name}`)
+    return
+  }
+  const { engine, world, projectionRoot } = harness
+  const client = new Client(
+    inProcess(() => Promise.reject(new Error('no API here')), { name: 'test', groups: [] }),
+    'test',
+  )
+  await perform(
+    op,
+    { engine, client, nodeName: world.nodeName, projectionRoot, onPullProgress: () => {} },
+    signal,
+  )
+}
+
+function forget(harness: NodeHarness, kind: 'Container' | 'Volume' | 'Network', key: string): void {
+  const { desired } = harness.world
+  const without = <T>(objects: ReadonlyMap<string, T>) =>
+    new Map([...objects].filter(([name]) => name !== key))
+  const next = {
+    Container: { ...desired, containers: without(desired.containers) },
+    Volume: { ...desired, volumes: without(desired.volumes) },
+    Network: { ...desired, networks: without(desired.networks) },
+  }[kind]
+  harness.world = { ...harness.world, desired: next }
+}
