@@ -125,7 +125,8 @@ export class DockerConnection {
     if (abort.aborted) return Promise.reject(abort.reason)
     return new Promise((resolve, reject) => {
       const request = {
-        path: `${prefix}${call.path}?`,
+        // The transport adds the query behind a question mark, where it finds one.
+        path: `${prefix}${call.path}${call.query === undefined ? '' : '?'}`,
         method: call.method,
         options: { _query: call.query ?? {}, _body: call.body ?? {} },
         ...(call.credentials && { authconfig: { ...call.credentials } }),

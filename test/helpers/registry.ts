@@ -30,7 +30,11 @@ export async function startRegistry(options: { password?: boolean } = {}): Promi
   await writeFile(config, makeConfig(directory, address, hasPassword ? passwords : undefined))
   const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
   const ended = once(child, 'exit')
+  // A test process that is ended early takes the registry with it.
+  const killWithUs = () => child.kill()
+  process.once('exit', killWithUs)
   const stop = async () => {
+    process.removeListener('exit', killWithUs)
     child.kill()
     await ended
     await rm(directory, { recursive: true, force: true })

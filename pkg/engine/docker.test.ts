@@ -1,0 +1,249 @@
+/** How docker.ts behaves on an engine that misbehaves: a scripted HTTP server stands in where a real one cannot be told to. */
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { type Clock, ManualClock, systemClock } from '#pkg/apimachinery/ambient.ts'
+import { isReason, type Reason } from '#pkg/apimachinery/errors.ts'
+import { openDockerEngine } from './docker.ts'
+import type { PullProgress } from './port.ts'
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+test('a call that stays without an answer ends as EngineUnavailable after its time', async (t) => {
+  const clock = new ManualClock()
+  const { engine, requested } = await serve(t, () => undefined, { clock })
+  const call = fails(t, 'EngineUnavailable', engine.listContainers())
+  await requested(1)
+  await clock.advance(60_000)
+  await call
+})
+
+test('a stop is waited for longer than its grace period', async (t) => {
+  const clock = new ManualClock()
+  const { engine, requested } = await serve(t, () => undefined, { clock })
+  let isOver = false
+  const call = fails(t, 'EngineUnavailable', engine.stopContainer('web', 90_000)).then(() => {
+    isOver = true
+  })
+  await requested(1)
+  await clock.advance(149_000)
+  t.false(isOver)
+  await clock.advance(1000)
+  await call
+})
+
+test('the older of both API versions is spoken, and negotiated anew when the engine was replaced', async (t) => {
+  let offered = '1.41'
+  const { engine, paths } = await serve(
+    t,
+    (request, response) => {
+      if (request.url === '/version') return json(response, 200, { ApiVersion: offered })
+      const message = `client version 1.41 is too old. Minimum supported API version is ${offered}`
+      if (!request.url?.startsWith(`/v${offered === '1.99' ? '1.51' : offered}/`))
+        return json(response, 400, { message })
+      json(response, 200, [])
+    },
+    { isVersioned: true },
+  )
+  await engine.listContainers()
+  offered = '1.99'
+  await engine.listContainers()
+  const versions = paths().map((path) => /^\/(version|v[\d.]+)/.exec(path)?.[1])
+  t.deepEqual(versions, ['version', 'v1.41', 'v1.41', 'version', 'v1.51'])
+})
+
+test('an answer that breaks off in its middle is EngineUnavailable', async (t) => {
+  const { engine } = await serve(t, (_request, response) => {
+    response.writeHead(200, { 'Content-Length': 1000 })
+    response.write('[{"Id":')
+    setImmediate(() => response.destroy())
+  })
+  await fails(t, 'EngineUnavailable', engine.listContainers())
+})
+
+test('a stream of events that ends is EngineUnavailable, what came before is delivered', async (t) => {
+  const { engine } = await serve(t, (_request, response) => {
+    const event = { Type: 'container', Action: 'start', Actor: { ID: 'abc', Attributes: { name: 'web' } } }
+    response.end(`${JSON.stringify(event)}\n${JSON.stringify({ Type: 'daemon', Action: 'reload' })}\n`)
+  })
+  const events = engine.events(never())[Symbol.asyncIterator]()
+  t.deepEqual((await events.next()).value, { type: 'container', action: 'start', id: 'abc', name: 'web' })
+  await fails(t, 'EngineUnavailable', events.next())
+})
+
+test('aborting a pull or followed logs closes their connection', async (t) => {
+  const closed: string[] = []
+  const { engine } = await serve(t, (request, response) => {
+    if (request.url?.includes('/json')) return json(response, 200, { Id: 'abc', Name: '/web' })
+    response.on('close', () => closed.push(request.url?.includes('/logs') ? 'logs' : 'pull'))
+    response.writeHead(200)
+    response.write(request.url?.includes('/logs') ? makeFrame('hello') : '{"status":"Pulling","id":"1"}\n')
+  })
+  const reason = new Error('enough')
+  const controller = new AbortController()
+  const pulled = engine.pullImage('web:1', { signal: controller.signal })
+  const seen: string[] = []
+  const logs = (async () => {
+    const options = { follow: true, timestamps: false, signal: controller.signal }
+    for await (const { data } of engine.containerLogs('web', options)) {
+      seen.push(Buffer.from(data).toString())
+      controller.abort(reason)
+    }
+  })()
+  t.is(await t.throwsAsync(pulled), reason)
+  await logs
+  t.deepEqual(seen, ['hello'])
+  while (closed.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  t.deepEqual(closed.sort(), ['logs', 'pull'])
+})
+
+test('leaving the loop over followed logs closes the connection', async (t) => {
+  const closing = Promise.withResolvers<void>()
+  const { engine } = await serve(t, (request, response) => {
+    if (request.url?.includes('/json')) return json(response, 200, { Id: 'abc', Name: '/web' })
+    response.on('close', closing.resolve)
+    response.write(makeFrame('hello'))
+  })
+  const options = { follow: true, timestamps: false, signal: never() }
+  for await (const { stream } of engine.containerLogs('web', options)) {
+    t.is(stream, 'stdout')
+    break
+  }
+  await closing.promise
+})
+
+test('output of a container with a terminal is read as it is', async (t) => {
+  const { engine } = await serve(t, (request, response) => {
+    if (request.url?.includes('/json')) return json(response, 200, { Id: 'abc', Config: { Tty: true } })
+    response.end('plain words of a terminal')
+  })
+  const words: string[] = []
+  const options = { follow: false, timestamps: false, signal: never() }
+  for await (const { data } of engine.containerLogs('abc', options)) words.push(Buffer.from(data).toString())
+  t.is(words.join(''), 'plain words of a terminal')
+})
+
+test('a pull tells its progress by layer, hands over its credentials and finds the error inside the stream', async (t) => {
+  let credentials: unknown
+  const { engine, paths } = await serve(t, (request, response) => {
+    const header = String(request.headers['x-registry-auth'])
+    credentials = JSON.parse(Buffer.from(header, 'base64').toString())
+    response.write('{"status":"Pulling from team/app","id":"1"}\r\n')
+    response.write(
+      '{"status":"Downloading","id":"0123456789ab","progressDetail":{"current":5,"total":9}}\r\n',
+    )
+    response.write('{"status":"Pull complete","id":"0123456789ab","progressDetail":{}}\r\n')
+    const message = 'toomanyrequests: You have reached your pull rate limit.'
+    response.end(`${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`)
+  })
+  const progress: PullProgress[] = []
+  const account = { username: 'me', password: 'sesame ÿ' }
+  const options = {
+    signal: never(),
+    credentials: account,
+    onProgress: (step: PullProgress) => progress.push(step),
+  }
+  const error = await fails(t, 'RegistryRateLimited', engine.pullImage('registry.test/team/app:1', options))
+  t.false(String(error).includes(account.password))
+  t.deepEqual(credentials, account)
+  t.deepEqual(progress, [
+    { layer: '0123456789ab', state: 'Downloading', currentBytes: 5, totalBytes: 9 },
+    { layer: '0123456789ab', state: 'Pull complete' },
+  ])
+  t.regex(paths().at(-1) ?? '', /\/images\/create\?fromImage=registry\.test%2Fteam%2Fapp&tag=1$/)
+})
+
+test('sixteen calls run at once and their connections are used again', async (t) => {
+  const waiting: ServerResponse[] = []
+  const { engine, connections } = await serve(t, (_request, response) => {
+    waiting.push(response)
+    if (waiting.length === 16) for (const one of waiting.splice(0)) json(one, 200, [])
+  })
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(Array.from({ length: 16 }, () => engine.listImages()))
+  }
+  t.is(connections(), 16)
+})
+
+test('a closed engine answers nothing any more', async (t) => {
+  const { engine } = await serve(t, (_request, response) => json(response, 200, []))
+  await engine.close()
+  await fails(t, 'EngineUnavailable', engine.listImages())
+})
+
+test('an address that is none is refused at once', async (t) => {
+  const error: unknown = await t.throwsAsync(openDockerEngine({ host: 'ftp://x', clock: systemClock() }))
+  t.true(isReason(error, 'InvalidSpec'))
+})
+
+interface Serving {
+  readonly clock?: Clock
+  /** Whether `answer` also answers `/version`. */
+  readonly isVersioned?: boolean
+}
+
+async function serve(
+  t: ExecutionContext,
+  answer: Answer,
+  { clock = systemClock(), isVersioned = false }: Serving = {},
+) {
+  const directory = await mkdtemp(join(tmpdir(), 'cove-docker-'))
+  const socket = join(directory, 'engine.sock')
+  const paths: string[] = []
+  let sockets = 0
+  const arrivals = new Set<() => void>()
+  const server = createServer((request, response) => {
+    if (request.url === '/version' && !isVersioned) return json(response, 200, { ApiVersion: '1.41' })
+    paths.push(request.url ?? '')
+    for (const arrived of arrivals) arrived()
+    answer(request, response)
+  })
+  server.on('connection', () => {
+    sockets += 1
+  })
+  server.listen(socket)
+  await once(server, 'listening')
+  const engine = await openDockerEngine({ host: `unix://${socket}`, clock })
+  t.teardown(async () => {
+    await engine.close()
+    server.closeAllConnections()
+    server.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+  const requested = (count: number) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (paths.length < count) return
+        arrivals.delete(look)
+        resolve()
+      }
+      arrivals.add(look)
+      look()
+    })
+  return { engine, requested, paths: () => paths, connections: () => sockets }
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+}
+
+function makeFrame(words: string): Buffer {
+  const data = Buffer.from(words)
+  const header = Buffer.alloc(8)
+  header[0] = 1
+  header.writeUInt32BE(data.length, 4)
+  return Buffer.concat([header, data])
+}
+
+async function fails(t: ExecutionContext, reason: Reason, call: Promise<unknown>): Promise<unknown> {
+  const error: unknown = await t.throwsAsync(call)
+  t.true(isReason(error, reason), `wanted ${reason}, got ${error}`)
+  return error
+}
+
+function never(): AbortSignal {
+  return new AbortController().signal
+}

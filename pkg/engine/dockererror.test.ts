@@ -1,0 +1,159 @@
+import test from 'ava'
+import type { Reason } from '#pkg/apimachinery/errors.ts'
+import { isVersionMismatch, pullError, refusalError } from './dockererror.ts'
+
+const create =
+  'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process'
+const endpoint = 'driver failed programming external connectivity on endpoint web (9c5f)'
+
+const refusals: readonly [Reason, number, string][] = [
+  ['HostPortInUse', 500, `${endpoint}: Bind for 0.0.0.0:8080 failed: port is already allocated`],
+  [
+    'HostPortInUse',
+    500,
+    `${endpoint}: Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use`,
+  ],
+  ['HostPortInUse', 500, `${endpoint}: something new`],
+  [
+    'EngineError',
+    500,
+    `${endpoint}: (iptables failed: iptables --wait -t nat -A DOCKER: No chain by that name)`,
+  ],
+  ['EngineError', 500, `${endpoint}: listen tcp4 10.9.9.9:80: bind: cannot assign requested address`],
+  [
+    'MountSourceMissing',
+    400,
+    'invalid mount config for type "bind": bind source path does not exist: /nosuch',
+  ],
+  [
+    'MountSourceMissing',
+    400,
+    `${create}: error during container init: error mounting "/a" to rootfs at "/a": stat /a: no such file or directory: unknown`,
+  ],
+  ['ExecutableNotFound', 400, `${create}: exec: "nosuch": executable file not found in $PATH: unknown`],
+  [
+    'ExecutableNotFound',
+    400,
+    `${create}: exec: "/no/such": stat /no/such: no such file or directory: unknown`,
+  ],
+  ['ExecutableNotFound', 400, `${create}: exec: "/bin": permission denied: unknown`],
+  ['ExecutableNotFound', 400, `${create}: exec: "/bin": is a directory: permission denied`],
+  [
+    'ExecutableNotFound',
+    404,
+    'crun: executable file `nosuch` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found',
+  ],
+  ['ImageNotFound', 404, 'No such image: cove/none:1'],
+  ['NotFound', 404, 'No such container: web'],
+  ['NotFound', 404, 'network web not found'],
+  ['NotFound', 404, 'get data: no such volume'],
+  ['NotFound', 500, 'container 2050 is not connected to network web'],
+  [
+    'NameInUse',
+    409,
+    'Conflict. The container name "/web" is already in use by container "2711f2fd". You have to remove (or rename) that container to be able to reuse that name.',
+  ],
+  ['NameInUse', 409, 'network with name web already exists'],
+  ['NameInUse', 403, 'endpoint with name web already exists in network front'],
+  ['InUse', 409, 'remove data: volume is in use - [94f4aeb4]'],
+  ['InUse', 403, 'error while removing network: network web id da34 has active endpoints'],
+  ['InUse', 403, 'Pool overlaps with other one on this address space'],
+  ['Conflict', 409, 'Container 2050 is already paused'],
+  ['Conflict', 500, 'Container 2050 is not paused'],
+  ['Conflict', 409, 'cannot start a paused container, try unpause instead'],
+  ['InvalidSpec', 400, 'No command specified'],
+  ['InvalidSpec', 400, 'Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
+  ['InvalidSpec', 404, 'plugin "nosuch" not found'],
+  ['InvalidSpec', 500, 'unable to find user nobodyx: no matching entries in passwd file'],
+  ['NoSpace', 500, 'mkdir /var/lib/docker/overlay2/x: no space left on device'],
+  ['EngineUnavailable', 503, 'service unavailable'],
+  ['EngineError', 500, 'something nobody has seen before'],
+]
+
+for (const [reason, statusCode, message] of refusals) {
+  test(`a refusal is ${reason} when the engine says: ${message}`, (t) => {
+    const error = refusalError({ statusCode, message })
+    t.is(error.reason, reason)
+    t.is(error.message, message)
+  })
+}
+
+const pulls: readonly [Reason, number, string][] = [
+  ['ImageNotFound', 404, 'manifest for 127.0.0.1:5000/app:2 not found: manifest unknown: manifest unknown'],
+  ['ImageNotFound', 404, 'no matching manifest for linux/arm64/v8 in the manifest list entries'],
+  [
+    'ImageNotFound',
+    404,
+    "pull access denied for nosuch, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+  ],
+  ['ImageNotFound', 404, 'words of another engine'],
+  ['RegistryUnauthorized', 500, 'unauthorized: authentication required'],
+  ['RegistryUnauthorized', 500, 'Head "http://127.0.0.1:5000/v2/app/manifests/1": no basic auth credentials'],
+  ['RegistryUnauthorized', 500, 'unauthorized: incorrect username or password'],
+  ['RegistryUnauthorized', 500, 'denied: installation not allowed to read organization package'],
+  ['RegistryRateLimited', 500, 'toomanyrequests: You have reached your pull rate limit.'],
+  [
+    'RegistryRateLimited',
+    200,
+    'error pulling image configuration: download failed after attempts=6: Too Many Requests',
+  ],
+  [
+    'RegistryUnavailable',
+    500,
+    'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+  ],
+  [
+    'RegistryUnavailable',
+    500,
+    'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 10.0.0.53:53: no such host',
+  ],
+  [
+    'RegistryUnavailable',
+    500,
+    'Get "https://10.0.0.1:5000/v2/": x509: certificate signed by unknown authority',
+  ],
+  [
+    'RegistryUnavailable',
+    500,
+    'Get "https://10.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client',
+  ],
+  [
+    'RegistryUnavailable',
+    500,
+    'Get "https://10.0.0.1:5000/v2/": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)',
+  ],
+  ['RegistryUnavailable', 500, 'received unexpected HTTP status: 502 Bad Gateway'],
+  ['RegistryUnavailable', 200, 'unexpected EOF'],
+  [
+    'NoSpace',
+    200,
+    'failed to register layer: Error processing tar file(exit status 1): write /bin/x: no space left on device',
+  ],
+  ['InvalidSpec', 400, 'invalid reference format'],
+  ['EngineError', 500, 'something nobody has seen before'],
+]
+
+for (const [reason, statusCode, message] of pulls) {
+  test(`a pull fails with ${reason} when the engine says: ${message}`, (t) => {
+    const error = pullError({ statusCode, message })
+    t.is(error.reason, reason)
+    t.true(error.message.startsWith(message))
+  })
+}
+
+test('a denied pull says that the image may also be private', (t) => {
+  const message = "pull access denied for x, repository does not exist or may require 'docker login'"
+  t.regex(pullError({ statusCode: 404, message }).message, /private repository/)
+})
+
+test('an engine without words is described by its status', (t) => {
+  t.is(refusalError({ statusCode: 500, message: ' ' }).message, 'the engine answered with status 500')
+})
+
+test('both refusals of an API version are told from other bad requests', (t) => {
+  const tooNew = 'client version 1.99 is too new. Maximum supported API version is 1.41'
+  const tooOld = 'client version 1.10 is too old. Minimum supported API version is 1.12, please upgrade'
+  t.true(isVersionMismatch({ statusCode: 400, message: tooNew }))
+  t.true(isVersionMismatch({ statusCode: 400, message: tooOld }))
+  t.false(isVersionMismatch({ statusCode: 400, message: 'No command specified' }))
+})
