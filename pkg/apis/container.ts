@@ -25,6 +25,9 @@ const keySelector = (what: string) =>
     { description: `One key of a ${what}.` },
   )
 
+const allKeys = (what: string) =>
+  Type.Object({ name: text(`Name of the ${what}.`) }, { description: `A ${what} of the namespace.` })
+
 const envVar = Type.Object({
   name: text('Name of the variable.', { pattern: '^[A-Za-z_][A-Za-z0-9_.-]*$' }),
   value: Type.Optional(text('Its value, taken as it stands.')),
@@ -172,20 +175,28 @@ const limits = Type.Object(
 )
 
 const requests = Type.Object(
-  { cpu: Type.Optional(quantity()), memory: Type.Optional(quantity()) },
+  {
+    cpu: Type.Optional(quantity({ description: 'Cores.' })),
+    memory: Type.Optional(quantity({ description: 'Bytes.' })),
+  },
   { description: 'What placement sets aside for the container.' },
 )
 
 const securityContext = Type.Object(
   {
-    privileged: Type.Optional(Type.Boolean()),
-    readOnlyRootFilesystem: Type.Optional(Type.Boolean()),
-    allowPrivilegeEscalation: Type.Optional(Type.Boolean()),
+    privileged: Type.Optional(Type.Boolean({ description: 'Everything the host may do.' })),
+    readOnlyRootFilesystem: Type.Optional(Type.Boolean({ description: 'Only mounts can be written.' })),
+    allowPrivilegeEscalation: Type.Optional(
+      Type.Boolean({ description: 'Whether a process may gain more rights than its parent.' }),
+    ),
     capabilities: Type.Optional(
-      Type.Object({
-        add: Type.Optional(Type.Array(Type.String())),
-        drop: Type.Optional(Type.Array(Type.String())),
-      }),
+      Type.Object(
+        {
+          add: Type.Optional(Type.Array(Type.String(), { description: 'Given beside the usual ones.' })),
+          drop: Type.Optional(Type.Array(Type.String(), { description: 'Taken away.' })),
+        },
+        { description: 'Capabilities of the kernel, by name.' },
+      ),
     ),
   },
   { description: 'What the container may do to the host.' },
@@ -193,11 +204,19 @@ const securityContext = Type.Object(
 
 const update = Type.Object(
   {
-    order: Type.Optional(oneOf(['Auto', 'StartFirst', 'StopFirst'])),
-    monitor: Type.Optional(duration()),
-    healthTimeout: Type.Optional(duration()),
-    onFailure: Type.Optional(oneOf(['Rollback', 'Hold'])),
-    keepPrevious: Type.Optional(duration()),
+    order: Type.Optional(
+      oneOf(['Auto', 'StartFirst', 'StopFirst'], {
+        description: 'Whether the new one starts before the old one stops.',
+      }),
+    ),
+    monitor: Type.Optional(duration({ description: 'How long the new one must stay up to count as good.' })),
+    healthTimeout: Type.Optional(duration({ description: 'How long it may take to become healthy.' })),
+    onFailure: Type.Optional(
+      oneOf(['Rollback', 'Hold'], { description: 'What happens when the new one is not good.' }),
+    ),
+    keepPrevious: Type.Optional(
+      duration({ description: 'How long the old one is kept, stopped, for going back.' }),
+    ),
   },
   { description: 'How a changed container replaces the old one.' },
 )
@@ -217,7 +236,10 @@ export const containerSpec = Type.Object(
     }),
     imageFrom: unimplemented(
       Type.Object(
-        { build: Type.Optional(Type.String()), image: Type.Optional(Type.String()) },
+        {
+          build: Type.Optional(text('Name of a Build.')),
+          image: Type.Optional(text('Name of an Image.')),
+        },
         { description: 'Follow the result of a Build or an Image instead.' },
       ),
     ),
@@ -227,7 +249,7 @@ export const containerSpec = Type.Object(
       }),
     ),
     imagePullSecrets: unimplemented(
-      listMap(Type.Object({ name: Type.String() }), ['name'], {
+      listMap(Type.Object({ name: text('Name of the Secret.') }), ['name'], {
         description: 'Secrets with registry credentials.',
       }),
     ),
@@ -245,9 +267,9 @@ export const containerSpec = Type.Object(
     envFrom: unimplemented(
       atomicList(
         Type.Object({
-          prefix: Type.Optional(Type.String()),
-          secretRef: Type.Optional(Type.Object({ name: Type.String() })),
-          configMapRef: Type.Optional(Type.Object({ name: Type.String() })),
+          prefix: Type.Optional(text('Begins the name of each variable.')),
+          secretRef: Type.Optional(allKeys('Secret')),
+          configMapRef: Type.Optional(allKeys('ConfigMap')),
         }),
         { description: 'Every key of a Secret or ConfigMap as a variable.' },
       ),
@@ -281,9 +303,14 @@ export const containerSpec = Type.Object(
     }),
     networkMode: unimplemented(text('bridge, host, none or container:NAME.')),
     links: unimplemented(
-      listMap(Type.Object({ container: Type.String(), alias: Type.Optional(Type.String()) }), ['container'], {
-        description: 'Legacy links.',
-      }),
+      listMap(
+        Type.Object({
+          container: text('Name of the other Container.'),
+          alias: Type.Optional(text("Its name inside this one; absent: the Container's.")),
+        }),
+        ['container'],
+        { description: 'Legacy links.' },
+      ),
     ),
     extraHosts: unimplemented(atomicList(Type.String(), { description: 'Further lines of /etc/hosts.' })),
     dns: unimplemented(atomicList(Type.String(), { description: 'Name servers.' })),
@@ -305,7 +332,10 @@ export const containerSpec = Type.Object(
     shmSize: unimplemented(quantity({ description: 'Size of /dev/shm.' })),
     logging: unimplemented(
       Type.Object(
-        { driver: Type.Optional(Type.String()), options: Type.Optional(stringMap()) },
+        {
+          driver: Type.Optional(text('Logging driver of the engine.')),
+          options: Type.Optional(stringMap({ description: 'Options of the driver.' })),
+        },
         { description: 'Where output goes.' },
       ),
     ),

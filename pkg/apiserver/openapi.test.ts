@@ -1,0 +1,130 @@
+import test from 'ava'
+import { isReason } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { readAll } from '#pkg/apimachinery/transport.ts'
+import { kinds } from '#pkg/apis/kinds.ts'
+import { adminUser, makeRequest } from '#test/helpers/request.ts'
+import { openapi } from './openapi.ts'
+
+const surface = openapi(kinds, '0.1.0')
+const coveDocument = '/openapi/v3/apis/cove.run/v1'
+
+async function get(path: string, headers: Record<string, string> = {}) {
+  const response = await surface(makeRequest(path, { headers }), adminUser)
+  if (response === undefined) throw new Error(`${path} was not answered`)
+  const text = await readAll(response.body)
+  return { ...response, value: text === '' ? undefined : JSON.parse(text) }
+}
+
+/** Every schema inside, with the path that leads to it. */
+function* schemas(value: unknown, path: string): Generator<[string, Record<string, unknown>]> {
+  if (!isPlainObject(value)) return
+  yield [path, value]
+  const properties = isPlainObject(value['properties']) ? value['properties'] : {}
+  for (const [name, property] of Object.entries(properties)) yield* schemas(property, `${path}.${name}`)
+  yield* schemas(value['items'], `${path}[]`)
+  yield* schemas(value['additionalProperties'], `${path}{}`)
+}
+
+test('the index names each document by its hash, which may then be kept forever', async (t) => {
+  const { value, headers } = await get('/openapi/v3')
+  t.is(headers['cache-control'], 'no-cache, private')
+  t.deepEqual(Object.keys(value.paths).toSorted(), ['api/v1', 'apis/cove.run/v1'])
+  const url = value.paths['apis/cove.run/v1'].serverRelativeURL
+  t.regex(url, /^\/openapi\/v3\/apis\/cove\.run\/v1\?hash=[0-9A-F]{32}$/)
+  const document = await get(`${url}&timeout=32s`)
+  t.regex(document.headers['cache-control'] ?? '', /immutable/)
+  const again = await get(url, { 'if-none-match': document.headers['etag'] ?? '' })
+  t.is(again.status, 304)
+})
+
+test('an outdated hash leads to the document of today', async (t) => {
+  const { status, headers } = await get(`${coveDocument}?hash=OLD`)
+  t.is(status, 301)
+  t.regex(headers['location'] ?? '', /^\/openapi\/v3\/apis\/cove\.run\/v1\?hash=[0-9A-F]{32}$/)
+})
+
+test('patches can be validated and merged strategically by kubectl', async (t) => {
+  const { value } = await get(coveDocument)
+  const { patch } = value.paths['/apis/cove.run/v1/namespaces/{namespace}/containers/{name}']
+  t.deepEqual(patch['x-kubernetes-group-version-kind'], {
+    group: 'cove.run',
+    version: 'v1',
+    kind: 'Container',
+  })
+  const names = patch.parameters.map(({ name }: { name: string }) => name)
+  t.true(names.includes('fieldValidation'))
+  t.deepEqual(Object.keys(patch.requestBody.content).toSorted(), [
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/strategic-merge-patch+json',
+  ])
+  const spec = value.components.schemas['run.cove.v1.Container'].properties.spec
+  t.is(spec.properties.env['x-kubernetes-patch-merge-key'], 'name')
+})
+
+test('every operation has an id of its own', async (t) => {
+  const seen = new Set<string>()
+  for (const path of [coveDocument, '/openapi/v3/api/v1']) {
+    const { value } = await get(path)
+    for (const item of Object.values<Record<string, unknown>>(value.paths)) {
+      for (const operation of Object.values(item)) {
+        if (!isPlainObject(operation) || !('operationId' in operation)) continue
+        t.false(seen.has(String(operation['operationId'])), String(operation['operationId']))
+        seen.add(String(operation['operationId']))
+      }
+    }
+  }
+  t.true(seen.size > 40)
+})
+
+test('paths of the cluster have no namespace', async (t) => {
+  const { value } = await get(coveDocument)
+  t.true('/apis/cove.run/v1/nodes/{name}/status' in value.paths)
+  t.false(Object.keys(value.paths).some((path) => path.includes('namespaces/{namespace}/nodes')))
+  const core = await get('/openapi/v3/api/v1')
+  t.true('/api/v1/namespaces/{name}' in core.value.paths)
+})
+
+test('each document is complete: every reference leads somewhere', async (t) => {
+  for (const path of [coveDocument, '/openapi/v3/api/v1']) {
+    const { body, value } = await get(path)
+    const references = [...String(body).matchAll(/"#\/components\/schemas\/([^"]+)"/g)]
+    t.true(references.length > 10)
+    for (const [, name] of references) t.true((name ?? '') in value.components.schemas, name)
+  }
+})
+
+test('every field of every kind tells what it is for', async (t) => {
+  for (const path of [coveDocument, '/openapi/v3/api/v1']) {
+    const { value } = await get(path)
+    for (const [name, schema] of Object.entries(value.components.schemas)) {
+      const silent = [...schemas(schema, name)].filter(
+        ([where, { description, $ref }]) =>
+          !/(\[\]|\{\})$/.test(where) && description === undefined && $ref === undefined,
+      )
+      t.deepEqual(
+        silent.map(([where]) => where),
+        [],
+      )
+    }
+  }
+})
+
+test('metadata is one component, quantities another, and defaults are told', async (t) => {
+  const { value } = await get(coveDocument)
+  const { properties } = value.components.schemas['run.cove.v1.Container']
+  const objectMeta = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
+  t.deepEqual(properties.metadata.allOf, [{ $ref: objectMeta }])
+  const { interval, http } = properties.spec.properties.healthcheck.properties
+  t.regex(interval.description, /Default: "30s"\.$/)
+  t.regex(http.description, /Not supported by this version, which refuses it\.$/)
+  t.is('x-cove-unimplemented' in http, false)
+  const { memory } = properties.spec.properties.resources.properties.limits.properties
+  t.regex(memory.allOf[0].$ref, /Quantity$/)
+})
+
+test('version 2 is not served', async (t) => {
+  const error = await t.throwsAsync(async () => surface(makeRequest('/openapi/v2'), adminUser))
+  t.true(isReason(error, 'NotFound'))
+})
