@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 import { storageWorkerAsset } from '../cmd/cove/embedded.ts'
 
@@ -42,8 +42,8 @@ function bundle(entry: string, outfile: string, define: Record<string, string> =
     platform: 'node',
     format: 'cjs',
     target: 'node26',
+    // No more than this: an error that nobody catches prints its whole line.
     minifySyntax: true,
-    minifyWhitespace: true,
     legalComments: 'none',
     logLevel: 'warning',
     define: { ...define, 'import.meta.url': 'moduleUrl' },
@@ -95,14 +95,18 @@ async function main(): Promise<void> {
     const config = join(work, 'sea.json')
     const output = join(work, 'cove')
     const sea = {
-      main: program,
+      // Relative, so that stack traces do not show where it was built.
+      main: basename(program),
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
       assets: { [storageWorkerAsset]: worker },
     }
     writeFileSync(config, JSON.stringify(sea))
-    execFileSync(process.execPath, ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync(process.execPath, ['--build-sea', config], {
+      cwd: work,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
     chmodSync(output, 0o755)
     const sizes = `program ${megabytes(program)}, storage thread ${megabytes(worker)}, whole ${megabytes(output)}`
     // A rename, so that a cove that is running keeps its own file.
