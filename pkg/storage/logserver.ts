@@ -18,8 +18,8 @@ const slice = 256
 const vacuumPages = 128
 /** Free pages that are worth giving back: new rows use them otherwise. */
 const sparePages = 256
-/** A WAL of this many pages is checkpointed although writers wait: 16 MiB. */
-const busyWalPages = 4096
+/** A WAL of this many pages is checkpointed although writers wait: 8 MiB. */
+const busyWalPages = 2048
 /** A WAL of this many pages is checkpointed when nobody waits. */
 const idleWalPages = 256
 

@@ -134,6 +134,7 @@ export class SqliteLog {
       this.#transaction('compact', () => {
         // Superseded rows first: a deletion must not go before what it deletes, else that would live again.
         this.#statements.forgetSuperseded.run(from, upto)
+        this.#statements.forgetKeys.run(from, upto)
         this.#statements.forgetDeletions.run(from, upto)
         this.#statements.setCompacted.run(upto)
       }),
@@ -157,7 +158,7 @@ export class SqliteLog {
   /** Pages in the WAL that are not in the database file yet. */
   walPages(): number {
     return this.#reading('measure the WAL', () => {
-      const row = this.#db.prepare('PRAGMA wal_checkpoint(NOOP)').get()
+      const row = this.#statements.walPages.get()
       return Math.max(0, Number(row?.['log'])) - Math.max(0, Number(row?.['checkpointed']))
     })
   }
@@ -177,21 +178,22 @@ export class SqliteLog {
 
   #write(write: Write, revision: number): WriteOutcome {
     if (write.kind === 'create') return this.#create(write, revision)
-    if (write.kind === 'delete') return this.#delete(write, revision)
-    const { changes } = this.#statements.update.run(revision, write.expected, write.key, write.value)
-    return changes === 1 ? { revision } : this.#lost(write.key)
+    const { key, kind, expected, value } = write
+    const deleted = kind === 'delete' ? 1 : 0
+    const id = this.#statements.expected.get(expected, key)?.['id']
+    if (id === undefined) return this.#lost(key)
+    // A deletion goes without the last value, which stands in the row before it: it must fit where nothing else does.
+    const { changes } = this.#statements.append.run(revision, expected, 0, deleted, id, value)
+    if (changes !== 1) return this.#lost(key)
+    if (kind === 'update') return { revision }
+    return { revision, value: String(this.#statements.value.get(expected)?.['value']) }
   }
 
-  #delete(write: Write, revision: number): WriteOutcome {
-    const { changes } = this.#statements.delete.run(revision, write.expected, write.key)
-    if (changes !== 1) return this.#lost(write.key)
-    return { revision, value: String(this.#statements.value.get(write.expected)?.['value']) }
-  }
-
-  #create(write: Write, revision: number): WriteOutcome {
-    const last = this.#statements.lastRevision.get(write.key)
-    if (last !== undefined && last['deleted'] === 0) return this.#lost(write.key)
-    this.#statements.create.run(revision, Number(last?.['revision'] ?? 0), write.key, write.value)
+  #create({ key, value }: Write, revision: number): WriteOutcome {
+    const last = this.#statements.lastRevision.get(key)
+    if (last !== undefined && last['deleted'] === 0) return this.#lost(key)
+    const id = last?.['id'] ?? this.#statements.addKey.get(key)?.['id'] ?? null
+    this.#statements.append.run(revision, last?.['revision'] ?? 0, 1, 0, id, value)
     return { revision }
   }
 
@@ -300,16 +302,18 @@ function prepareAll(db: DatabaseSync): Statements {
     compacted: prepare(sql.compacted),
     last: prepare(sql.last),
     lastRevision: prepare(sql.lastRevision),
-    create: prepare(sql.create),
-    update: prepare(sql.update),
-    delete: prepare(sql.delete),
+    addKey: prepare(sql.addKey),
+    expected: prepare(sql.expected),
+    append: prepare(sql.append),
     value: prepare(sql.value),
     list: prepare(sql.list),
     count: prepare(sql.count),
     since: prepare(sql.since),
     forgetSuperseded: prepare(sql.forgetSuperseded),
+    forgetKeys: prepare(sql.forgetKeys),
     forgetDeletions: prepare(sql.forgetDeletions),
     setCompacted: prepare(sql.setCompacted),
+    walPages: prepare(sql.walPages),
   }
 }
 

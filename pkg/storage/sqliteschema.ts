@@ -9,14 +9,18 @@
 export const applicationId = 0x436f7665
 export const schemaVersion = 1
 
-/** `value` comes last so that the flags of a row are read without its overflow pages. */
+/**
+ * Keys are named by a number in the log, so that its index stays a fifth of the size: its pages are most of what a
+ * commit writes. `value` comes last so that the flags of a row are read without its overflow pages.
+ */
 export const createTables = `
+  CREATE TABLE keys (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
   CREATE TABLE log (
     revision INTEGER PRIMARY KEY,
     previous INTEGER NOT NULL,
     created INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
-    key TEXT NOT NULL,
+    key INTEGER NOT NULL,
     value TEXT NOT NULL,
     UNIQUE (key, previous)
   ) STRICT;
@@ -26,10 +30,10 @@ export const createTables = `
   PRAGMA user_version = ${schemaVersion};
 `
 
-/** Rows that were a key's last change at revision :at, keys in [:from, :upto). */
+/** Rows that were a key's last change at revision :at, keys in [:from, :upto). CROSS JOIN: by key, as written. */
 const lastAt = `
-  FROM log AS entry
-  WHERE key >= :from AND key < :upto AND revision <= :at AND deleted = 0
+  FROM keys CROSS JOIN log AS entry ON entry.key = keys.id
+  WHERE keys.key >= :from AND keys.key < :upto AND revision <= :at AND deleted = 0
     AND NOT EXISTS (
       SELECT 1 FROM log AS newer
       WHERE newer.key = entry.key AND newer.previous = entry.revision AND newer.revision <= :at)`
@@ -41,27 +45,35 @@ export const sql = {
   current: `SELECT max((SELECT coalesce(max(revision), 0) FROM log),
                        (SELECT value FROM meta WHERE name = 'compacted')) AS revision`,
   compacted: `SELECT value FROM meta WHERE name = 'compacted'`,
-  last: 'SELECT revision, deleted, value FROM log WHERE key = ? ORDER BY previous DESC LIMIT 1',
-  lastRevision: 'SELECT revision, deleted FROM log WHERE key = ? ORDER BY previous DESC LIMIT 1',
-  create: 'INSERT INTO log (revision, previous, created, deleted, key, value) VALUES (?, ?, 1, 0, ?, ?)',
-  /** Writes nothing when the expected change is not there; ignored by the constraint when it has a successor. */
-  update: `INSERT OR IGNORE INTO log (revision, previous, created, deleted, key, value)
-           SELECT ?1, revision, 0, 0, key, ?4 FROM log WHERE revision = ?2 AND key = ?3 AND deleted = 0`,
-  /** Without the last value, which stands in the row of `previous`: a deletion must fit where nothing else does. */
-  delete: `INSERT OR IGNORE INTO log (revision, previous, created, deleted, key, value)
-           SELECT ?1, revision, 0, 1, key, '' FROM log WHERE revision = ?2 AND key = ?3 AND deleted = 0`,
+  last: `SELECT revision, deleted, value FROM log
+         WHERE key = (SELECT id FROM keys WHERE keys.key = ?) ORDER BY previous DESC LIMIT 1`,
+  lastRevision: `SELECT revision, deleted, key AS id FROM log
+                 WHERE key = (SELECT id FROM keys WHERE keys.key = ?) ORDER BY previous DESC LIMIT 1`,
+  addKey: 'INSERT INTO keys (key) VALUES (?) RETURNING id',
+  /** The key of the change a write expects to be the last one; nothing when that is another key's, or a deletion. */
+  expected: `SELECT log.key AS id FROM log CROSS JOIN keys ON keys.id = log.key
+             WHERE revision = ? AND keys.key = ? AND deleted = 0`,
+  /** Ignored by the constraint when `previous` has a successor already: a lost race. */
+  append: `INSERT OR IGNORE INTO log (revision, previous, created, deleted, key, value)
+           VALUES (?, ?, ?, ?, ?, ?)`,
   value: 'SELECT value FROM log WHERE revision = ?',
-  list: `SELECT key, value, revision ${lastAt} ORDER BY key LIMIT :limit`,
+  list: `SELECT keys.key AS key, value, revision ${lastAt} ORDER BY keys.key LIMIT :limit`,
   count: `SELECT count(*) AS records ${lastAt}`,
-  /** The plus keeps SQLite from going by key: changes come by revision. */
-  since: `SELECT revision, created, deleted, key,
+  /** CROSS JOIN: by revision, as written. */
+  since: `SELECT revision, created, deleted, keys.key AS key,
             iif(deleted, (SELECT value FROM log AS last WHERE last.revision = entry.previous), value) AS value
-          FROM log AS entry
-          WHERE revision > :after AND +key >= :from AND +key < :upto ORDER BY revision LIMIT :limit`,
+          FROM log AS entry CROSS JOIN keys ON keys.id = entry.key
+          WHERE revision > :after AND +keys.key >= :from AND +keys.key < :upto ORDER BY revision LIMIT :limit`,
   forgetSuperseded: `DELETE FROM log WHERE revision IN
                      (SELECT previous FROM log WHERE revision > ?1 AND revision <= ?2)`,
+  /** Keys whose deletion is about to be forgotten and was their last change. */
+  forgetKeys: `DELETE FROM keys WHERE id IN (
+                 SELECT key FROM log AS entry WHERE revision > ?1 AND revision <= ?2 AND deleted = 1
+                   AND NOT EXISTS (SELECT 1 FROM log AS newer
+                                   WHERE newer.key = entry.key AND newer.previous = entry.revision))`,
   forgetDeletions: 'DELETE FROM log WHERE revision > ?1 AND revision <= ?2 AND deleted = 1',
   setCompacted: `UPDATE meta SET value = ? WHERE name = 'compacted'`,
+  walPages: 'PRAGMA wal_checkpoint(NOOP)',
 } as const
 
 /**
