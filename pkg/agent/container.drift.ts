@@ -1,6 +1,6 @@
-/** What differs between a container and its wish although the fingerprint fits, and can be mended in place. Pure. */
+/** What differs between a container and its wish: what only a new container mends, and what is mended in place. Pure. */
 import type { Container } from '#pkg/apis/container.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type { NetworkAttachment, ObservedContainer, ResourceLimits } from '#pkg/engine/port.ts'
 import type { PlanBuilder } from '#pkg/plan/plan.ts'
 import type { AgentOp } from './ops.ts'
@@ -15,11 +15,38 @@ export interface DriftInput {
   readonly builder: PlanBuilder<AgentOp>
 }
 
+/** Why the container cannot become what is wanted, naming the field; undefined when it can. */
+export function whyRecreate(resolved: Resolved, observed: ObservedContainer): string | undefined {
+  const found = observed.labels[engineLabels.fingerprint]
+  if (found !== resolved.fingerprint) {
+    const sameImage = observed.image === resolved.create.image
+    const what = sameImage
+      ? 'the resolved spec changed'
+      : `spec.image changed from ${observed.image} to ${resolved.create.image}`
+    return `${what}: fingerprint ${found} is now ${resolved.fingerprint}`
+  }
+  const { limits } = resolved.create
+  // Engines change these limits of an existing container, but have no word for taking one away.
+  const lifted = (['cpus', 'memoryBytes'] as const).find(
+    (key) => limits[key] === 0 && observed.limits[key] > 0,
+  )
+  return (
+    lifted &&
+    `${limitFields[lifted]}: want none, found ${observed.limits[lifted]}, which cannot be lifted in place`
+  )
+}
+
 export function planDrift(input: DriftInput): void {
   driftOfName(input)
   driftOfLimits(input)
   driftOfNetworks(input)
 }
+
+const limitFields = {
+  cpus: 'spec.resources.limits.cpu',
+  memoryBytes: 'spec.resources.limits.memory',
+  pids: 'spec.resources.limits.pids',
+} as const
 
 function driftOfName({ container, world, observed, builder }: DriftInput): void {
   const name = engineName(container.metadata)
@@ -42,13 +69,9 @@ function driftOfLimits({ resolved, observed, builder }: DriftInput): void {
 }
 
 function differing(wanted: ResourceLimits, found: ResourceLimits): string[] {
-  const fields = { cpus: 'cpu', memoryBytes: 'memory', pids: 'pids' } as const
   return (['cpus', 'memoryBytes', 'pids'] as const)
     .filter((key) => Math.abs(wanted[key] - found[key]) > 1e-9)
-    .map(
-      (key) =>
-        `spec.resources.limits.${fields[key]}: want ${wanted[key] || 'none'}, found ${found[key] || 'none'}`,
-    )
+    .map((key) => `${limitFields[key]}: want ${wanted[key] || 'none'}, found ${found[key] || 'none'}`)
 }
 
 /** Without networks of its own a container belongs on the engine's default bridge. */

@@ -62,9 +62,14 @@ const drifts: readonly (readonly [string, Parameters<typeof observed>[2], RegExp
     /rename container id-web to web because metadata\.name: want web, found other/,
   ],
   [
-    'given limits',
+    'given a limit of processes',
+    { limits: { cpus: 0, memoryBytes: 0, pids: 64 } },
+    /update limits of container id-web because spec\.resources\.limits\.pids: want none, found 64/,
+  ],
+  [
+    'given a memory limit, which no engine lifts in place,',
     { limits: { cpus: 0, memoryBytes: 64, pids: 0 } },
-    /update limits of container id-web because spec\.resources\.limits\.memory: want none, found 64/,
+    /create container web\.next because spec\.resources\.limits\.memory: want none, found 64, which cannot be lifted in place/,
   ],
   [
     'given a restart policy',

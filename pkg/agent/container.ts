@@ -8,10 +8,10 @@
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
-import { planDrift } from './container.drift.ts'
+import { planDrift, whyRecreate } from './container.drift.ts'
 import { containersOf, isAlive } from './container.look.ts'
 import { whyNotStart } from './container.start.ts'
 import { imageReadiness } from './image.ts'
@@ -38,7 +38,7 @@ export function planContainer(container: Container, world: World): Decision {
   if (container.spec.state === 'Stopped') return planStopped(container, mine, builder)
   const resolved = resolve({ container, ...world })
   if ('missing' in resolved) return { plan: emptyPlan(), waiting: resolved.missing }
-  const fitting = mine.filter(({ labels }) => labels[engineLabels.fingerprint] === resolved.fingerprint)
+  const fitting = mine.filter((observed) => whyRecreate(resolved, observed) === undefined)
   const current = fitting.findLast(isAlive) ?? fitting.at(-1)
   const stale = mine.filter((observed) => observed !== current)
   const subject: Subject = { container, world, resolved, current, stale, builder }
@@ -191,14 +191,7 @@ export function hasFinished({ spec }: Container, observed: ObservedContainer): b
 
 function whyCreate({ stale, resolved }: Subject): string {
   const previous = stale.at(-1)
-  if (previous === undefined) return 'it does not exist'
-  const changed =
-    previous.image === resolved.create.image ? 'the resolved spec changed' : imageChange(previous, resolved)
-  return `${changed}: fingerprint ${previous.labels[engineLabels.fingerprint]} is now ${resolved.fingerprint}`
-}
-
-function imageChange(previous: ObservedContainer, resolved: Resolved): string {
-  return `spec.image changed from ${previous.image} to ${resolved.create.image}`
+  return (previous && whyRecreate(resolved, previous)) ?? 'it does not exist'
 }
 
 /** The object's own name, or NAME.next while its predecessor still has it; undefined when a stranger has it. */
