@@ -1,0 +1,74 @@
+/** What client-side apply does to one object, byte for byte as kubectl reckons it. Pure. */
+import { isPlainObject, sameJson } from '#pkg/apimachinery/hash.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { applyMergePatch, threeWayMergePatch } from '#pkg/apimachinery/patch.ts'
+import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
+import { admit } from '#pkg/manifest/admit.ts'
+import type { CheckedObject } from '#pkg/manifest/checked.ts'
+
+type Json = Record<string, unknown>
+
+export type ApplyStep =
+  | { readonly verb: 'create'; readonly body: Json }
+  | { readonly verb: 'patch'; readonly patch: Json }
+  | { readonly verb: 'none' }
+
+/** In which order objects are sent: what others need comes first. Objects of one rank may be sent at once. */
+export function applyRank({ kind }: CheckedObject): number {
+  const ranks = ['Namespace', 'Secret ConfigMap', 'Volume', 'Network']
+  const rank = ranks.findIndex((names) => names.split(' ').includes(kind.kind))
+  return rank < 0 ? ranks.length : rank
+}
+
+/** `current` is the object as the server has it, undefined when it does not exist. */
+export function planApply(checked: CheckedObject, current: KubeObject | undefined): ApplyStep {
+  const modified = withLastApplied(checked.manifest)
+  if (current === undefined) return { verb: 'create', body: modified }
+  const live = current as unknown as Json
+  const patch = threeWayMergePatch(lastApplied(current), modified, live)
+  if (patch === undefined || changesNothing(checked, live, patch)) return { verb: 'none' }
+  return { verb: 'patch', patch }
+}
+
+/** The manifest with itself, as kubectl writes it, in its annotation. */
+export function withLastApplied(manifest: KubeObject): Json {
+  const { [lastAppliedAnnotation]: _, ...annotations } = manifest.metadata.annotations ?? {}
+  const plain = { ...manifest, metadata: { ...manifest.metadata, annotations } }
+  const text = goJson(plain)
+  return {
+    ...plain,
+    metadata: { ...plain.metadata, annotations: { ...annotations, [lastAppliedAnnotation]: text } },
+  }
+}
+
+function lastApplied(current: KubeObject): Json {
+  const text = current.metadata.annotations?.[lastAppliedAnnotation]
+  if (text === undefined) return {}
+  const original: unknown = JSON.parse(text)
+  return isPlainObject(original) ? original : {}
+}
+
+/**
+ * A list of the manifest lacks the defaults that the server has filled in, so its patch may differ from what is
+ * stored and still change nothing. The schema knows: both sides are compared as admission would store them.
+ */
+function changesNothing({ kind }: CheckedObject, live: Json, patch: Json): boolean {
+  const admitted = admit(kind, applyMergePatch(live, patch))
+  return admitted.causes.length === 0 && sameJson(admitted.object, admit(kind, live).object)
+}
+
+/** JSON as Go writes it: sorted keys, HTML characters escaped, a newline at the end. */
+function goJson(value: unknown): string {
+  const text = JSON.stringify(sortKeys(value)).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return `${text}\n`
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (!isPlainObject(value)) return value
+  const keys = Object.keys(value).filter((key) => value[key] !== undefined)
+  return Object.fromEntries(keys.sort().map((key) => [key, sortKeys(value[key])]))
+}

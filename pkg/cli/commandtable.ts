@@ -1,0 +1,293 @@
+/** Every command, once: its flags, its help, and where its code is, loaded when it is run. */
+import type { Flag } from './args.ts'
+import type { Context } from './session.ts'
+
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  /** Without `cove`. */
+  readonly usage: readonly string[]
+  readonly details?: string
+  readonly examples: readonly string[]
+  readonly flags: readonly Flag[]
+  /** Returns the exit code. */
+  readonly load: () => Promise<(context: Context) => Promise<number>>
+}
+
+/** Flags that every command takes. */
+export const commonFlags: readonly Flag[] = [
+  { name: 'help', short: 'h', type: 'bool', help: 'Print help of the command' },
+  {
+    name: 'kubeconfig',
+    type: 'text',
+    value: 'FILE',
+    help: 'Server and identity; else $KUBECONFIG, else ~/.cove/kubeconfig',
+  },
+  { name: 'context', type: 'text', value: 'NAME', help: 'Context of the kubeconfig' },
+  { name: 'namespace', short: 'n', type: 'text', value: 'NAME', help: 'Namespace; else that of the context' },
+]
+
+const filename: Flag = {
+  name: 'filename',
+  short: 'f',
+  type: 'list',
+  value: 'FILE|DIR|URL|-',
+  help: 'Manifests; may be repeated; - is standard input',
+}
+const recursive: Flag = {
+  name: 'recursive',
+  short: 'R',
+  type: 'bool',
+  help: 'Take the directories below a directory too',
+}
+const selector: Flag = {
+  name: 'selector',
+  short: 'l',
+  type: 'text',
+  value: 'SELECTOR',
+  help: 'Only objects with these labels: a=b,c!=d,e in (x,y),!f',
+}
+const allNamespaces: Flag = {
+  name: 'all-namespaces',
+  short: 'A',
+  type: 'bool',
+  help: 'Objects of all namespaces',
+}
+const fieldSelector: Flag = {
+  name: 'field-selector',
+  type: 'text',
+  value: 'SELECTOR',
+  help: 'Only objects with these fields: status.phase=Running',
+}
+const timeout = (help: string): Flag => ({ name: 'timeout', type: 'text', value: 'DURATION', help })
+
+export const commands: readonly Command[] = [
+  {
+    name: 'apply',
+    summary: 'Make the objects of manifests what the manifests say',
+    usage: ['apply -f FILE|DIR|URL|- [options]'],
+    details:
+      'The whole set is checked first: when anything in it is wrong, all errors are printed with file, document, line and field, and nothing is sent. Objects that are already as written are not written again. cove and kubectl may take turns on the same objects.',
+    examples: [
+      'cove apply -f web.yaml',
+      'cove apply -f examples -R --wait',
+      'cat web.yaml | cove apply -f -',
+    ],
+    flags: [
+      filename,
+      recursive,
+      {
+        name: 'dry-run',
+        type: 'text',
+        bare: 'client',
+        oneOf: ['none', 'client', 'server'],
+        help: 'Say what would be done: as far as known here, or by asking the server',
+      },
+      {
+        name: 'wait',
+        type: 'text',
+        value: 'CONDITION',
+        bare: 'true',
+        help: 'Wait until every object is ready, or has the condition',
+      },
+      timeout('How long to wait (default 5m)'),
+    ],
+    load: async () => (await import('./commands/apply.ts')).run,
+  },
+  {
+    name: 'get',
+    summary: 'List objects',
+    usage: ['get TYPE[,TYPE] [NAME...] [options]', 'get TYPE/NAME... [options]'],
+    examples: [
+      'cove get containers',
+      'cove get all -A',
+      'cove get ctr web -o yaml',
+      "cove get ctr -o jsonpath='{.items[*].status.phase}'",
+    ],
+    flags: [
+      {
+        name: 'output',
+        short: 'o',
+        type: 'text',
+        value: 'FORMAT',
+        help: 'wide, yaml, json, name or jsonpath=TEMPLATE',
+      },
+      allNamespaces,
+      selector,
+      fieldSelector,
+      { name: 'watch', short: 'w', type: 'bool', help: 'Then print every change' },
+      { name: 'watch-only', type: 'bool', help: 'Print changes only' },
+      { name: 'no-headers', type: 'bool', help: 'Leave the header line out' },
+      { name: 'show-labels', type: 'bool', help: 'Add a column with the labels' },
+      { name: 'show-managed-fields', type: 'bool', help: 'Keep metadata.managedFields in yaml and json' },
+      { name: 'ignore-not-found', type: 'bool', help: 'No error for a name that does not exist' },
+    ],
+    load: async () => (await import('./commands/get.ts')).run,
+  },
+  {
+    name: 'describe',
+    summary: 'Show one object in full, with its events',
+    usage: ['describe TYPE NAME...', 'describe TYPE/NAME...', 'describe TYPE [-l SELECTOR]'],
+    examples: ['cove describe container web', 'cove describe node/n1'],
+    flags: [selector, allNamespaces],
+    load: async () => (await import('./commands/describe.ts')).run,
+  },
+  {
+    name: 'diff',
+    summary: 'Show what apply would change, field by field',
+    usage: ['diff -f FILE|DIR|URL|- [options]'],
+    details:
+      'Asks the server to try without storing. Exits 0 when nothing would change, 1 when something would, 2 on an error.',
+    examples: ['cove diff -f web.yaml'],
+    flags: [filename, recursive],
+    load: async () => (await import('./commands/diff.ts')).run,
+  },
+  {
+    name: 'delete',
+    summary: 'Delete objects and wait until they are gone',
+    usage: [
+      'delete -f FILE|DIR|URL|- [options]',
+      'delete TYPE NAME... [options]',
+      'delete TYPE/NAME... [options]',
+      'delete TYPE -l SELECTOR|--all [options]',
+    ],
+    examples: [
+      'cove delete -f web.yaml',
+      'cove delete container web',
+      'cove delete ctr -l app=web --wait=false',
+    ],
+    flags: [
+      filename,
+      recursive,
+      selector,
+      fieldSelector,
+      { name: 'all', type: 'bool', help: 'All objects of the type in the namespace' },
+      { name: 'wait', type: 'bool', help: 'Wait until they are gone (default true)' },
+      { name: 'ignore-not-found', type: 'bool', help: 'No error for what does not exist' },
+      {
+        name: 'grace-period',
+        type: 'text',
+        value: 'SECONDS',
+        help: 'Time between the stop signal and SIGKILL',
+      },
+      { name: 'now', type: 'bool', help: 'The same as --grace-period=1' },
+      timeout('How long to wait (default: for ever)'),
+      {
+        name: 'dry-run',
+        type: 'text',
+        bare: 'client',
+        oneOf: ['none', 'client', 'server'],
+        help: 'Say what would be deleted',
+      },
+      { name: 'output', short: 'o', type: 'text', value: 'name', oneOf: ['name'], help: 'Print names only' },
+    ],
+    load: async () => (await import('./commands/delete.ts')).run,
+  },
+  {
+    name: 'wait',
+    summary: 'Wait until objects are as you need them',
+    usage: [
+      'wait TYPE/NAME... --for=WHAT [options]',
+      'wait TYPE [NAME...] --for=WHAT [-l SELECTOR|--all] [options]',
+    ],
+    details: 'WHAT is condition=TYPE[=STATUS], delete, or jsonpath={PATH}[=VALUE]. Exits 1 when time is up.',
+    examples: [
+      'cove wait container/web --for=condition=Ready',
+      'cove wait ctr --all --for=delete --timeout=1m',
+      "cove wait ctr/job --for=jsonpath='{.status.phase}'=Succeeded",
+    ],
+    flags: [
+      {
+        name: 'for',
+        type: 'text',
+        value: 'WHAT',
+        help: 'condition=TYPE[=STATUS], delete, or jsonpath={PATH}[=VALUE]',
+      },
+      selector,
+      fieldSelector,
+      allNamespaces,
+      { name: 'all', type: 'bool', help: 'All objects of the type in the namespace' },
+      timeout('How long to wait (default 30s; 0 only looks)'),
+    ],
+    load: async () => (await import('./commands/wait.ts')).run,
+  },
+  {
+    name: 'logs',
+    summary: 'Print what a container wrote to its standard streams',
+    usage: ['logs NAME [options]', 'logs container/NAME [options]'],
+    details:
+      'What the container wrote to its standard output and standard error comes out of the same streams here.',
+    examples: ['cove logs web', 'cove logs -f --tail 20 web', 'cove logs web --since 5m 2>/dev/null'],
+    flags: [
+      { name: 'follow', short: 'f', type: 'bool', help: 'Go on with new output until the container ends' },
+      { name: 'tail', type: 'text', value: 'LINES', help: 'Only the last lines (default: all)' },
+      { name: 'since', type: 'text', value: 'DURATION', help: 'Only output newer than this: 5s, 2m, 3h' },
+      { name: 'since-time', type: 'text', value: 'TIME', help: 'Only output after this RFC 3339 time' },
+      { name: 'timestamps', type: 'bool', help: 'Begin each line with its time' },
+      { name: 'previous', short: 'p', type: 'bool', help: 'Of the run before this one' },
+    ],
+    load: async () => (await import('./commands/logs.ts')).run,
+  },
+  {
+    name: 'events',
+    summary: 'List events, oldest first',
+    usage: ['events [options]'],
+    examples: ['cove events', 'cove events --for container/web', 'cove events -A -w'],
+    flags: [
+      { name: 'for', type: 'text', value: 'TYPE/NAME', help: 'Only events of this object' },
+      allNamespaces,
+      { name: 'types', type: 'text', value: 'TYPES', help: 'Only these types: Warning,Normal' },
+      { name: 'watch', short: 'w', type: 'bool', help: 'Then print every new one' },
+      { name: 'no-headers', type: 'bool', help: 'Leave the header line out' },
+    ],
+    load: async () => (await import('./commands/events.ts')).run,
+  },
+  {
+    name: 'explain',
+    summary: 'Describe a kind, or a field of it',
+    usage: ['explain TYPE[.FIELD...] [--recursive]'],
+    examples: [
+      'cove explain container',
+      'cove explain container.spec.healthcheck',
+      'cove explain ctr.spec --recursive',
+    ],
+    flags: [{ name: 'recursive', type: 'bool', help: 'Names and types of all fields below' }],
+    load: async () => (await import('./commands/explain.ts')).run,
+  },
+  {
+    name: 'api-resources',
+    summary: 'List the kinds that the server has',
+    usage: ['api-resources [options]'],
+    examples: ['cove api-resources'],
+    flags: [
+      { name: 'no-headers', type: 'bool', help: 'Leave the header line out' },
+      {
+        name: 'output',
+        short: 'o',
+        type: 'text',
+        value: 'name',
+        oneOf: ['name', 'wide'],
+        help: 'name or wide',
+      },
+    ],
+    load: async () => (await import('./commands/apiresources.ts')).run,
+  },
+  {
+    name: 'version',
+    summary: 'Print the versions of this program and of the server',
+    usage: ['version [options]'],
+    examples: ['cove version', 'cove version --client', 'cove version -o json'],
+    flags: [
+      { name: 'client', type: 'bool', help: 'Of this program only' },
+      {
+        name: 'output',
+        short: 'o',
+        type: 'text',
+        value: 'FORMAT',
+        oneOf: ['json', 'yaml'],
+        help: 'json or yaml',
+      },
+    ],
+    load: async () => (await import('./commands/version.ts')).run,
+  },
+]

@@ -1,0 +1,170 @@
+/** One object as text for people: sections, conditions and health as tables, events last. Pure. */
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { humanDuration } from '#pkg/apimachinery/quantity.ts'
+import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
+import { ageText, viewEvents } from './eventrows.ts'
+import { formatTable } from './table.ts'
+
+type Json = Record<string, unknown>
+
+const labelWidth = 14
+
+/** Ages are reckoned from `now`. */
+export function describeObject(object: KubeObject, events: readonly KubeObject[], now: number): string {
+  const sections = [
+    metadataSection(object, now),
+    actionSection(object, now),
+    dataSection(object),
+    treeSection('Spec', object.spec),
+    conditionSection(object, now),
+    healthSection(object, now),
+    treeSection('Status', statusRest(object.status)),
+    eventSection(events, now),
+  ]
+  return sections.join('')
+}
+
+function metadataSection({ apiVersion, kind, metadata }: KubeObject, now: number): string {
+  const { [lastAppliedAnnotation]: _, ...annotations } = metadata.annotations ?? {}
+  const owners = (metadata.ownerReferences ?? []).map((owner) => `${owner.kind}/${owner.name}`)
+  return [
+    line('Name', metadata.name),
+    ...(metadata.namespace === undefined ? [] : [line('Namespace', metadata.namespace)]),
+    line('Kind', `${kind} (${apiVersion})`),
+    line('Labels', mapText(metadata.labels)),
+    line('Annotations', mapText(annotations)),
+    line('Created', timeText(metadata.creationTimestamp, now)),
+    ...(metadata.deletionTimestamp === undefined
+      ? []
+      : [line('Deleting', timeText(metadata.deletionTimestamp, now))]),
+    ...(owners.length === 0 ? [] : [line('Owned by', owners.join(', '))]),
+    ...((metadata.finalizers ?? []).length === 0
+      ? []
+      : [line('Finalizers', (metadata.finalizers ?? []).join(', '))]),
+  ].join('')
+}
+
+/** The last thing that was done to it, and why. */
+function actionSection({ status }: KubeObject, now: number): string {
+  const action = member(status, 'lastAction')
+  if (!isPlainObject(action)) return ''
+  const when = typeof action['time'] === 'string' ? ` (${timeText(action['time'], now)})` : ''
+  return [
+    line('Last action', `${String(action['action'])}${when}`),
+    line('  because', String(action['cause'])),
+  ].join('')
+}
+
+/** Of secrets only the sizes. */
+function dataSection(object: KubeObject): string {
+  const data: unknown = 'data' in object ? object.data : undefined
+  if (!isPlainObject(data)) return ''
+  const secret = object.kind === 'Secret'
+  const lines = Object.entries(data).map(([key, value]) => {
+    const text = String(value)
+    const bytes = secret ? Buffer.from(text, 'base64').length : Buffer.byteLength(text)
+    return secret || text.includes('\n') ? `  ${key}: ${bytes} bytes\n` : `  ${key}: ${text}\n`
+  })
+  return `Data:\n${lines.join('')}`
+}
+
+function conditionSection({ status }: KubeObject, now: number): string {
+  const conditions = objectsOf(member(status, 'conditions'))
+  if (conditions.length === 0) return ''
+  const rows = conditions.map((condition) => [
+    `  ${String(condition['type'])}`,
+    String(condition['status']),
+    String(condition['reason'] ?? ''),
+    sinceText(condition['lastTransitionTime'], now),
+    String(condition['message'] ?? ''),
+  ])
+  return `Conditions:\n${formatTable([['  TYPE', 'STATUS', 'REASON', 'SINCE', 'MESSAGE'], ...rows])}`
+}
+
+function healthSection({ status }: KubeObject, now: number): string {
+  const health = member(status, 'health')
+  if (!isPlainObject(health)) return ''
+  const rows = objectsOf(health['log']).map((probe) => [
+    `  ${sinceText(probe['end'], now)} ago`,
+    String(probe['exitCode']),
+    String(probe['output'] ?? '')
+      .trim()
+      .replaceAll('\n', ' '),
+  ])
+  const streak = Number(health['failingStreak'] ?? 0)
+  const suffix = streak > 0 ? ` (${streak} failures in a row)` : ''
+  const log = rows.length === 0 ? '' : formatTable([['  CHECKED', 'EXIT', 'OUTPUT'], ...rows])
+  return `${line('Health', `${String(health['status'])}${suffix}`)}${log}`
+}
+
+function eventSection(events: readonly KubeObject[], now: number): string {
+  if (events.length === 0) return line('Events', '<none>')
+  const rows = viewEvents(events).map((event) => [
+    `  ${event.type}`,
+    event.reason,
+    ageText(event, now),
+    event.source,
+    event.message,
+  ])
+  return `Events:\n${formatTable([['  TYPE', 'REASON', 'AGE', 'FROM', 'MESSAGE'], ...rows])}`
+}
+
+function treeSection(title: string, value: unknown): string {
+  if (!isPlainObject(value) || Object.keys(value).length === 0) return ''
+  return `${title}:\n${treeLines(value, '  ').join('')}`
+}
+
+/** What has no section of its own. */
+function statusRest(status: unknown): Json {
+  if (!isPlainObject(status)) return {}
+  const { conditions: _c, health: _h, lastAction: _l, ...rest } = status
+  return rest
+}
+
+function treeLines(value: Json, indent: string): string[] {
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (isPlainObject(inner) && Object.keys(inner).length > 0)
+      return [`${indent}${key}:\n`, ...treeLines(inner, `${indent}  `)]
+    const items = objectsOf(inner)
+    if (items.length > 0) return [`${indent}${key}:\n`, ...items.flatMap((item) => itemLines(item, indent))]
+    const empty = Array.isArray(inner) ? inner.length === 0 : isPlainObject(inner)
+    return empty ? [] : [`${indent}${key}: ${scalarText(inner)}\n`]
+  })
+}
+
+/** `  - name: a`, further fields below. */
+function itemLines(item: Json, indent: string): string[] {
+  const lines = treeLines(item, `${indent}    `)
+  return lines.map((text, index) => (index === 0 ? `${indent}  - ${text.trimStart()}` : text))
+}
+
+function scalarText(value: unknown): string {
+  return Array.isArray(value) ? JSON.stringify(value) : String(value)
+}
+
+function line(label: string, value: string): string {
+  return `${`${label}:`.padEnd(labelWidth)} ${value}\n`
+}
+
+function mapText(map: Readonly<Record<string, string>> | undefined): string {
+  const entries = Object.entries(map ?? {})
+  if (entries.length === 0) return '<none>'
+  return entries.map(([key, value]) => `${key}=${value}`).join(`\n${' '.repeat(labelWidth + 1)}`)
+}
+
+function timeText(time: string | undefined, now: number): string {
+  return time === undefined ? '<unknown>' : `${time} (${sinceText(time, now)} ago)`
+}
+
+function sinceText(time: unknown, now: number): string {
+  return typeof time === 'string' ? humanDuration(now - Date.parse(time)) : '<unknown>'
+}
+
+function member(value: unknown, key: string): unknown {
+  return isPlainObject(value) ? value[key] : undefined
+}
+
+function objectsOf(value: unknown): Json[] {
+  return Array.isArray(value) ? value.filter(isPlainObject) : []
+}

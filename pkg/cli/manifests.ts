@@ -1,0 +1,68 @@
+/** The manifests that -f names, read and checked as one set before anything is sent. */
+import { kinds } from '#pkg/apis/kinds.ts'
+import { checkManifests, sortByPlace } from '#pkg/manifest/check.ts'
+import type { CheckedObject } from '#pkg/manifest/checked.ts'
+import { decodeManifest, type ManifestDocument } from '#pkg/manifest/decode.ts'
+import { type Problem, problemText } from '#pkg/manifest/place.ts'
+import { readSources } from '#pkg/manifest/sources.ts'
+import { CliError, Failed, locally, UsageError } from './errors.ts'
+import type { Context } from './session.ts'
+
+/** Documents of the files. Throws Failed when a file does not parse, after printing all that is wrong. */
+export async function readManifests(
+  context: Context,
+  command: string,
+  exitCode = 1,
+): Promise<ManifestDocument[]> {
+  const { documents, problems } = await decodeFiles(context, command)
+  if (problems.length > 0) await refuse(context, problems, exitCode)
+  return documents
+}
+
+/** Admitted objects in the order of the files. Throws Failed after printing all that is wrong; prints warnings. */
+export async function checkedManifests(
+  context: Context,
+  command: string,
+  exitCode = 1,
+): Promise<readonly CheckedObject[]> {
+  const { documents, problems } = await decodeFiles(context, command)
+  const { namespace } = await context.session()
+  const enforcedNamespace = context.args.text('namespace')
+  const checked = checkManifests(documents, {
+    kinds,
+    defaultNamespace: namespace,
+    ...(enforcedNamespace !== undefined && { enforcedNamespace }),
+  })
+  const all = sortByPlace([...problems, ...checked.problems])
+  if (all.length > 0) await refuse(context, all, exitCode)
+  for (const warning of checked.warnings) {
+    await context.io.stderr.write(`Warning: ${problemText(warning)}\n`)
+  }
+  if (checked.objects.length === 0) throw new CliError('no objects in the manifests')
+  return checked.objects
+}
+
+async function decodeFiles({ io, args }: Context, command: string) {
+  const files = args.list('filename')
+  if (files.length === 0) throw new UsageError('name the manifests with -f', command)
+  const [extra] = args.positionals
+  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`, command)
+  const sources = await locally(() =>
+    readSources(files, {
+      recursive: args.bool('recursive'),
+      directory: io.cwd,
+      readStdin: () => io.readStdin(),
+      signal: io.signal,
+    }),
+  )
+  const decoded = sources.map(decodeManifest)
+  return {
+    documents: decoded.flatMap(({ documents }) => documents),
+    problems: decoded.flatMap(({ problems }) => problems),
+  }
+}
+
+async function refuse({ io }: Context, problems: readonly Problem[], exitCode: number): Promise<never> {
+  await io.stderr.write(problems.map((problem) => `${problemText(problem)}\n`).join(''))
+  throw new Failed(exitCode)
+}

@@ -1,0 +1,117 @@
+/**
+ * What people see while something is waited for. On a terminal one block that is redrawn; elsewhere one line
+ * whenever an object's state changes, so that a log stays readable.
+ */
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import type { Output } from './io.ts'
+import type { Verdict } from './readiness.ts'
+
+/** One object that is waited for. */
+export interface ProgressItem {
+  /** `container/web` */
+  readonly name: string
+  readonly object: KubeObject | undefined
+  readonly verdict: Verdict
+}
+
+export interface Progress {
+  update(items: readonly ProgressItem[]): Promise<void>
+  /** Takes the block away; lines stay. */
+  finish(): Promise<void>
+}
+
+export function makeProgress(output: Output): Progress {
+  return output.isTTY ? new BlockProgress(output) : new LineProgress(output)
+}
+
+class LineProgress implements Progress {
+  readonly #output: Output
+  readonly #shown = new Map<string, string>()
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  async update(items: readonly ProgressItem[]): Promise<void> {
+    for (const item of items) {
+      const state = stateText(item)
+      const before = this.#shown.get(item.name)
+      if (before === state) continue
+      this.#shown.set(item.name, state)
+      const change = before === undefined ? state : `${before} -> ${state}`
+      await this.#output.write(`${item.name}: ${change}${reasonText(item)}\n`)
+    }
+  }
+
+  async finish(): Promise<void> {}
+}
+
+class BlockProgress implements Progress {
+  readonly #output: Output
+  #lines = 0
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  async update(items: readonly ProgressItem[]): Promise<void> {
+    const lines = blockLines(items, this.#output.columns)
+    await this.#output.write(`${this.#clear()}${lines.map((line) => `${line}\n`).join('')}`)
+    this.#lines = lines.length
+  }
+
+  async finish(): Promise<void> {
+    await this.#output.write(this.#clear())
+    this.#lines = 0
+  }
+
+  #clear(): string {
+    return this.#lines === 0 ? '' : `\u001b[${this.#lines}A\u001b[J`
+  }
+}
+
+/** The redrawn block: a line per object, and one per layer that is being pulled. No line is wider than the terminal. */
+export function blockLines(items: readonly ProgressItem[], columns: number): string[] {
+  const width = Math.max(0, ...items.map(({ name }) => name.length))
+  return items
+    .flatMap((item) => {
+      const mark = { met: '✓', pending: '·', hopeless: '✗' }[item.verdict.state]
+      const head = `${mark} ${item.name.padEnd(width)}  ${stateText(item)}${reasonText(item)}`
+      return [head, ...(item.verdict.state === 'pending' ? layerLines(item.object) : [])]
+    })
+    .map((line) => [...line].slice(0, columns - 1).join(''))
+}
+
+/** The phase in a word, with the health when there is one. */
+function stateText({ object, verdict }: ProgressItem): string {
+  if (object === undefined) return verdict.state === 'met' ? 'gone' : 'missing'
+  if (object.metadata.deletionTimestamp !== undefined) return 'Terminating'
+  const status = isPlainObject(object.status) ? object.status : {}
+  const ready = verdict.state === 'met' ? 'Ready' : 'Pending'
+  const phase = typeof status['phase'] === 'string' ? status['phase'] : ready
+  const health = isPlainObject(status['health']) ? status['health']['status'] : undefined
+  return typeof health === 'string' ? `${phase} (${health})` : phase
+}
+
+function reasonText({ verdict }: ProgressItem): string {
+  return verdict.state === 'met' || verdict.message === '' ? '' : `  ${verdict.message}`
+}
+
+const barWidth = 24
+
+function layerLines(object: KubeObject | undefined): string[] {
+  const status = isPlainObject(object?.status) ? object.status : {}
+  const image = isPlainObject(status['image']) ? status['image'] : {}
+  const layers = Array.isArray(image['layers']) ? image['layers'].filter(isPlainObject) : []
+  return layers.map(
+    (layer) => `    ${String(layer['id'])}  ${String(layer['state']).padEnd(18)} ${bar(layer)}`,
+  )
+}
+
+function bar({ currentBytes, totalBytes }: Record<string, unknown>): string {
+  if (typeof currentBytes !== 'number' || typeof totalBytes !== 'number' || totalBytes <= 0) return ''
+  const share = Math.min(1, currentBytes / totalBytes)
+  const filled = Math.round(share * barWidth)
+  return `[${'='.repeat(filled)}${' '.repeat(barWidth - filled)}] ${Math.round(share * 100)}%`
+}

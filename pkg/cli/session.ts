@@ -1,0 +1,73 @@
+/** What a command runs with: the world, its arguments, and a connection made when it is first needed. */
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { loadKubeconfig, type ServerConfig } from '#pkg/client/kubeconfig.ts'
+import { Client } from '#pkg/client/rest.ts'
+import type { Args } from './args.ts'
+import { locally } from './errors.ts'
+import type { Connection, Io } from './io.ts'
+
+export interface Context {
+  readonly io: Io
+  readonly args: Args
+  /** Connects on first use. */
+  session(): Promise<Session>
+}
+
+export interface Session {
+  readonly client: Client
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  /** --namespace, else the context's. */
+  readonly namespace: string
+  readonly server: string
+}
+
+export interface SessionOwner {
+  session(): Promise<Session>
+  /** Ends the connection if there is one. */
+  close(): void
+}
+
+/**
+ * Writes of `cove apply` carry kubectl's manager name: both keep the last applied manifest in the same
+ * annotation, and a field must not change hands because the other tool was used.
+ */
+const fieldManager = 'kubectl-client-side-apply'
+
+export function makeSessionOwner(io: Io, args: Args): SessionOwner {
+  let connection: Connection | undefined
+  let session: Promise<Session> | undefined
+  const open = async (): Promise<Session> => {
+    const config = await locally(() => readServerConfig(io, args))
+    connection = await locally(() => io.connect(config))
+    return {
+      client: new Client(connection.transport, fieldManager),
+      signal: io.signal,
+      clock: io.clock,
+      namespace: args.text('namespace') ?? config.namespace,
+      server: config.server,
+    }
+  }
+  return {
+    session: () => {
+      session ??= open()
+      return session
+    },
+    close: () => connection?.close(),
+  }
+}
+
+async function readServerConfig(io: Io, args: Args): Promise<ServerConfig> {
+  const explicit = args.text('kubeconfig')
+  const context = args.text('context')
+  const environment = io.env['KUBECONFIG']
+  return loadKubeconfig({
+    ...(explicit !== undefined && { explicit }),
+    ...(context !== undefined && { context }),
+    ...(environment !== undefined && { environment }),
+    home: io.home,
+    directory: io.cwd,
+    readFile: (path) => io.readFile(path),
+    parseYaml: async (text) => (await import('#pkg/manifest/yaml.ts')).parseYaml(text),
+  })
+}
