@@ -29,10 +29,13 @@ async function runAndKill(child: Child, afterMs: number, onlyWhenWriting: boolea
   const chunks: string[] = []
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
   child.stdin.write('go\n')
-  if (onlyWhenWriting) await once(child.stdout, 'data')
+  const closed = once(child, 'close')
+  if (onlyWhenWriting) await Promise.race([once(child.stdout, 'data'), closed])
   await pause(afterMs)
   child.kill('SIGKILL')
-  await once(child, 'close')
+  await closed
+  if (child.signalCode !== 'SIGKILL')
+    throw new Error(`the writer ended by itself with code ${child.exitCode}`)
   // What follows the last line break was cut off by the kill.
   const lines = chunks.join('').split('\n').slice(0, -1)
   return lines.map((line): Acknowledged => JSON.parse(line))

@@ -3,7 +3,6 @@
  * line of JSON. Arguments: path of the database, number of the round. Begins when a line comes in on stdin.
  */
 import { once } from 'node:events'
-import { writeSync } from 'node:fs'
 import type { WriteResult } from '#pkg/storage/port.ts'
 import { startSourceWorker } from '#pkg/storage/sourceworker.ts'
 import { openSqliteStorage } from '#pkg/storage/sqlite.ts'
@@ -22,7 +21,7 @@ const storage = await openSqliteStorage({ path, startWorker: startSourceWorker, 
 function acknowledge(result: WriteResult, key: string, value?: string): void {
   if (!result.ok) return
   const line: Acknowledged = { key, revision: result.revision, ...(value === undefined ? {} : { value }) }
-  writeSync(1, `${JSON.stringify(line)}\n`)
+  process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
 /** Mostly its own key, sometimes gone and made again, sometimes a key that all writers fight for. */
