@@ -1,0 +1,33 @@
+/** The node agent: an engine on one side, the API on the other. Wiring only. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Agent } from '#pkg/agent/agent.ts'
+import { streamsHandler } from '#pkg/agent/streams.ts'
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import type { Handler, Transport } from '#pkg/apimachinery/transport.ts'
+import { Client } from '#pkg/client/rest.ts'
+import { openDockerEngine } from '#pkg/engine/docker.ts'
+
+export interface AgentProcessOptions {
+  readonly dataDir: string
+  readonly engine: string
+  readonly nodeName: string
+  readonly ambient: Ambient
+  readonly version: string
+  readonly transport: Transport
+  /** Makes the node's own small API reachable for the server; resolves when the signal has aborted. */
+  readonly offer: (handler: Handler, signal: AbortSignal) => Promise<void>
+}
+
+/** Works until the signal aborts, then ends what is under way. Containers keep running. */
+export async function runAgent(options: AgentProcessOptions, signal: AbortSignal): Promise<void> {
+  const { dataDir, nodeName, ambient, version, transport } = options
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock })
+  const client = new Client(transport, 'cove-agent')
+  const projectionRoot = join(dataDir, 'files')
+  const agent = new Agent({ engine, client, ambient, nodeName, projectionRoot, version })
+  ambient.log.info('agent starts', { node: nodeName, engine: options.engine })
+  await Promise.all([agent.run(signal), options.offer(streamsHandler(engine, ambient.clock), signal)])
+  await engine.close()
+}

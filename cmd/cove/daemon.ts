@@ -1,0 +1,115 @@
+/** `cove up|server|agent`: flags, signals, and which parts run in this process. */
+
+import { randomUUID } from 'node:crypto'
+import { homedir, hostname } from 'node:os'
+import { type Ambient, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
+import { type Handler, inProcess } from '#pkg/apimachinery/transport.ts'
+import { nodeUser } from '#pkg/apiserver/auth.ts'
+import { httpsTransport } from '#pkg/client/https.ts'
+import { loadKubeconfig } from '#pkg/client/kubeconfig.ts'
+import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
+import { parseYaml } from '#pkg/manifest/yaml.ts'
+import { runAgent } from '../cove-agent/main.ts'
+import { type ControlPlane, startControlPlane } from '../coved/main.ts'
+import { buildInfo, storageWorker, versionText } from './embedded.ts'
+import { type DaemonFlags, type DaemonName, daemonHelp, parseFlags } from './flags.ts'
+import { readFileIfThere } from './io.ts'
+import { lineLogger } from './log.ts'
+
+/** Runs until SIGTERM or SIGINT; resolves to the exit code. */
+export async function runDaemon(name: DaemonName, words: readonly string[]): Promise<number> {
+  const { env } = process
+  const isRoot = process.getuid?.() === 0
+  const flags = parseFlags(name, words, {
+    env,
+    home: homedir(),
+    cwd: process.cwd(),
+    hostname: hostname(),
+    isRoot,
+  })
+  if (flags === undefined) {
+    process.stdout.write(daemonHelp(name))
+    return 0
+  }
+  const log = lineLogger(flags.logLevel, (line) => process.stderr.write(line))
+  const ambient: Ambient = { clock: systemClock(), random: systemRandom(), log }
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      log.info('stopping; containers keep running', { signal })
+      stop.abort()
+      // A second one means now.
+      process.once(signal, () => process.exit(1))
+    })
+  }
+  log.info(`cove ${name}`, { version: versionText(), pid: process.pid, run: randomUUID().slice(0, 8) })
+  await parts[name](flags, ambient, stop.signal)
+  log.info('stopped')
+  return 0
+}
+
+type Run = (flags: DaemonFlags, ambient: Ambient, signal: AbortSignal) => Promise<void>
+
+const parts: Readonly<Record<DaemonName, Run>> = {
+  async up(flags, ambient, signal) {
+    const controlPlane = await startServer(flags, ambient)
+    await runAgent(
+      {
+        ...flags,
+        ambient,
+        version: versionText(),
+        transport: inProcess(controlPlane.handler, nodeUser(flags.nodeName)),
+        offer: (handler, until) => offerInProcess(controlPlane, flags.nodeName, handler, until),
+      },
+      signal,
+    )
+    await controlPlane.close()
+  },
+
+  async server(flags, ambient, signal) {
+    const controlPlane = await startServer(flags, ambient)
+    await aborted(signal)
+    await controlPlane.close()
+  },
+
+  async agent(flags, ambient, signal) {
+    const target = await loadKubeconfig({
+      ...(flags.kubeconfig !== undefined && { explicit: flags.kubeconfig }),
+      ...(process.env['KUBECONFIG'] !== undefined && { environment: process.env['KUBECONFIG'] }),
+      home: homedir(),
+      directory: process.cwd(),
+      readFile: readFileIfThere,
+      parseYaml,
+    })
+    const transport = httpsTransport({ ...target, userAgent: `cove-agent/${versionText()}` })
+    const { ca = '', cert = '', key = '', server } = target
+    const { clock, random, log } = ambient
+    const dial = dialTunnel({ server, nodeName: flags.nodeName, ca, cert, key, clock })
+    const offer = (handler: Handler, until: AbortSignal) =>
+      serveThroughTunnel({ dial, handler, clock, random, log, signal: until })
+    await runAgent({ ...flags, ambient, version: versionText(), transport, offer }, signal)
+    transport.close()
+  },
+}
+
+function startServer({ dataDir, listen }: DaemonFlags, ambient: Ambient): Promise<ControlPlane> {
+  return startControlPlane({ dataDir, listen, ambient, startWorker: storageWorker, build: buildInfo() })
+}
+
+async function offerInProcess(
+  { connections }: ControlPlane,
+  nodeName: string,
+  handler: Handler,
+  signal: AbortSignal,
+): Promise<void> {
+  const unregister = connections.register(nodeName, inProcess(handler, nodeUser(nodeName)))
+  await aborted(signal)
+  unregister()
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,59 @@
+/** The process as the CLI's Io. */
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { text } from 'node:stream/consumers'
+import type { WriteStream } from 'node:tty'
+import { systemClock } from '#pkg/apimachinery/ambient.ts'
+import { BrokenPipe, type Io, type Output } from '#pkg/cli/io.ts'
+import { httpsTransport } from '#pkg/client/https.ts'
+
+export function processIo(version: string): Io {
+  const interrupt = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => interrupt.abort())
+  }
+  return {
+    stdout: output(process.stdout),
+    stderr: output(process.stderr),
+    readStdin: () => text(process.stdin),
+    env: process.env,
+    cwd: process.cwd(),
+    home: homedir(),
+    clock: systemClock(),
+    signal: interrupt.signal,
+    readFile: readFileIfThere,
+    async connect(target) {
+      const transport = httpsTransport({ ...target, userAgent: `cove/${version}` })
+      return { transport, close: () => transport.close() }
+    },
+    version,
+  }
+}
+
+/** Undefined when there is no such file; any other failure is thrown. */
+export async function readFileIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function output(stream: WriteStream): Output {
+  // Without a listener a reader that went away would end the process before the write could tell.
+  stream.on('error', () => {})
+  return {
+    isTTY: stream.isTTY === true,
+    get columns() {
+      return stream.columns ?? 80
+    },
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        stream.write(chunk, (error) => {
+          if (error === null || error === undefined) resolve()
+          else reject('code' in error && error.code === 'EPIPE' ? new BrokenPipe({ cause: error }) : error)
+        })
+      }),
+  }
+}
