@@ -1,0 +1,78 @@
+/** From the bytes of a body to a value. The one place where text from outside becomes JSON. */
+import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { apiVersionOf } from '#pkg/apimachinery/meta.ts'
+import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+
+export type Json = Record<string, unknown>
+
+/** The media type without its parameters; a body without one is taken as JSON, as `kubectl --raw` sends it. */
+export function mediaType(request: ApiRequest): string {
+  const [type = ''] = (request.headers['content-type'] ?? '').split(';')
+  return type.trim().toLowerCase() || 'application/json'
+}
+
+/** Throws BadRequest when the body is absent or not JSON. */
+export function readJson(request: ApiRequest): unknown {
+  const text = readText(request)
+  if (text === '') throw badRequest('the request has no body')
+  const value = parse(text)
+  // JSON.parse makes an own member of it, but copying would make it a prototype.
+  if ((text.includes('__proto__') || text.includes('\\u')) && holdsProto(value)) {
+    throw badRequest('"__proto__" is not allowed as a name in JSON')
+  }
+  return value
+}
+
+/** An object of the kind: throws BadRequest when the body says that it is of another one. */
+export function readObject(kind: Kind, request: ApiRequest): Json {
+  const type = mediaType(request)
+  if (type !== 'application/json') throw unsupportedMediaType(type, ['application/json'])
+  const value = readJson(request)
+  if (!isPlainObject(value)) throw badRequest('the body must be a JSON object')
+  checkType('kind', value['kind'], kind.kind)
+  checkType('apiVersion', value['apiVersion'], apiVersionOf(kind))
+  return value
+}
+
+export function isEmpty(request: ApiRequest): boolean {
+  return request.body === undefined || request.body.length === 0
+}
+
+/** Worded as Kubernetes words it: kubectl repeats it to the user. */
+export function unsupportedMediaType(type: string, accepted: readonly string[]): StatusError {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`
+  return new StatusError('UnsupportedMediaType', message, {
+    causes: [{ reason: 'FieldValueNotSupported', field: 'Content-Type', message: `"${type}"` }],
+  })
+}
+
+function checkType(field: string, found: unknown, expected: string): void {
+  if (found === expected) return
+  if (found === undefined || found === '') throw badRequest(`${field}: is required`)
+  throw badRequest(
+    `the ${field} in the data (${String(found)}) does not match the expected ${field} (${expected})`,
+  )
+}
+
+function readText({ body }: ApiRequest): string {
+  if (body === undefined) return ''
+  return typeof body === 'string'
+    ? body
+    : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new StatusError('BadRequest', `the body is not JSON: ${messageOf(error)}`, {}, { cause: error })
+  }
+}
+
+function holdsProto(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(holdsProto)
+  if (!isPlainObject(value)) return false
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(holdsProto)
+}

@@ -1,0 +1,98 @@
+/** POST: a new object. The name may be generated; everything else of metadata that identifies it is the server's. */
+import type { Random } from '#pkg/apimachinery/ambient.ts'
+import { alreadyExists, notFound, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { apiVersionOf, type ObjectMeta, objectKey, timestamp } from '#pkg/apimachinery/meta.ts'
+import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
+import { namespaceKind } from '#pkg/apis/core.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+import { type Json, readObject } from './body.ts'
+import type { Context, Written } from './context.ts'
+import { admitAmongOthers } from './crossobject.ts'
+import { type ApiObject, encodeObject, headOf, storageKey, withRevision } from './encoded.ts'
+import { newObject } from './objects.ts'
+import type { RequestInfo, Resource } from './request.ts'
+
+/** A generated name may be taken; eight times in a row means something else is wrong. */
+const nameAttempts = 8
+/** No vowels, and nothing that looks like something else: as Kubernetes' generated names. */
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
+const suffixLength = 5
+const longestPrefix = 253 - suffixLength
+
+export function create(context: Context, info: RequestInfo, request: ApiRequest): Promise<Written> {
+  return createObject(context, info, readObject(info.kind, request))
+}
+
+/** Throws AlreadyExists, Invalid, BadRequest; NotFound and Forbidden when the namespace is missing or going. */
+export async function createObject(context: Context, info: NewInfo, body: Json): Promise<Written> {
+  const prefix = generatedPrefix(body)
+  for (let attempt = 1; ; attempt++) {
+    const sent = prefix === undefined ? body : withName(body, generateName(prefix, context.ambient.random))
+    const { object, warnings } = newObject(info, sent, info.options.fieldValidation)
+    checkNamespaceOpen(context, info, object.metadata)
+    const text = await storeNew(context, info, object)
+    if (text !== undefined) return { status: 201, text, warnings }
+    if (prefix === undefined || attempt === nameAttempts) throw alreadyExists(info.kind, object.metadata.name)
+  }
+}
+
+type NewInfo = Resource & Pick<RequestInfo, 'options'>
+
+/** Undefined when the name is taken. */
+async function storeNew(
+  context: Context,
+  { kind, options: { dryRun } }: NewInfo,
+  named: ApiObject,
+): Promise<string | undefined> {
+  const object = canonicalNew(context, kind, named)
+  const key = storageKey(kind, object.metadata)
+  using _reserved = admitAmongOthers(context, kind, object, dryRun)
+  const stored = encodeObject(kind, object)
+  if (dryRun) return context.cache.of(kind).get(objectKey(object.metadata)) === undefined ? stored : undefined
+  const result = await context.storage.create(key, stored)
+  if (!result.ok) return undefined
+  await context.cache.shows(result.revision)
+  return withRevision(headOf(kind), stored, result.revision)
+}
+
+function canonicalNew({ ambient }: Context, kind: Kind, object: ApiObject): ApiObject {
+  const { name, namespace, generateName, ...rest } = object.metadata
+  const metadata: ObjectMeta = {
+    name,
+    ...(generateName !== undefined && { generateName }),
+    ...(namespace !== undefined && { namespace }),
+    uid: ambient.random.uuid(),
+    ...(kind.statusSubresource && { generation: 1 }),
+    creationTimestamp: timestamp(ambient.clock.now()),
+    ...rest,
+  }
+  return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata }
+}
+
+/** The prefix of a name that the server has to complete. */
+function generatedPrefix({ metadata }: Json): string | undefined {
+  if (!isPlainObject(metadata)) return undefined
+  const { name, generateName } = metadata
+  const unnamed = name === undefined || name === null || name === ''
+  return unnamed && typeof generateName === 'string' && generateName !== '' ? generateName : undefined
+}
+
+function generateName(prefix: string, random: Random): string {
+  const pick = () => alphabet[Math.floor(random.next() * alphabet.length)] ?? ''
+  return prefix.slice(0, longestPrefix) + Array.from({ length: suffixLength }, pick).join('')
+}
+
+function withName(body: Json, name: string): Json {
+  return { ...body, metadata: { ...(isPlainObject(body['metadata']) && body['metadata']), name } }
+}
+
+/** Nothing new may come into a namespace that is not there, or on its way out. */
+function checkNamespaceOpen({ cache }: Context, { kind, namespace }: Resource, { name }: ObjectMeta): void {
+  if (!kind.namespaced || namespace === undefined) return
+  const entry = cache.of(namespaceKind).get(namespace)
+  if (entry === undefined) throw notFound(namespaceKind, namespace)
+  if (entry.fields['status.phase'] !== 'Terminating') return
+  const message = `${qualifiedResource(kind)} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`
+  throw new StatusError('Forbidden', message, { name, group: kind.group, kind: kind.plural })
+}

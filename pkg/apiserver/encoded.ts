@@ -1,0 +1,57 @@
+/**
+ * Objects as text. The storage holds an object's JSON without its resourceVersion, behind a head that is the same
+ * for every object of its kind, so that the revision is put in by joining strings and nothing is encoded again.
+ */
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { apiVersionOf, type KubeObject } from '#pkg/apimachinery/meta.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+
+/** An object whose kind's schema has accepted it, with the fields that only its kind knows. */
+export type ApiObject = KubeObject & { readonly [field: string]: unknown }
+
+const registry = '/registry/'
+
+/** `/registry/GROUP/PLURAL/`, `core` standing for the group without a name. */
+export function storagePrefix(kind: Pick<Kind, 'group' | 'plural'>): string {
+  return `${registry}${kind.group === '' ? 'core' : kind.group}/${kind.plural}/`
+}
+
+/** Under which every object is stored. */
+export const registryPrefix = registry
+
+export function storageKey(kind: Kind, meta: { readonly namespace?: string; readonly name: string }): string {
+  return storagePrefix(kind) + (meta.namespace === undefined ? meta.name : `${meta.namespace}/${meta.name}`)
+}
+
+/** `{"apiVersion":"..","kind":"..","metadata":{` */
+export function headOf(kind: Kind): string {
+  return `{"apiVersion":${JSON.stringify(apiVersionOf(kind))},"kind":${JSON.stringify(kind.kind)},"metadata":{`
+}
+
+/** The text to store. A resourceVersion in the object is left out. */
+export function encodeObject(kind: Kind, object: ApiObject): string {
+  const { apiVersion: _version, kind: _kind, metadata, ...fields } = object
+  const { resourceVersion: _revision, ...stored } = metadata
+  const rest = JSON.stringify(fields)
+  return headOf(kind) + JSON.stringify(stored).slice(1) + (rest === '{}' ? '}' : `,${rest.slice(1)}`)
+}
+
+/** The stored text with its revision in it. */
+export function withRevision(head: string, stored: string, revision: number): string {
+  return `${head}"resourceVersion":"${revision}",${stored.slice(head.length)}`
+}
+
+/** A text made by withRevision, at another revision. */
+export function atRevision(head: string, text: string, revision: number): string {
+  const end = text.indexOf(',', head.length)
+  return `${head}"resourceVersion":"${revision}"${text.slice(end)}`
+}
+
+/** What was written by encodeObject, so the only door to the storage vouches for its type. */
+export function decodeObject(text: string, what = 'a stored object'): ApiObject {
+  try {
+    return JSON.parse(text) as ApiObject
+  } catch (error) {
+    throw new StatusError('InternalError', `${what} is not JSON`, {}, { cause: error })
+  }
+}

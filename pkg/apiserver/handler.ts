@@ -1,0 +1,97 @@
+/** The API as one function: from a request and who asks to an answer. Errors become Statuses here and nowhere else. */
+import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
+import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
+import { answerFor, firstOf, type Surface } from './answer.ts'
+import type { Context, Written } from './context.ts'
+import { create } from './create.ts'
+import { remove, removeCollection } from './delete.ts'
+import { patch } from './patch.ts'
+import { jsonResponse, listText, objectText } from './present.ts'
+import { get, list } from './read.ts'
+import { makeRoutes, parseRequest, type RequestInfo, type Verb } from './request.ts'
+import { update } from './update.ts'
+import { watch } from './watch.ts'
+
+/** Undefined: allowed. A text, which may be empty, says why not. */
+export type Authorize = (
+  user: UserInfo,
+  info: RequestInfo,
+) => Promise<string | undefined> | string | undefined
+
+export interface HandlerOptions {
+  /** Asked first, and of anybody: they answer for themselves. */
+  readonly surfaces: readonly Surface[]
+  readonly authorize: Authorize
+}
+
+type Answer = (context: Context, info: RequestInfo, request: ApiRequest) => Promise<ApiResponse>
+
+const answers: Readonly<Record<Verb, Answer>> = {
+  get,
+  list,
+  watch,
+  create: writing(create),
+  update: writing(update),
+  patch: writing(patch),
+  delete: answerDelete,
+  deletecollection: answerDeleteCollection,
+}
+
+export function makeHandler(context: Context, { surfaces, authorize }: HandlerOptions): Handler {
+  const routes = makeRoutes(context.kinds)
+  const surface = firstOf(...surfaces)
+  return async (request, user) => {
+    try {
+      const answered = await surface(request, user)
+      if (answered !== undefined) return answered
+      if (isAnonymous(user)) throw new StatusError('Unauthorized', 'Unauthorized')
+      const info = parseRequest(routes, request)
+      const reason = await authorize(user, info)
+      if (reason !== undefined) throw forbidden(user, info, reason)
+      return await answers[info.verb](context, info, request)
+    } catch (error) {
+      return answerFor(error, request, context.ambient.log)
+    }
+  }
+}
+
+function writing(
+  write: (context: Context, info: RequestInfo, request: ApiRequest) => Promise<Written>,
+): Answer {
+  return async (context, info, request) => {
+    const { status, text, warnings } = await write(context, info, request)
+    return jsonResponse(status, objectText(info, text, context.ambient.clock.now()), warnings)
+  }
+}
+
+/** What is gone is told as a Status, whatever form of the object was asked for. */
+async function answerDelete(context: Context, info: RequestInfo, request: ApiRequest): Promise<ApiResponse> {
+  const { removed, text } = await remove(context, info, request)
+  return jsonResponse(200, removed ? text : objectText(info, text, context.ambient.clock.now()))
+}
+
+async function answerDeleteCollection(
+  context: Context,
+  info: RequestInfo,
+  request: ApiRequest,
+): Promise<ApiResponse> {
+  const texts = await removeCollection(context, info, request)
+  const metadata = { resourceVersion: String(context.cache.revision) }
+  return jsonResponse(200, listText(info, texts, metadata, context.ambient.clock.now()))
+}
+
+function isAnonymous(user: UserInfo): boolean {
+  return user.name === '' || user.groups.includes('system:unauthenticated')
+}
+
+/** Worded as Kubernetes words it. */
+function forbidden(user: UserInfo, info: RequestInfo, reason: string): StatusError {
+  const { kind, verb, namespace, name, subresource } = info
+  const what = name === undefined ? qualifiedResource(kind) : `${qualifiedResource(kind)} "${name}"`
+  const resource = subresource === undefined ? kind.plural : `${kind.plural}/${subresource}`
+  const scope = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`
+  const why = reason === '' ? '' : `: ${reason}`
+  const message = `${what} is forbidden: User "${user.name}" cannot ${verb} resource "${resource}" in API group "${kind.group}" ${scope}${why}`
+  const details = { group: kind.group, kind: kind.plural, ...(name !== undefined && { name }) }
+  return new StatusError('Forbidden', message, details)
+}

@@ -1,0 +1,127 @@
+/** The cached objects of one kind, in the order of their keys, with the window of changes and those who watch. */
+import type { Kind } from '#pkg/apis/kind.ts'
+import type { StoredEvent, StoredRecord } from '#pkg/storage/port.ts'
+import { Change, Window } from './changes.ts'
+import { type ApiObject, storagePrefix } from './encoded.ts'
+import { type Entry, type Filter, matchesEntry, readRecord, selectedName } from './entry.ts'
+
+/** Gets every change of a kind in order, in the same turn in which the cache takes it. Must not throw. */
+export interface Watcher {
+  change(change: Change): void
+  /** The cache has lost track: what the watcher has seen cannot be continued. */
+  cut(reason: string): void
+  /** The server stops. */
+  end(): void
+}
+
+/** Sees every object that comes, changes or goes (undefined), before anybody is told. */
+export type Indexer = (kind: Kind, key: string, object: ApiObject | undefined) => void
+
+export class KindCache {
+  readonly kind: Kind
+  readonly prefix: string
+  readonly window: Window
+  readonly watchers = new Set<Watcher>()
+  readonly #index: Indexer
+  readonly #onEncode: () => void
+  readonly #entries = new Map<string, Entry>()
+  /** Sorted; within a namespaced kind the objects of one namespace stand together. */
+  readonly #keys: string[] = []
+
+  constructor(
+    kind: Kind,
+    options: { readonly window: number; readonly index: Indexer; readonly onEncode: () => void },
+  ) {
+    this.kind = kind
+    this.prefix = storagePrefix(kind)
+    this.window = new Window(options.window)
+    this.#index = options.index
+    this.#onEncode = options.onEncode
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** `key` is NAMESPACE/NAME, or NAME. */
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key)
+  }
+
+  /** Matching entries in the order of their keys, those of one namespace found without looking at the others. */
+  select(filter: Filter): Entry[] {
+    const name = selectedName(filter)
+    const { namespace } = filter
+    if (name !== undefined && (namespace !== undefined || !this.kind.namespaced)) {
+      const entry = this.#entries.get(namespace === undefined ? name : `${namespace}/${name}`)
+      return entry !== undefined && matchesEntry(filter, entry) ? [entry] : []
+    }
+    const [from, to] = this.#range(namespace)
+    const selected: Entry[] = []
+    for (let index = from; index < to; index++) {
+      const entry = this.#entries.get(this.#keys[index] ?? '')
+      if (entry !== undefined && matchesEntry(filter, entry)) selected.push(entry)
+    }
+    return selected
+  }
+
+  apply(event: StoredEvent): void {
+    const { record } = event
+    const key = record.key.slice(this.prefix.length)
+    const before = this.#entries.get(key)
+    const after = event.type === 'put' ? this.#put(key, record) : undefined
+    if (after === undefined) this.#remove(key)
+    if (before !== undefined || after !== undefined) this.#tell({ revision: record.revision, before, after })
+  }
+
+  /** Takes a fresh list instead of what is known; watchers are cut, for what lies between is lost. */
+  replace(records: readonly StoredRecord[], revision: number): void {
+    const known = new Set(this.#keys)
+    for (const record of records) {
+      const key = record.key.slice(this.prefix.length)
+      known.delete(key)
+      this.#put(key, record)
+    }
+    for (const key of known) this.#remove(key)
+    this.window.reset(revision)
+    for (const watcher of this.watchers) watcher.cut('the server had to read its storage again')
+  }
+
+  #put(key: string, record: StoredRecord): Entry {
+    const { entry, object } = readRecord(this.kind, record)
+    if (!this.#entries.has(key)) this.#keys.splice(this.#position(key), 0, key)
+    this.#entries.set(key, entry)
+    this.#index(this.kind, key, object)
+    return entry
+  }
+
+  #remove(key: string): void {
+    if (!this.#entries.delete(key)) return
+    this.#keys.splice(this.#position(key), 1)
+    this.#index(this.kind, key, undefined)
+  }
+
+  #tell(states: { revision: number; before: Entry | undefined; after: Entry | undefined }): void {
+    const change = new Change(this.kind, states, this.#onEncode)
+    this.window.push(change)
+    for (const watcher of this.watchers) watcher.change(change)
+  }
+
+  #range(namespace: string | undefined): [number, number] {
+    if (namespace === undefined || !this.kind.namespaced) return [0, this.#keys.length]
+    // '0' is the character after '/'.
+    return [this.#position(`${namespace}/`), this.#position(`${namespace}0`)]
+  }
+
+  /** Of the first key that is not smaller. */
+  #position(key: string): number {
+    let low = 0
+    let high = this.#keys.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#keys[middle] ?? '') < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

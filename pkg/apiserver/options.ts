@@ -1,0 +1,110 @@
+/** Query parameters of the API as values. Pure; every malformed one is a BadRequest that names it. */
+import { badRequest } from '#pkg/apimachinery/errors.ts'
+import {
+  type FieldRequirement,
+  type LabelSelector,
+  parseFieldSelector,
+  parseLabelSelector,
+} from '#pkg/apimachinery/selector.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+
+export const fieldValidations = ['Strict', 'Warn', 'Ignore'] as const
+export const propagationPolicies = ['Background', 'Foreground', 'Orphan'] as const
+export const includeObjects = ['None', 'Metadata', 'Object'] as const
+const resourceVersionMatches = ['NotOlderThan', 'Exact'] as const
+
+export type FieldValidation = (typeof fieldValidations)[number]
+export type PropagationPolicy = (typeof propagationPolicies)[number]
+export type IncludeObject = (typeof includeObjects)[number]
+
+export interface RequestOptions {
+  readonly labelSelector: LabelSelector
+  readonly fieldSelector: readonly FieldRequirement[]
+  /** 0: no limit. */
+  readonly limit: number
+  readonly continue: string
+  /** Absent: not given, which for watches and lists means "the latest". */
+  readonly resourceVersion: number | undefined
+  readonly resourceVersionMatch: (typeof resourceVersionMatches)[number] | undefined
+  readonly watch: boolean
+  readonly sendInitialEvents: boolean | undefined
+  readonly allowWatchBookmarks: boolean
+  readonly timeoutSeconds: number | undefined
+  readonly dryRun: boolean
+  readonly fieldManager: string
+  readonly fieldValidation: FieldValidation
+  readonly propagationPolicy: PropagationPolicy | undefined
+  readonly gracePeriodSeconds: number | undefined
+  readonly includeObject: IncludeObject
+}
+
+/** Cove refuses unknown fields unless asked otherwise: a misspelt field must not be lost silently. */
+const defaultFieldValidation: FieldValidation = 'Strict'
+
+export function parseOptions(query: URLSearchParams, kind: Kind): RequestOptions {
+  const fieldSelector = parseFieldSelector(query.get('fieldSelector') ?? '')
+  for (const { field } of fieldSelector) {
+    if (!isSelectable(kind, field)) throw badRequest(`field label not supported: ${field}`)
+  }
+  return {
+    labelSelector: parseLabelSelector(query.get('labelSelector') ?? ''),
+    fieldSelector,
+    limit: integer(query, 'limit') ?? 0,
+    continue: query.get('continue') ?? '',
+    resourceVersion: integer(query, 'resourceVersion'),
+    resourceVersionMatch: word(query, 'resourceVersionMatch', resourceVersionMatches),
+    watch: boolean(query, 'watch') ?? false,
+    sendInitialEvents: boolean(query, 'sendInitialEvents'),
+    allowWatchBookmarks: boolean(query, 'allowWatchBookmarks') ?? false,
+    timeoutSeconds: integer(query, 'timeoutSeconds'),
+    dryRun: parseDryRun(query.getAll('dryRun')),
+    fieldManager: query.get('fieldManager') ?? '',
+    fieldValidation: word(query, 'fieldValidation', fieldValidations) ?? defaultFieldValidation,
+    propagationPolicy: word(query, 'propagationPolicy', propagationPolicies),
+    gracePeriodSeconds: integer(query, 'gracePeriodSeconds'),
+    includeObject: word(query, 'includeObject', includeObjects) ?? 'Metadata',
+  }
+}
+
+/** `All` is the only stage there is. */
+export function parseDryRun(values: readonly unknown[]): boolean {
+  const wrong = values.find((value) => value !== 'All' && value !== '')
+  if (wrong !== undefined) throw badRequest(`dryRun: unsupported value "${String(wrong)}": must be "All"`)
+  return values.includes('All')
+}
+
+function isSelectable(kind: Kind, field: string): boolean {
+  return field === 'metadata.name' || field === 'metadata.namespace' || kind.selectableFields.includes(field)
+}
+
+function integer(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name) ?? ''
+  if (text === '') return undefined
+  if (!/^\d{1,15}$/.test(text)) throw badRequest(`${name}: "${text}" is not a whole number of at least 0`)
+  return Number(text)
+}
+
+/** Clients also send the word false, so truthiness will not do. */
+function boolean(query: URLSearchParams, name: string): boolean | undefined {
+  switch (query.get(name)) {
+    case null:
+    case '':
+      return undefined
+    case 'true':
+    case '1':
+      return true
+    case 'false':
+    case '0':
+      return false
+    default:
+      throw badRequest(`${name}: "${query.get(name)}" is neither true nor false`)
+  }
+}
+
+function word<T extends string>(query: URLSearchParams, name: string, words: readonly T[]): T | undefined {
+  const text = query.get(name) ?? ''
+  if (text === '') return undefined
+  const known = words.find((candidate) => candidate === text)
+  if (known !== undefined) return known
+  throw badRequest(`${name}: unsupported value "${text}": must be one of ${words.join(', ')}`)
+}

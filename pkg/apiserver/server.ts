@@ -1,0 +1,83 @@
+/** The API server without its socket: storage below, one Handler above, a cache in between that follows the storage. */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { isReason } from '#pkg/apimachinery/errors.ts'
+import type { Handler } from '#pkg/apimachinery/transport.ts'
+import { namespaceKind } from '#pkg/apis/core.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+import { kinds as allKinds } from '#pkg/apis/kinds.ts'
+import type { Storage } from '#pkg/storage/port.ts'
+import type { Surface } from './answer.ts'
+import { Cache } from './cache.ts'
+import { ContainerIndex } from './containerindex.ts'
+import type { Context } from './context.ts'
+import { createObject } from './create.ts'
+import { type Authorize, makeHandler } from './handler.ts'
+import { KeyedLock } from './lock.ts'
+import { parseOptions } from './options.ts'
+
+export interface ApiServerOptions {
+  /** Stays the caller's to close. */
+  readonly storage: Storage
+  readonly ambient: Ambient
+  /** Default: all of Cove's. */
+  readonly kinds?: readonly Kind[]
+  /** Parts of the API beside the resources' verbs, asked first. */
+  readonly surfaces?: readonly Surface[]
+  /** Default: everybody who is known may do everything. */
+  readonly authorize?: Authorize
+  /** Changes per kind that a watch can start from. */
+  readonly window?: number
+}
+
+export interface ApiServer {
+  /** Answers from the moment `start` has resolved. */
+  readonly handler: Handler
+  readonly cache: Cache
+  /** Fills the cache, makes the namespace `default`, and goes on in the background until the signal aborts. */
+  start(signal: AbortSignal): Promise<void>
+  /** Ends all watches and resolves when nothing runs any more. */
+  close(): Promise<void>
+}
+
+export function makeApiServer(options: ApiServerOptions): ApiServer {
+  const { storage, ambient, kinds = allKinds, window } = options
+  const containers = new ContainerIndex()
+  const cache = new Cache({
+    storage,
+    kinds,
+    ambient,
+    index: containers.index,
+    ...(window !== undefined && { window }),
+  })
+  const context: Context = { storage, cache, containers, locks: new KeyedLock(), ambient, kinds }
+  const { surfaces = [], authorize = () => undefined } = options
+  const stop = new AbortController()
+  let running: Promise<void> = Promise.resolve()
+  return {
+    handler: makeHandler(context, { surfaces, authorize }),
+    cache,
+    async start(signal) {
+      await cache.fill()
+      running = cache.run(AbortSignal.any([signal, stop.signal]))
+      await bootstrap(context)
+    },
+    close() {
+      stop.abort()
+      return running
+    },
+  }
+}
+
+/** What must be there before anybody comes. */
+async function bootstrap(context: Context): Promise<void> {
+  const kind = context.kinds.find((known) => known.kind === namespaceKind.kind && known.group === '')
+  if (kind === undefined || context.cache.of(kind).get('default') !== undefined) return
+  const options = parseOptions(new URLSearchParams(), kind)
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }
+  try {
+    await createObject(context, { kind, options }, body)
+  } catch (error) {
+    // Another server on the same storage was faster.
+    if (!isReason(error, 'AlreadyExists')) throw error
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Strategic merge patches: lists whose schema names a merge key are merged item by item, so that two writers can
+ * own different items of one list. Directives ($patch, $retainKeys, $deleteFromPrimitiveList, $setElementOrder) are
+ * obeyed and never stored. Pure; neither the target nor the patch is touched.
+ */
+import { badRequest } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject, sameJson } from '#pkg/apimachinery/hash.ts'
+import type { Schema } from '#pkg/apis/schema.ts'
+
+type Json = Record<string, unknown>
+
+const patchDirective = '$patch'
+const retainDirective = '$retainKeys'
+const deletePrefix = '$deleteFromPrimitiveList/'
+const orderPrefix = '$setElementOrder/'
+
+/** Throws BadRequest when a list item lacks its merge key or a directive is malformed. */
+export function applyStrategicPatch(schema: Schema | undefined, target: Json, patch: Json): Json {
+  const directive = patch[patchDirective]
+  if (directive === 'replace') return applyStrategicPatch(schema, {}, withoutMember(patch, patchDirective))
+  if (directive === 'delete') return {}
+  if (directive !== undefined && directive !== 'merge') throw unknownDirective(directive)
+  const result = retained(target, patch)
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith(deletePrefix)) removePrimitives(result, key.slice(deletePrefix.length), value)
+    else if (!key.startsWith('$')) mergeMember(result, key, value, memberSchema(schema, key))
+  }
+  for (const [key, order] of Object.entries(patch)) {
+    if (key.startsWith(orderPrefix)) reorder(result, schema, key.slice(orderPrefix.length), order)
+  }
+  return result
+}
+
+function memberSchema(schema: Schema | undefined, key: string): Schema | undefined {
+  const { properties } = schema ?? {}
+  if (properties !== undefined && Object.hasOwn(properties, key)) return properties[key]
+  return schema?.additionalProperties
+}
+
+function mergeMember(result: Json, key: string, value: unknown, schema: Schema | undefined): void {
+  if (value === null) delete result[key]
+  else result[key] = mergeValue(schema, Object.hasOwn(result, key) ? result[key] : undefined, value)
+}
+
+function mergeValue(schema: Schema | undefined, target: unknown, value: unknown): unknown {
+  if (Array.isArray(value)) return mergeList(schema, Array.isArray(target) ? target : [], value)
+  if (!isPlainObject(value)) return value
+  return applyStrategicPatch(schema, isPlainObject(target) ? target : {}, value)
+}
+
+function mergeList(
+  schema: Schema | undefined,
+  target: readonly unknown[],
+  patch: readonly unknown[],
+): unknown[] {
+  const replaces = patch.some((item) => isPlainObject(item) && item[patchDirective] === 'replace')
+  const items = patch.filter((item) => !isPlainObject(item) || item[patchDirective] !== 'replace')
+  if (schema?.['x-kubernetes-patch-strategy'] !== 'merge') {
+    return items.map((item) => mergeValue(schema?.items, undefined, item))
+  }
+  const base = replaces ? [] : target
+  const mergeKey = schema['x-kubernetes-patch-merge-key']
+  if (mergeKey === undefined) return union(base, items)
+  return mergeKeyedList({ schema, mergeKey }, base, items)
+}
+
+/** A list of plain values that is merged is a set. */
+function union(target: readonly unknown[], items: readonly unknown[]): unknown[] {
+  const result = [...target]
+  for (const item of items) if (!result.some((known) => sameJson(known, item))) result.push(item)
+  return result
+}
+
+interface KeyedList {
+  readonly schema: Schema
+  readonly mergeKey: string
+}
+
+function mergeKeyedList(list: KeyedList, target: readonly unknown[], items: readonly unknown[]): unknown[] {
+  let result = [...target]
+  for (const item of items) {
+    if (!isPlainObject(item))
+      throw badRequest(`an item of a list merged by ${list.mergeKey} must be an object`)
+    if (item[list.mergeKey] === undefined) {
+      throw badRequest(`a patched list item does not contain its merge key: ${list.mergeKey}`)
+    }
+    const same = (other: unknown) => matchesItem(list, other, item)
+    if (item[patchDirective] === 'delete') {
+      result = result.filter((other) => !same(other))
+      continue
+    }
+    const index = result.findIndex(same)
+    const merged = mergeValue(list.schema.items, result[index], item)
+    if (index < 0) result.push(merged)
+    else result[index] = merged
+  }
+  return result
+}
+
+/**
+ * The merge key decides; further keys of the list (the protocol beside the port) count where the patch gives them.
+ */
+function matchesItem({ schema, mergeKey }: KeyedList, candidate: unknown, item: Json): boolean {
+  if (!isPlainObject(candidate)) return false
+  const keys = new Set([mergeKey, ...(schema['x-kubernetes-list-map-keys'] ?? [])])
+  return [...keys].every((key) => {
+    if (item[key] === undefined) return true
+    const fallback = schema.items?.properties?.[key]?.default
+    return sameJson(candidate[key] ?? fallback, item[key])
+  })
+}
+
+function retained(target: Json, patch: Json): Json {
+  const keep = patch[retainDirective]
+  if (keep === undefined) return { ...target }
+  if (!Array.isArray(keep)) throw badRequest(`${retainDirective} must be a list of names`)
+  return Object.fromEntries(Object.entries(target).filter(([key]) => keep.includes(key)))
+}
+
+function removePrimitives(result: Json, key: string, values: unknown): void {
+  if (!Array.isArray(values)) throw badRequest(`${deletePrefix}${key} must be a list`)
+  const current = result[key]
+  if (!Array.isArray(current)) return
+  result[key] = current.filter((item) => !values.some((value) => sameJson(value, item)))
+}
+
+/** Listed items come in the listed order; an item that is not listed stays behind the one it stood behind. */
+function reorder(result: Json, schema: Schema | undefined, key: string, order: unknown): void {
+  if (!Array.isArray(order)) throw badRequest(`${orderPrefix}${key} must be a list`)
+  const items = result[key]
+  if (!Array.isArray(items)) return
+  const mergeKey = memberSchema(schema, key)?.['x-kubernetes-patch-merge-key']
+  const identity = (item: unknown) => (mergeKey !== undefined && isPlainObject(item) ? item[mergeKey] : item)
+  const places = order.map((item) => JSON.stringify(identity(item)))
+  const place = (item: unknown) => places.indexOf(JSON.stringify(identity(item)))
+  const ordered: unknown[] = items.filter((item) => place(item) >= 0)
+  ordered.sort((left, right) => place(left) - place(right))
+  for (const [index, item] of items.entries()) {
+    if (place(item) < 0) ordered.splice(ordered.indexOf(items[index - 1]) + 1, 0, item)
+  }
+  result[key] = ordered
+}
+
+function withoutMember(value: Json, name: string): Json {
+  const { [name]: _left, ...rest } = value
+  return rest
+}
+
+function unknownDirective(directive: unknown) {
+  return badRequest(
+    `${patchDirective}: unsupported value "${String(directive)}": must be merge, replace or delete`,
+  )
+}
