@@ -23,11 +23,13 @@ type Peer = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>
 
 /**
  * The user of a connection that asked for, and did not insist on, a client certificate. Throws Unauthorized for a
- * certificate that our authority did not sign. A resumed session without any certificate counts as authorized in
- * Node, so a name is required beside it.
+ * certificate that our authority did not sign, and for a token: none is given out, so none is good. A resumed session
+ * without any certificate counts as authorized in Node, so a name is required beside it.
  */
-export function userOf(socket: Peer): UserInfo {
+export function userOf(socket: Peer, headers: Readonly<{ authorization?: string | undefined }>): UserInfo {
   const subject = socket.getPeerCertificate()?.subject
+  if (subject === undefined && headers.authorization !== undefined)
+    throw new StatusError('Unauthorized', 'Unauthorized: this server knows client certificates, no tokens')
   if (subject === undefined) return anonymous
   const [name] = listOf(subject.CN)
   if (!socket.authorized || name === undefined || name === '')

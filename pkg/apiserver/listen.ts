@@ -23,6 +23,7 @@ import {
 } from '#pkg/apimachinery/wire.ts'
 import { answerFor } from './answer.ts'
 import { userOf } from './auth.ts'
+import { bind } from './bind.ts'
 import { compress } from './compress.ts'
 import type { Pki } from './pki.ts'
 
@@ -89,48 +90,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
 function tlsOptions({ ca, server }: ServerIdentity) {
   return { ca: ca.cert, cert: server.cert, key: server.key }
-}
-
-function bind(server: Server, { host, port }: ListenOptions): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const refused = (error: NodeJS.ErrnoException) => reject(bindError(error, `${host}:${port}`))
-    server.once('error', refused)
-    server.listen({ host, port }, () => {
-      server.off('error', refused)
-      const address = server.address()
-      resolve(typeof address === 'object' && address !== null ? address.port : port)
-    })
-  })
-}
-
-function bindError(error: NodeJS.ErrnoException, address: string): StatusError {
-  const cause = { cause: error }
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new StatusError(
-        'InUse',
-        `${address} is in use by another program (or another cove); stop it, or listen on another port`,
-        {},
-        cause,
-      )
-    case 'EACCES':
-      return new StatusError(
-        'Forbidden',
-        `not allowed to listen on ${address}; choose a port above 1023`,
-        {},
-        cause,
-      )
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new StatusError(
-        'BadRequest',
-        `${address} is not an address of this machine; listen on another one`,
-        {},
-        cause,
-      )
-    default:
-      return new StatusError('InternalError', `cannot listen on ${address}: ${messageOf(error)}`, {}, cause)
-  }
 }
 
 /** One open exchange: how to end it when the server closes. */
@@ -207,7 +166,7 @@ class Front {
     const { handler, log } = this.#options
     const bare = bareRequest(incoming, signal)
     try {
-      const user = userOf(tlsSocket(incoming.socket))
+      const user = userOf(tlsSocket(incoming.socket), incoming.headers)
       const body = await bodyOf(incoming)
       const request = { ...bare, ...splitTarget(incoming.url ?? ''), ...(body !== undefined && { body }) }
       return await handler(request, user)
@@ -262,7 +221,7 @@ class Front {
     const { onUpgrade, log } = this.#options
     const bare = bareRequest(incoming, signal)
     try {
-      const user = userOf(tlsSocket(incoming.socket))
+      const user = userOf(tlsSocket(incoming.socket), incoming.headers)
       const request = { ...bare, ...splitTarget(incoming.url ?? '') }
       if (onUpgrade === undefined) throw noUpgrade()
       return await onUpgrade({ request, user, socket, head })
