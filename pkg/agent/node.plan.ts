@@ -1,9 +1,10 @@
 /** The plan of a whole node: every object's decision, orphans included, without what rests or is under way. Pure. */
+import { messageOf } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineLabels, nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
-import { mergePlans, type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
+import { emptyPlan, mergePlans, type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { isAlive, isOurs } from './container.look.ts'
 import { planContainer } from './container.ts'
 import { planImages } from './image.ts'
@@ -23,13 +24,22 @@ export interface NodeDecision {
 export function planNode(world: World): NodeDecision {
   const decisions = new Map<string, Decision>()
   for (const network of placedHere(world.desired.networks, world)) {
-    decisions.set(groupOf('Network', network.metadata), planNetwork(network, world))
+    decisions.set(
+      groupOf('Network', network.metadata),
+      shielded(() => planNetwork(network, world)),
+    )
   }
   for (const volume of placedHere(world.desired.volumes, world)) {
-    decisions.set(groupOf('Volume', volume.metadata), planVolume(volume, world))
+    decisions.set(
+      groupOf('Volume', volume.metadata),
+      shielded(() => planVolume(volume, world)),
+    )
   }
   for (const container of placedHere(world.desired.containers, world)) {
-    decisions.set(groupOf('Container', container.metadata), planContainer(container, world))
+    decisions.set(
+      groupOf('Container', container.metadata),
+      shielded(() => planContainer(container, world)),
+    )
   }
   const all = [...planImages(world), ...decisions.values(), ...planOrphans(world)]
   const plan = mergePlans(all.map((decision) => withoutResting(decision.plan, world)))
@@ -38,6 +48,15 @@ export function planNode(world: World): NodeDecision {
     world.now,
   )
   return { plan, decisions, ...(wakeAt !== undefined && { wakeAt }) }
+}
+
+/** An object that the planner trips over keeps nobody else waiting, and says so in its own status. */
+function shielded(plan: () => Decision): Decision {
+  try {
+    return plan()
+  } catch (error) {
+    return { plan: emptyPlan(), waiting: { reason: 'PlannerError', message: messageOf(error) } }
+  }
 }
 
 /** What placement gave to this node, and this node has not yet given back. */

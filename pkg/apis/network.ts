@@ -24,6 +24,7 @@ const spec = Type.Object(
     labels: stringMap({ default: {}, description: 'Labels on the engine.' }),
   },
   {
+    default: {},
     description: 'What should be. Everything here is fixed when the network is made; a change makes it anew.',
   },
 )
