@@ -1,0 +1,133 @@
+/**
+ * The whole API server on its socket: verbs, everything beside them, authorization in front of both, TLS, and the
+ * tunnels of nodes. The one place that puts these together, so that nothing is served unguarded by mistake.
+ */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { messageOf } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import type { Handler } from '#pkg/apimachinery/transport.ts'
+import { containerKind } from '#pkg/apis/container.kind.ts'
+import { kinds } from '#pkg/apis/kinds.ts'
+import type { Storage } from '#pkg/storage/port.ts'
+import { authorizing } from './auth.ts'
+import { discovery } from './discovery.ts'
+import { type Listener, listen } from './listen.ts'
+import { openapi } from './openapi.ts'
+import { adminKubeconfig, ensurePki, type Pki } from './pki.ts'
+import { containerLogs, type LogTarget, NodeConnections } from './proxy.ts'
+import { type ApiServer, makeApiServer } from './server.ts'
+import { acceptTunnels } from './tunnel.ts'
+import { type BuildInfo, version } from './version.ts'
+
+export interface ServeOptions {
+  /** Stays the caller's to close. */
+  readonly storage: Storage
+  readonly ambient: Ambient
+  /** Where the certificates are kept; made when missing. */
+  readonly pkiDir: string
+  /** The address to listen on. */
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** Further names and addresses by which clients reach the server: certificates must name them. */
+  readonly hosts: readonly string[]
+  readonly build: BuildInfo
+}
+
+export interface Serving {
+  /** Such as https://127.0.0.1:6443. */
+  readonly url: string
+  readonly pki: Pki
+  /** For the administrator; holds a private key. */
+  readonly kubeconfig: string
+  /** Guarded, as on the socket: for callers in this process, who name the user they are. */
+  readonly handler: Handler
+  /** An agent in this process registers itself here. */
+  readonly connections: NodeConnections
+  /** Ends watches, finishes requests, lets go of the port. May be called twice. */
+  close(): Promise<void>
+}
+
+const renewEveryMs = 86_400_000
+
+/** Resolves when the server answers. Throws InUse when the port is taken. */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const { storage, ambient, host, port } = options
+  const { clock, log } = ambient
+  const pki = await ensurePki(options.pkiDir, pkiOptions(options))
+  const connections = new NodeConnections()
+  let ready = false
+  const server: ApiServer = makeApiServer({
+    storage,
+    ambient,
+    surfaces: [
+      version({ build: options.build, ready: () => ready }),
+      discovery(kinds),
+      openapi(kinds, options.build.version),
+      containerLogs({ connections, lookup: (namespace, name) => logTarget(server, namespace, name) }),
+    ],
+  })
+  const handler = authorizing(server.handler)
+  const onUpgrade = acceptTunnels({ connections, clock, log })
+  const stop = new AbortController()
+  await server.start(stop.signal)
+  const listener = await listen({ handler, host, port, pki, log, clock, onUpgrade }).catch(async (error) => {
+    await server.close()
+    throw error
+  })
+  ready = true
+  keepCertificates(options, listener, stop.signal)
+  const url = urlOf(host, listener.port)
+  const kubeconfig = adminKubeconfig({ server: url, ca: pki.ca.cert, ...pki.admin })
+  const close = async () => {
+    ready = false
+    // Requests under way still need the cache to show what they wrote.
+    await listener.close()
+    stop.abort()
+    await server.close()
+  }
+  return { url, pki, kubeconfig, handler, connections, close }
+}
+
+function pkiOptions({ host, hosts, ambient }: ServeOptions) {
+  return { hosts: [host, ...hosts], now: ambient.clock.now(), random: ambient.random }
+}
+
+/** A server that runs for years must not serve an old certificate: looks once a day. */
+function keepCertificates(options: ServeOptions, listener: Listener, signal: AbortSignal): void {
+  const { clock, log } = options.ambient
+  const renew = () => {
+    ensurePki(options.pkiDir, pkiOptions(options))
+      .then((pki) => listener.renew(pki))
+      .catch((error: unknown) => log.error('certificates could not be renewed', { error: messageOf(error) }))
+      .finally(again)
+  }
+  let cancel = () => {}
+  const again = () => {
+    if (!signal.aborted) cancel = clock.after(renewEveryMs, renew)
+  }
+  signal.addEventListener('abort', () => cancel(), { once: true })
+  again()
+}
+
+/** A wildcard is no address to connect to; the loopback address always is one. */
+function urlOf(host: string, port: number): string {
+  const address = host === '0.0.0.0' || host === '::' || host === '' ? '127.0.0.1' : host
+  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+function logTarget(server: ApiServer, namespace: string, name: string): LogTarget | undefined {
+  const entry = server.cache.of(containerKind).get(`${namespace}/${name}`)
+  if (entry === undefined) return undefined
+  const object: unknown = JSON.parse(entry.text)
+  return {
+    nodeName: textAt(object, 'spec', 'nodeName'),
+    containerID: textAt(object, 'status', 'containerID'),
+  }
+}
+
+function textAt(object: unknown, part: string, field: string): string | undefined {
+  const inside = isPlainObject(object) ? object[part] : undefined
+  const value = isPlainObject(inside) ? inside[field] : undefined
+  return typeof value === 'string' ? value : undefined
+}
