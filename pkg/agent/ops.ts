@@ -58,17 +58,22 @@ const describers: Describers = {
   removeNetwork: (op) => `remove network ${op.network}`,
   writeFiles: (op) => `write files ${Object.keys(op.projected.files).sort().join(', ')}`,
   createContainer: (op) => `create container ${op.create.name}`,
-  startContainer: (op) => `start container ${op.container}`,
-  stopContainer: (op) => `stop container ${op.container}`,
-  restartContainer: (op) => `restart container ${op.container}`,
-  pauseContainer: (op) => `pause container ${op.container}`,
-  unpauseContainer: (op) => `unpause container ${op.container}`,
-  renameContainer: (op) => `rename container ${op.container} to ${op.name}`,
-  updateContainer: (op) => `update limits of container ${op.container}`,
-  removeContainer: (op) => `remove container ${op.container}`,
-  connectNetwork: (op) => `connect container ${op.container} to network ${op.attachment.network}`,
-  disconnectNetwork: (op) => `disconnect container ${op.container} from network ${op.network}`,
+  startContainer: (op) => `start container ${short(op.container)}`,
+  stopContainer: (op) => `stop container ${short(op.container)}`,
+  restartContainer: (op) => `restart container ${short(op.container)}`,
+  pauseContainer: (op) => `pause container ${short(op.container)}`,
+  unpauseContainer: (op) => `unpause container ${short(op.container)}`,
+  renameContainer: (op) => `rename container ${short(op.container)} to ${op.name}`,
+  updateContainer: (op) => `update limits of container ${short(op.container)}`,
+  removeContainer: (op) => `remove container ${short(op.container)}`,
+  connectNetwork: (op) => `connect container ${short(op.container)} to network ${op.attachment.network}`,
+  disconnectNetwork: (op) => `disconnect container ${short(op.container)} from network ${op.network}`,
   releaseObject: (op) => `release ${op.kind} ${op.object.namespace}/${op.object.name}`,
+}
+
+/** Ids as people know them: the first 12 digits. */
+function short(container: string): string {
+  return /^[0-9a-f]{64}$/.test(container) ? container.slice(0, 12) : container
 }
 
 /** What the op does, in one phrase: the same words in plans, events and logs. */
