@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Agent } from '#pkg/agent/agent.ts'
+import { diskFiles } from '#pkg/agent/projection.ts'
 import { streamsHandler } from '#pkg/agent/streams.ts'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import type { Handler, Transport } from '#pkg/apimachinery/transport.ts'
@@ -25,8 +26,8 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock })
   const client = new Client(transport, 'cove-agent')
-  const projectionRoot = join(dataDir, 'files')
-  const agent = new Agent({ engine, client, ambient, nodeName, projectionRoot, version })
+  const files = diskFiles(join(dataDir, 'files'))
+  const agent = new Agent({ engine, client, ambient, nodeName, files, version })
   ambient.log.info('agent starts', { node: nodeName, engine: options.engine })
   await Promise.all([agent.run(signal), options.offer(streamsHandler(engine, ambient.clock), signal)])
   await engine.close()

@@ -23,7 +23,7 @@ import { noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
 import type { AgentOp } from './ops.ts'
 import { perform } from './perform.ts'
-import { sweepProjected } from './projection.ts'
+import type { NodeFiles } from './projection.ts'
 import { PullBook } from './pulls.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
@@ -36,8 +36,8 @@ export interface AgentOptions {
   readonly client: Client
   readonly ambient: Ambient
   readonly nodeName: string
-  /** A directory of the node for files that containers mount. */
-  readonly projectionRoot: string
+  /** For files that containers mount. */
+  readonly files: NodeFiles
   readonly version: string
   /** How often to look at everything, events or not; ms. */
   readonly resyncEvery?: number
@@ -63,7 +63,7 @@ export class Agent {
   #resyncAt = 0
 
   constructor(options: AgentOptions) {
-    const { engine, client, ambient, nodeName, projectionRoot } = options
+    const { engine, client, ambient, nodeName, files } = options
     this.#options = options
     this.#loop = new Loop({
       name: 'agent',
@@ -80,7 +80,7 @@ export class Agent {
       engine,
       client,
       nodeName,
-      projectionRoot,
+      files,
       onPullProgress: this.#pulls.progress.bind(this.#pulls),
     }
     this.#runner = new Runner({
@@ -121,7 +121,7 @@ export class Agent {
   }
 
   async #look(signal: AbortSignal): Promise<World> {
-    const { nodeName, projectionRoot, ambient, engine, client } = this.#options
+    const { nodeName, files, ambient, engine, client } = this.#options
     this.#clusterID ??= (await client.get(namespaceKind, { name: 'default' }, signal)).metadata.uid ?? ''
     try {
       this.#engineInfo ??= await engine.info()
@@ -131,7 +131,7 @@ export class Agent {
         nodeName,
         clusterID: this.#clusterID,
         now: ambient.clock.now(),
-        projectionRoot,
+        projectionRoot: files.root,
         desired: this.#desired.snapshot(),
         observed,
         holds: this.#runner.holds(),
@@ -184,7 +184,7 @@ export class Agent {
   }
 
   async #resync(signal: AbortSignal): Promise<void> {
-    const { ambient, projectionRoot, resyncEvery = defaultResync } = this.#options
+    const { ambient, files, resyncEvery = defaultResync } = this.#options
     this.#observer.invalidateAll()
     this.#reporter.resync()
     const { containers } = this.#desired.snapshot()
@@ -193,7 +193,7 @@ export class Agent {
     this.#runner.forget(
       (group) => generationOf(group, { desired: this.#desired.snapshot() }) > 0 || group.startsWith('Image/'),
     )
-    await sweepProjected(projectionRoot, uids)
+    await files.sweep(uids)
     signal.throwIfAborted()
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }

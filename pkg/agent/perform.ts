@@ -8,13 +8,13 @@ import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
 import type { AgentOp, OpOf, OpType } from './ops.ts'
-import { writeProjected } from './projection.ts'
+import type { NodeFiles } from './projection.ts'
 
 export interface PerformContext {
   readonly engine: Engine
   readonly client: Client
   readonly nodeName: string
-  readonly projectionRoot: string
+  readonly files: NodeFiles
   readonly onPullProgress: (reference: string, progress: PullProgress) => void
 }
 
@@ -34,7 +34,7 @@ const performers: Performers = {
   removeVolume: ({ volume }, { engine }) => gone(engine.removeVolume(volume)),
   createNetwork: ({ create }, { engine }) => engine.createNetwork(create),
   removeNetwork: ({ network }, { engine }) => gone(engine.removeNetwork(network)),
-  writeFiles: ({ projected }, { projectionRoot }) => writeProjected(projectionRoot, projected),
+  writeFiles: ({ projected }, { files }) => files.write(projected),
   createContainer: ({ create }, { engine }) => engine.createContainer(create),
   startContainer: ({ container }, { engine }) => engine.startContainer(container),
   stopContainer: ({ container, gracePeriod }, { engine }) =>

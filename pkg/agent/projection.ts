@@ -3,6 +3,23 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ProjectedFiles } from './ops.ts'
 
+/** Where a node keeps projected files. */
+export interface NodeFiles {
+  /** Absolute, as containers mount from it. */
+  readonly root: string
+  write(projected: ProjectedFiles): Promise<void>
+  /** Removes what belongs to Containers that are no more; `uids` are those that are. */
+  sweep(uids: ReadonlySet<string>): Promise<void>
+}
+
+export function diskFiles(root: string): NodeFiles {
+  return {
+    root,
+    write: (projected) => writeProjected(root, projected),
+    sweep: (uids) => sweepProjected(root, uids),
+  }
+}
+
 /**
  * Writes the directory whole or not at all: it is made beside its place and renamed. A directory's name stands
  * for its content, so one that is there is left as it is. The root is closed to other users; containers get in

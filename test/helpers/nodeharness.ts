@@ -6,6 +6,7 @@ import { planNode } from '#pkg/agent/node.plan.ts'
 import { Observer } from '#pkg/agent/observe.ts'
 import type { AgentOp } from '#pkg/agent/ops.ts'
 import { perform } from '#pkg/agent/perform.ts'
+import { diskFiles } from '#pkg/agent/projection.ts'
 import type { World } from '#pkg/agent/world.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
 import { Client } from '#pkg/client/rest.ts'
@@ -51,7 +52,7 @@ async function performOne(harness: NodeHarness, op: AgentOp, signal: AbortSignal
   )
   await perform(
     op,
-    { engine, client, nodeName: world.nodeName, projectionRoot, onPullProgress: () => {} },
+    { engine, client, nodeName: world.nodeName, files: diskFiles(projectionRoot), onPullProgress: () => {} },
     signal,
   )
 }
