@@ -224,7 +224,6 @@ export const commands: readonly Command[] = [
       { name: 'since', type: 'text', value: 'DURATION', help: 'Only output newer than this: 5s, 2m, 3h' },
       { name: 'since-time', type: 'text', value: 'TIME', help: 'Only output after this RFC 3339 time' },
       { name: 'timestamps', type: 'bool', help: 'Begin each line with its time' },
-      { name: 'previous', short: 'p', type: 'bool', help: 'Of the run before this one' },
     ],
     load: async () => (await import('./commands/logs.ts')).run,
   },

@@ -133,7 +133,7 @@ class TemplateParser {
 
   #name(): Step {
     if (this.#take('*')) return { kind: 'all' }
-    const match = /^(?:\\.|[^\s.[\](){}'"=!<>,|@$*?:+/\\])+/.exec(this.#rest())
+    const match = /^(?:\\.|[^\s.[\](){}'"=!<>,|@$*?\\])+/.exec(this.#rest())
     // A lone "." is the value itself.
     if (match === null) return { kind: 'fields', names: [] }
     this.#at += match[0].length

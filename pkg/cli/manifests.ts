@@ -25,7 +25,7 @@ export async function checkedManifests(
   command: string,
   exitCode = 1,
 ): Promise<readonly CheckedObject[]> {
-  const { documents, problems } = await decodeFiles(context, command)
+  const { documents, problems, files } = await decodeFiles(context, command)
   const { namespace } = await context.session()
   const enforcedNamespace = context.args.text('namespace')
   const checked = checkManifests(documents, {
@@ -33,7 +33,7 @@ export async function checkedManifests(
     defaultNamespace: namespace,
     ...(enforcedNamespace !== undefined && { enforcedNamespace }),
   })
-  const all = sortByPlace([...problems, ...checked.problems])
+  const all = sortByPlace([...problems, ...checked.problems], files)
   if (all.length > 0) await refuse(context, all, exitCode)
   for (const warning of checked.warnings) {
     await context.io.stderr.write(`Warning: ${problemText(warning)}\n`)
@@ -57,6 +57,7 @@ async function decodeFiles({ io, args }: Context, command: string) {
   )
   const decoded = sources.map(decodeManifest)
   return {
+    files: sources.map(({ name }) => name),
     documents: decoded.flatMap(({ documents }) => documents),
     problems: decoded.flatMap(({ problems }) => problems),
   }

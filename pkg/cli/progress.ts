@@ -39,6 +39,8 @@ class LineProgress implements Progress {
       const before = this.#shown.get(item.name)
       if (before === state) continue
       this.#shown.set(item.name, state)
+      // What was so from the beginning is no news.
+      if (before === undefined && item.verdict.state === 'met') continue
       const change = before === undefined ? state : `${before} -> ${state}`
       await this.#output.write(`${item.name}: ${change}${reasonText(item)}\n`)
     }

@@ -34,12 +34,13 @@ export function checkManifests(documents: readonly ManifestDocument[], options: 
     ...duplicateProblems(objects),
     ...checkContainers(objects),
   ]
-  return { objects, problems: sortByPlace(problems), warnings: admitted.flatMap((one) => one.warnings) }
+  const files = documents.map(({ source }) => source.file)
+  const warnings = admitted.flatMap((one) => one.warnings)
+  return { objects, problems: sortByPlace(problems, files), warnings }
 }
 
-/** By file in order of first mention, then document and line; stable. */
-export function sortByPlace(problems: readonly Problem[]): Problem[] {
-  const files = [...new Set(problems.map(({ place }) => place.file))]
+/** By file in the given order, then document and line; stable. */
+export function sortByPlace(problems: readonly Problem[], files: readonly string[]): Problem[] {
   return [...problems].sort(
     (a, b) =>
       files.indexOf(a.place.file) - files.indexOf(b.place.file) ||

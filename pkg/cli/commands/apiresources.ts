@@ -7,7 +7,11 @@ import { formatTable } from '../table.ts'
 
 export async function run({ io, args, session: open }: Context): Promise<number> {
   const { client, signal } = await open()
-  const resources = await discover(client, signal)
+  // By name inside a group; the groups keep the server's order.
+  const groups = Map.groupBy(await discover(client, signal), ({ group }) => group)
+  const resources = [...groups.values()].flatMap((members) =>
+    members.sort((a, b) => (a.plural < b.plural ? -1 : 1)),
+  )
   if (args.text('output') === 'name') {
     const names = resources.map(({ plural, group }) => (group === '' ? plural : `${plural}.${group}`))
     await io.stdout.write(names.map((name) => `${name}\n`).join(''))

@@ -30,21 +30,18 @@ export function explain(kind: Kind, path: readonly string[], recursive: boolean)
     ...(kind.group === '' ? [] : [`GROUP:      ${kind.group}\n`]),
     `KIND:       ${kind.kind}\n`,
     `VERSION:    ${kind.version}\n\n`,
-    ...(name === undefined ? [] : [`FIELD: ${name} <${typeText(schema)}>\n\n`]),
+    ...(name === undefined ? [] : [`FIELD: ${name} <${typeText(schema)}>\n`, enumBlock(schema), '\n']),
   ]
-  const description = name === undefined ? kind.description : (schema.description ?? '<empty>')
-  const details = constraints(schema)
-  const body = childrenOf(schema)
-  const fields =
-    Object.keys(body).length === 0 ? '' : `FIELDS:\n${recursive ? outline(schema, '  ') : fieldList(schema)}`
+  const description = name === undefined ? kind.description : describe(schema)
+  const hasFields = Object.keys(childrenOf(schema)).length > 0
+  const fields = recursive ? outline(schema, '  ') : fieldList(schema)
   return [
     ...head,
     'DESCRIPTION:\n',
     `${wrap(description, 76, '    ')}\n`,
-    ...details.map((line) => `    ${line}\n`),
+    '    \n',
+    hasFields ? `FIELDS:\n${fields}` : '',
     '\n',
-    fields,
-    fields === '' ? '' : '\n',
   ].join('')
 }
 
@@ -71,39 +68,76 @@ function requiredOf(schema: Schema): readonly string[] {
 }
 
 function fieldList(schema: Schema): string {
-  const required = requiredOf(schema)
-  return Object.entries(childrenOf(schema))
+  return sortedFields(schema)
     .map(([name, field]) =>
       [
-        `  ${name}\t<${typeText(field)}>${required.includes(name) ? ' -required-' : ''}\n`,
-        ...constraints(field).map((line) => `  ${line}\n`),
-        `${wrap(field.description ?? '<no description>', 76, '    ')}\n`,
+        headLine(schema, name, field),
+        ...enumLines(field).map((line) => `  ${line}`),
+        `${wrap(describe(field), 76, '    ')}\n\n`,
       ].join(''),
-    )
-    .join('\n')
-}
-
-function outline(schema: Schema, indent: string): string {
-  const required = requiredOf(schema)
-  return Object.entries(childrenOf(schema))
-    .map(
-      ([name, field]) =>
-        `${indent}${name}\t<${typeText(field)}>${required.includes(name) ? ' -required-' : ''}\n${outline(field, `${indent}  `)}`,
     )
     .join('')
 }
 
-function constraints(schema: Schema): string[] {
-  return [
-    ...(schema.enum === undefined ? [] : [`enum: ${schema.enum.join(', ')}`]),
-    ...(schema.default === undefined ? [] : [`default: ${JSON.stringify(schema.default)}`]),
-    ...(schema['x-cove-unimplemented'] === true ? ['not implemented in this version'] : []),
+function outline(schema: Schema, indent: string): string {
+  return sortedFields(schema)
+    .map(([name, field]) =>
+      [
+        headLine(schema, name, field, indent),
+        ...enumLines(field).map((line) => indent + line),
+        outline(field, `${indent}  `),
+      ].join(''),
+    )
+    .join('')
+}
+
+function headLine(parent: Schema, name: string, field: Schema, indent = '  '): string {
+  const required = requiredOf(parent).includes(name) ? ' -required-' : ''
+  return `${indent}${name}\t<${typeText(field)}>${required}\n`
+}
+
+function sortedFields(schema: Schema): [string, Schema][] {
+  return Object.entries(childrenOf(schema)).sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** In a list of fields kubectl shows the first few words only. */
+const enumsShown = 4
+
+function enumLines(schema: Schema): string[] {
+  if (schema.enum === undefined) return []
+  const shown = schema.enum.slice(0, enumsShown).join(', ')
+  return [`enum: ${shown}${schema.enum.length > enumsShown ? ', ....' : ''}\n`]
+}
+
+function enumBlock(schema: Schema): string {
+  return schema.enum === undefined ? '\n' : `ENUM:\n${schema.enum.map((value) => `    ${value}\n`).join('')}`
+}
+
+/** As the server's OpenAPI document has it, so that cove and kubectl explain the same. */
+function describe(schema: Schema): string {
+  const sentences = [
+    schema.description ?? '<no description>',
+    worthTelling(schema.default) ? `Default: ${JSON.stringify(schema.default)}.` : '',
+    schema['x-cove-unimplemented'] === true ? 'Not supported by this version, which refuses it.' : '',
   ]
+  return sentences.filter((sentence) => sentence !== '').join(' ')
+}
+
+/** Empty defaults go without saying. */
+function worthTelling(value: unknown): boolean {
+  if (value === undefined || value === '' || value === false) return false
+  return typeof value !== 'object' || value === null || Object.keys(value).length > 0
 }
 
 function typeText(schema: Schema): string {
-  if (schema['x-kubernetes-int-or-string'] === true) return 'IntOrString'
+  if (schema['x-kubernetes-int-or-string'] === true)
+    return schema.format === 'cove-quantity' ? 'Quantity' : 'IntOrString'
+  if (isMetadata(schema)) return 'ObjectMeta'
   if (schema.type === 'array') return `[]${schema.items === undefined ? 'Object' : typeText(schema.items)}`
   if (schema.additionalProperties !== undefined) return `map[string]${typeText(schema.additionalProperties)}`
   return schema.type === undefined || schema.type === 'object' ? 'Object' : schema.type
+}
+
+function isMetadata(schema: Schema): boolean {
+  return kinds.some((kind) => kind.schema.properties?.['metadata'] === schema)
 }

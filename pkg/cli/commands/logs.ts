@@ -50,7 +50,6 @@ async function logQuery(args: Args): Promise<Record<string, string>> {
   return {
     ...(args.bool('follow') && { follow: 'true' }),
     ...(args.bool('timestamps') && { timestamps: 'true' }),
-    ...(args.bool('previous') && { previous: 'true' }),
     ...(tail !== undefined && !tail.startsWith('-') && { tailLines: tail }),
     ...(sinceMs !== undefined && { sinceSeconds: String(Math.max(1, Math.ceil(sinceMs / 1000))) }),
     ...(sinceTime !== undefined && { sinceTime }),
