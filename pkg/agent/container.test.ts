@@ -355,3 +355,40 @@ test('an image that is never to be pulled and is not there is told as such', (t)
     'ErrImageNeverPull',
   )
 })
+
+test('anonymous volumes go to the successor, and go only with the last container', (t) => {
+  const before = container('web')
+  const after = container('web', { args: ['serve'] })
+  const mounts = [{ type: 'volume' as const, source: 'f'.repeat(64), target: '/data', readOnly: false }]
+  const old = running(before, { mounts })
+  const [create] = planContainer(after, world({ objects: [after], containers: [old] })).plan.ops
+  t.deepEqual(create?.op.type === 'createContainer' && create.op.create.mounts, mounts)
+  const next = running(after, { id: 'id-next', createdAt: '2026-01-01T11:30:00Z', mounts })
+  const removal = planContainer(
+    after,
+    world({ objects: [after], containers: [{ ...old, state: 'exited' }, next] }),
+  ).plan
+  t.deepEqual(
+    removal.ops.map(({ op }) => op.type),
+    ['removeContainer'],
+  )
+  const deleted = container(
+    'web',
+    { args: ['serve'] },
+    { metadata: { deletionTimestamp: '2026-01-01T12:00:00Z' } },
+  )
+  const last = planContainer(deleted, world({ objects: [deleted], containers: [next] })).plan
+  t.deepEqual(
+    last.ops.map(({ op }) => op.type),
+    ['stopContainer', 'removeContainer', 'removeVolume', 'releaseObject'],
+  )
+})
+
+test('a named volume never goes with its container', (t) => {
+  const web = container('web', {}, { metadata: { deletionTimestamp: '2026-01-01T12:00:00Z' } })
+  const mounts = [{ type: 'volume' as const, source: 'data', target: '/data', readOnly: false }]
+  const plan = print(
+    planContainer(web, world({ objects: [web], containers: [running(web, { mounts })] })).plan,
+  )
+  t.notRegex(plan, /remove volume/)
+})

@@ -9,7 +9,7 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
-import type { ObservedContainer } from '#pkg/engine/port.ts'
+import type { Mount, ObservedContainer, ObservedMount } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planDrift, whyRecreate } from './container.drift.ts'
 import { containersOf, isAlive } from './container.look.ts'
@@ -53,7 +53,7 @@ function planDeletion(container: Container, mine: readonly ObservedContainer[], 
     container.metadata.deletionGracePeriodSeconds ?? container.spec.terminationGracePeriodSeconds
   for (const observed of mine) {
     if (isAlive(observed)) builder.add(stop(observed, seconds), cause)
-    builder.add({ type: 'removeContainer', container: observed.id }, cause)
+    remove(builder, observed, { cause, keep: [] })
   }
   const { namespace = 'default', name } = container.metadata
   builder.add(
@@ -85,7 +85,10 @@ function planCreation(subject: Subject): Decision {
   if (current !== undefined)
     builder.add({ type: 'removeContainer', container: current.id }, 'the engine reports it dead')
   for (const projected of resolved.projections) builder.add({ type: 'writeFiles', projected }, cause)
-  builder.add({ type: 'createContainer', create: { ...resolved.create, name } }, cause)
+  builder.add(
+    { type: 'createContainer', create: { ...resolved.create, name, mounts: mountsOf(subject) } },
+    cause,
+  )
   // The engine takes one network with the create call; the others join before the start.
   for (const attachment of resolved.create.networks.slice(1)) {
     builder.add(
@@ -111,7 +114,7 @@ function planExisting(subject: Subject, current: ObservedContainer): Decision {
     for (const observed of stale) {
       if (isAlive(observed))
         builder.add(stop(observed, container.spec.terminationGracePeriodSeconds), 'its successor runs')
-      builder.add({ type: 'removeContainer', container: observed.id }, 'its successor runs')
+      remove(builder, observed, { cause: 'its successor runs', keep: anonymousVolumes(current) })
     }
   } else retireStale(subject, stale)
   planDrift({ container, world, resolved, observed: current, builder })
@@ -181,6 +184,36 @@ function planEnded(subject: Subject, current: ObservedContainer): Omit<Decision,
   }
   builder.add({ type: 'startContainer', container: current.id }, cause)
   return {}
+}
+
+/** The spec's mounts, and the data of its predecessor's anonymous volumes where the spec mounts nothing else. */
+function mountsOf({ resolved, stale }: Subject): Mount[] {
+  const { mounts } = resolved.create
+  const inherited = (stale.at(-1)?.mounts ?? [])
+    .filter((mount) => isAnonymous(mount) && !mounts.some(({ target }) => target === mount.target))
+    .map(({ source, target, readOnly }) => ({ type: 'volume' as const, source, target, readOnly }))
+  return [...mounts, ...inherited]
+}
+
+/** A volume that a successor inherited counts as named for the engine, so it is removed by name with the last container. */
+function remove(
+  builder: Builder,
+  observed: ObservedContainer,
+  how: { cause: string; keep: readonly string[] },
+): void {
+  builder.add({ type: 'removeContainer', container: observed.id }, how.cause)
+  for (const volume of anonymousVolumes(observed).filter((name) => !how.keep.includes(name))) {
+    builder.add({ type: 'removeVolume', volume }, `it was an anonymous volume of container ${observed.name}`)
+  }
+}
+
+function anonymousVolumes({ mounts }: ObservedContainer): string[] {
+  return mounts.filter(isAnonymous).map(({ source }) => source)
+}
+
+/** The engine gives volumes that nobody named 64 hexadecimal digits. */
+export function isAnonymous({ type, source }: ObservedMount): boolean {
+  return type === 'volume' && /^[0-9a-f]{64}$/.test(source)
 }
 
 /** Whether its end is what the restart policy asked for. */
