@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import type { WriteStream } from 'node:tty'
-import { systemClock } from '#pkg/apimachinery/ambient.ts'
+import { type Clock, systemClock } from '#pkg/apimachinery/ambient.ts'
 import { BrokenPipe, type Io, type Output } from '#pkg/cli/io.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 
@@ -19,7 +19,7 @@ export function processIo(version: string): Io {
     env: process.env,
     cwd: process.cwd(),
     home: homedir(),
-    clock: systemClock(),
+    clock: waitingClock(),
     signal: interrupt.signal,
     readFile: readFileIfThere,
     async connect(target) {
@@ -27,6 +27,17 @@ export function processIo(version: string): Io {
       return { transport, close: () => transport.close() }
     },
     version,
+  }
+}
+
+/** Its timers keep the process alive: between two tries of a wait nothing else does. */
+function waitingClock(): Clock {
+  return {
+    ...systemClock(),
+    after(ms, run) {
+      const timer = setTimeout(run, ms)
+      return () => clearTimeout(timer)
+    },
   }
 }
 

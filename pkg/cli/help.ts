@@ -1,6 +1,7 @@
 /** Help texts, made from the command table. Pure. */
 import type { Flag } from './args.ts'
 import { type Command, commands, commonFlags } from './commandtable.ts'
+import { wrap } from './wrap.ts'
 
 /** A command that the program has beside this table, such as `up`. */
 export interface OtherCommand {
@@ -32,17 +33,6 @@ export function commandHelp(command: Command): string {
     '\nOptions of every command:\n',
     columns(commonFlags.map(flagLine)),
   ].join('')
-}
-
-/** Words in lines of at most `width` characters; a longer word has a line of its own. */
-export function wrap(text: string, width: number, indent = ''): string {
-  const lines: string[] = []
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1)
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word)
-    else lines[lines.length - 1] = `${last} ${word}`
-  }
-  return lines.map((line) => indent + line).join('\n')
 }
 
 function flagLine({ name, short, value, help, type, bare }: Flag): readonly [string, string] {

@@ -5,9 +5,9 @@ import { kinds } from '#pkg/apis/kinds.ts'
 import { nearest } from '#pkg/apis/normalize.ts'
 import type { Schema } from '#pkg/apis/schema.ts'
 import { CliError, exitCodes, UsageError } from '../errors.ts'
-import { wrap } from '../help.ts'
 import { findResources, unknownResource } from '../resources.ts'
 import type { Context } from '../session.ts'
+import { wrap } from '../wrap.ts'
 
 export async function run({ io, args }: Context): Promise<number> {
   const [word, extra] = args.positionals
