@@ -17,6 +17,13 @@ export function tunnelPath(nodeName: string): string {
   return `/apis/cove.run/v1/nodes/${encodeURIComponent(nodeName)}/tunnel`
 }
 
+/**
+ * What may be under way before its reader has taken it: in one stream, and in all together. HTTP/2's own 64 KiB would
+ * hold a far node to 64 KiB per round trip.
+ */
+export const streamWindowBytes = 256 * 1024
+export const sessionWindowBytes = 4 * 1024 * 1024
+
 /** Headers that belong to one connection of HTTP/1.1; HTTP/2 refuses them. */
 const connectionHeaders: ReadonlySet<string> = new Set([
   'connection',

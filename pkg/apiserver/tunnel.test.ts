@@ -226,3 +226,26 @@ test('an aborted request ends without an answer', async (t) => {
   await gone.promise
   t.pass()
 })
+
+test('readers who stall do not hold up others on the same tunnel', async (t) => {
+  const { connections, dial } = await makeWorld(t)
+  async function* flood(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    while (!signal.aborted) yield Buffer.alloc(64 * 1024)
+  }
+  startAgent(t, dial, async ({ path, signal }) => ({
+    status: 200,
+    headers: {},
+    body: path === '/flood' ? flood(signal) : 'quick',
+  }))
+  const transport = await connected(connections)
+  const aborter = new AbortController()
+  const stalled = await Promise.all(
+    Array.from({ length: 20 }, () => transport(makeRequest('/flood', { signal: aborter.signal }))),
+  )
+  t.is(stalled.length, 20)
+  for (let round = 0; round < 20; round++) {
+    t.is(await readAll((await transport(makeRequest('/quick'))).body), 'quick')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  aborter.abort()
+})

@@ -7,7 +7,13 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Logger } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Transport } from '#pkg/apimachinery/transport.ts'
-import { keepAlive, tunnelHeaders, tunnelProtocol } from '#pkg/apimachinery/tunnel.ts'
+import {
+  keepAlive,
+  sessionWindowBytes,
+  streamWindowBytes,
+  tunnelHeaders,
+  tunnelProtocol,
+} from '#pkg/apimachinery/tunnel.ts'
 import { joinTarget, plainHeaders } from '#pkg/apimachinery/wire.ts'
 import { attributesOf, authorize, impersonate } from './auth.ts'
 import { noUpgrade, type OnUpgrade } from './listen.ts'
@@ -44,8 +50,9 @@ export function acceptTunnels(options: TunnelOptions): OnUpgrade {
 function open(nodeName: string, socket: Duplex, { connections, clock, log }: TunnelOptions): void {
   const session = connect('http://agent', {
     createConnection: () => socket,
-    settings: { enablePush: false },
+    settings: { enablePush: false, initialWindowSize: streamWindowBytes },
   })
+  session.once('connect', () => session.setLocalWindowSize(sessionWindowBytes))
   const unregister = connections.register(nodeName, overSession(session, nodeName))
   keepAlive(session, clock)
   log.info('node connected', { node: nodeName })

@@ -8,7 +8,14 @@ import type { Duplex } from 'node:stream'
 import { type Clock, type Logger, type Random, sleep } from '#pkg/apimachinery/ambient.ts'
 import { fromStatus, isAbort, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
-import { keepAlive, tunnelHeaders, tunnelPath, tunnelProtocol } from '#pkg/apimachinery/tunnel.ts'
+import {
+  keepAlive,
+  sessionWindowBytes,
+  streamWindowBytes,
+  tunnelHeaders,
+  tunnelPath,
+  tunnelProtocol,
+} from '#pkg/apimachinery/tunnel.ts'
 import { isWhole, plainHeaders, readBody, splitTarget, writeChunks } from '#pkg/apimachinery/wire.ts'
 
 /** Opens a socket on which the API server will ask. Fails with the server's StatusError when it refuses. */
@@ -78,7 +85,8 @@ async function serveOnce(options: ThroughTunnelOptions): Promise<unknown> {
 function serveSocket(socket: Duplex, options: ThroughTunnelOptions): Promise<unknown> {
   const { clock, log, signal } = options
   return new Promise((resolve) => {
-    const session = performServerHandshake(socket)
+    const session = performServerHandshake(socket, { settings: { initialWindowSize: streamWindowBytes } })
+    session.setLocalWindowSize(sessionWindowBytes)
     let reason: unknown = new StatusError('ServiceUnavailable', 'the API server closed the tunnel')
     const stop = () => session.destroy()
     session.on('stream', (stream, headers) => void serveStream(stream, headers, options))
