@@ -1,6 +1,6 @@
 /** Bringing a value into the form its schema describes: unknown fields named or pruned, defaults filled in. Pure. */
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
-import type { Schema } from './schema.ts'
+import { memberSchema, type Schema } from './schema.ts'
 import { joinPath } from './validate.ts'
 
 export interface UnknownField {
@@ -20,7 +20,7 @@ export function unknownFields(schema: Schema, value: unknown, path = ''): Unknow
   }
   if (!isPlainObject(value) || schema.type !== 'object') return []
   return Object.entries(value).flatMap(([name, member]) => {
-    const property = schema.properties?.[name] ?? schema.additionalProperties
+    const property = memberSchema(schema, name)
     const at = joinPath(path, name)
     if (property !== undefined) return unknownFields(property, member, at)
     const suggestion = nearest(name, Object.keys(schema.properties ?? {}))
@@ -37,7 +37,7 @@ export function prune(schema: Schema, value: unknown): unknown {
   }
   if (!isPlainObject(value) || schema.type !== 'object') return value
   const kept = Object.entries(value).flatMap(([name, member]) => {
-    const property = schema.properties?.[name] ?? schema.additionalProperties
+    const property = memberSchema(schema, name)
     return property === undefined || member === null ? [] : [[name, prune(property, member)] as const]
   })
   return Object.fromEntries(kept)
@@ -51,7 +51,7 @@ export function applyDefaults(schema: Schema, value: unknown): unknown {
   }
   if (!isPlainObject(value)) return value
   const present = Object.entries(value).map(([name, member]) => {
-    const property = schema.properties?.[name] ?? schema.additionalProperties
+    const property = memberSchema(schema, name)
     return [name, property === undefined ? member : applyDefaults(property, member)] as const
   })
   const absent = Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>

@@ -35,6 +35,13 @@ export interface Schema {
   readonly 'x-cove-unimplemented'?: true
 }
 
+/** The schema of a member, or undefined when the name is not known. Names are from outside: only own ones count. */
+export function memberSchema(schema: Schema, name: string): Schema | undefined {
+  const { properties } = schema
+  if (properties !== undefined && Object.hasOwn(properties, name)) return properties[name]
+  return schema.additionalProperties
+}
+
 type Options = Record<string, unknown>
 
 /** A closed word list. */

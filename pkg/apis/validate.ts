@@ -3,7 +3,7 @@ import type { Cause } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
-import type { Schema } from './schema.ts'
+import { memberSchema, type Schema } from './schema.ts'
 
 /** All violations, in the order of the schema. Unknown fields are not looked at: see unknownFields. */
 export function validate(schema: Schema, value: unknown, path = ''): Cause[] {
@@ -46,7 +46,7 @@ function validateObject(schema: Schema, value: unknown, path: string): Cause[] {
     .filter((name) => value[name] === undefined || value[name] === null)
     .map((name) => cause('FieldValueRequired', joinPath(path, name), 'is required'))
   const wrong = Object.entries(value).flatMap(([name, member]) => {
-    const property = schema.properties?.[name] ?? schema.additionalProperties
+    const property = memberSchema(schema, name)
     return property === undefined || member === null ? [] : validate(property, member, joinPath(path, name))
   })
   return [...missing, ...wrong]

@@ -4,6 +4,7 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { apiVersionOf } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
+import { decodeProtobuf, protobufType } from './protobuf.ts'
 
 export type Json = Record<string, unknown>
 
@@ -18,21 +19,32 @@ export function readJson(request: ApiRequest): unknown {
   const text = readText(request)
   if (text === '') throw badRequest('the request has no body')
   const value = parse(text)
-  // JSON.parse makes an own member of it, but copying would make it a prototype.
-  if ((text.includes('__proto__') || text.includes('\\u')) && holdsProto(value)) {
-    throw badRequest('"__proto__" is not allowed as a name in JSON')
+  if (text.includes('__proto__') || text.includes('\\u')) refuseProto(value)
+  return value
+}
+
+/** A JSON object, in JSON or in protobuf. */
+export function readMembers(request: ApiRequest): Json {
+  const type = mediaType(request)
+  if (type !== 'application/json' && type !== protobufType) {
+    throw unsupportedMediaType(type, ['application/json', protobufType])
   }
+  const value = type === protobufType ? readProtobuf(request) : readJson(request)
+  if (!isPlainObject(value)) throw badRequest('the body must be a JSON object')
   return value
 }
 
 /** An object of the kind: throws BadRequest when the body says that it is of another one. */
 export function readObject(kind: Kind, request: ApiRequest): Json {
-  const type = mediaType(request)
-  if (type !== 'application/json') throw unsupportedMediaType(type, ['application/json'])
-  const value = readJson(request)
-  if (!isPlainObject(value)) throw badRequest('the body must be a JSON object')
+  const value = readMembers(request)
   checkType('kind', value['kind'], kind.kind)
   checkType('apiVersion', value['apiVersion'], apiVersionOf(kind))
+  return value
+}
+
+function readProtobuf({ body = '' }: ApiRequest): Json {
+  const value = decodeProtobuf(Buffer.from(body))
+  refuseProto(value)
   return value
 }
 
@@ -69,6 +81,11 @@ function parse(text: string): unknown {
   } catch (error) {
     throw new StatusError('BadRequest', `the body is not JSON: ${messageOf(error)}`, {}, { cause: error })
   }
+}
+
+/** As a member of its own it does no harm; copying would make it a prototype. */
+function refuseProto(value: unknown): void {
+  if (holdsProto(value)) throw badRequest('"__proto__" is not allowed as a name')
 }
 
 function holdsProto(value: unknown): boolean {

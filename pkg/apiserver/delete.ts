@@ -3,7 +3,7 @@ import { badRequest, conflict, invalid, qualifiedResource, StatusError } from '#
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
-import { isEmpty, type Json, mediaType, readJson, unsupportedMediaType } from './body.ts'
+import { isEmpty, type Json, readMembers } from './body.ts'
 import type { Context, Written } from './context.ts'
 import type { ApiObject } from './encoded.ts'
 import { type Mutated, mutate, requireName } from './mutate.ts'
@@ -87,12 +87,9 @@ function readOptions({ options }: RequestInfo, request: ApiRequest): DeleteOptio
   }
 }
 
+/** Absent and null are the same. */
 function readOptionsBody(request: ApiRequest): Json {
-  const type = mediaType(request)
-  if (type !== 'application/json') throw unsupportedMediaType(type, ['application/json'])
-  const body = readJson(request)
-  if (!isPlainObject(body)) throw badRequest('the body of a DELETE must be DeleteOptions')
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))
+  return Object.fromEntries(Object.entries(readMembers(request)).filter(([, value]) => value !== null))
 }
 
 function readPropagation(body: Json): PropagationPolicy | undefined {

@@ -5,7 +5,7 @@
  */
 import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject, sameJson } from '#pkg/apimachinery/hash.ts'
-import type { Schema } from '#pkg/apis/schema.ts'
+import { memberSchema, type Schema } from '#pkg/apis/schema.ts'
 
 type Json = Record<string, unknown>
 
@@ -23,7 +23,7 @@ export function applyStrategicPatch(schema: Schema | undefined, target: Json, pa
   const result = retained(target, patch)
   for (const [key, value] of Object.entries(patch)) {
     if (key.startsWith(deletePrefix)) removePrimitives(result, key.slice(deletePrefix.length), value)
-    else if (!key.startsWith('$')) mergeMember(result, key, value, memberSchema(schema, key))
+    else if (!key.startsWith('$')) mergeMember(result, key, value, member(schema, key))
   }
   for (const [key, order] of Object.entries(patch)) {
     if (key.startsWith(orderPrefix)) reorder(result, schema, key.slice(orderPrefix.length), order)
@@ -31,10 +31,8 @@ export function applyStrategicPatch(schema: Schema | undefined, target: Json, pa
   return result
 }
 
-function memberSchema(schema: Schema | undefined, key: string): Schema | undefined {
-  const { properties } = schema ?? {}
-  if (properties !== undefined && Object.hasOwn(properties, key)) return properties[key]
-  return schema?.additionalProperties
+function member(schema: Schema | undefined, key: string): Schema | undefined {
+  return schema === undefined ? undefined : memberSchema(schema, key)
 }
 
 function mergeMember(result: Json, key: string, value: unknown, schema: Schema | undefined): void {
@@ -129,7 +127,7 @@ function reorder(result: Json, schema: Schema | undefined, key: string, order: u
   if (!Array.isArray(order)) throw badRequest(`${orderPrefix}${key} must be a list`)
   const items = result[key]
   if (!Array.isArray(items)) return
-  const mergeKey = memberSchema(schema, key)?.['x-kubernetes-patch-merge-key']
+  const mergeKey = member(schema, key)?.['x-kubernetes-patch-merge-key']
   const identity = (item: unknown) => (mergeKey !== undefined && isPlainObject(item) ? item[mergeKey] : item)
   const places = order.map((item) => JSON.stringify(identity(item)))
   const place = (item: unknown) => places.indexOf(JSON.stringify(identity(item)))

@@ -79,6 +79,16 @@ function creating(test: TestFn, name: string, open: OpenApi): void {
     t.is(ignored.body.spec.bogus, undefined)
   })
 
+  test(`${name}: names that every object has by nature are unknown fields all the same`, async (t) => {
+    const { transport } = await open(t)
+    for (const field of ['toString', 'constructor', 'hasOwnProperty']) {
+      const { status } = await ask(transport, `POST ${containers}`, {
+        body: container('web', { [field]: {} }),
+      })
+      t.is(status, 400, field)
+    }
+  })
+
   test(`${name}: what the schema refuses answers 422 with a cause per field`, async (t) => {
     const { transport } = await open(t)
     const { status, body } = await ask(transport, `POST ${containers}`, {
