@@ -2,7 +2,7 @@
  * The command line by kubectl's conventions: `-o json`, `-ojson`, `-o=json`, `--output=json`, `--output json`,
  * `-wA`, `--watch=false`, `--`, and flags anywhere between the arguments. Pure.
  */
-import { nearest } from '#pkg/apis/normalize.ts'
+import { nearest } from '#pkg/apimachinery/nearest.ts'
 import { UsageError } from './errors.ts'
 
 export interface Flag {

@@ -3,7 +3,7 @@
  * `containers.v1.cove.run`. The built-in kinds are known without asking the server and without loading their
  * schemas, because that is most of what a short command would cost. A test holds this list equal to the kinds.
  */
-import { nearest } from '#pkg/apis/normalize.ts'
+import { nearest } from '#pkg/apimachinery/nearest.ts'
 import { CliError } from './errors.ts'
 
 export interface Resource {

@@ -6,8 +6,9 @@
 import type { Cause } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { nearest } from '#pkg/apimachinery/nearest.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
-import { applyDefaults, nearest, prune, type UnknownField, unknownFields } from '#pkg/apis/normalize.ts'
+import { applyDefaults, prune, type UnknownField, unknownFields } from '#pkg/apis/normalize.ts'
 import { validate } from '#pkg/apis/validate.ts'
 import { validateMeta } from './names.ts'
 

@@ -1,8 +1,8 @@
 /** `cove explain`: a kind or a field of it, from the schema that admission uses. Needs no server. */
 
+import { nearest } from '#pkg/apimachinery/nearest.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
-import { nearest } from '#pkg/apis/normalize.ts'
 import type { Schema } from '#pkg/apis/schema.ts'
 import { CliError, exitCodes, UsageError } from '../errors.ts'
 import { findResources, unknownResource } from '../resources.ts'
