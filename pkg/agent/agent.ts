@@ -223,7 +223,11 @@ export class Agent {
     const { engine, ambient } = this.#options
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        for await (const event of engine.events(signal)) {
+        // Events count from here, so the look that follows leaves no gap.
+        const events = engine.events(signal)
+        this.#observer.invalidateAll()
+        this.#loop.poke()
+        for await (const event of events) {
           failures = 0
           if (this.#observer.hint(event)) this.#loop.poke()
         }
@@ -231,8 +235,6 @@ export class Agent {
         if (signal.aborted) return
         ambient.log.info('engine events broken off', { error: messageOf(error) })
       }
-      this.#observer.invalidateAll()
-      this.#loop.poke()
       await pause(ambient.clock, Math.min(15_000, 250 * 2 ** failures), signal)
     }
   }

@@ -167,3 +167,14 @@ test('the name of a container is not that of a link to it, and dangling images h
   const dangling = { Id: 'sha256:1', RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'], Created: 1 }
   t.like(readImage(dangling), { references: [], digests: [], createdAt: '1970-01-01T00:00:01.000Z' })
 })
+
+test('the event of a container that joins a network names both', (t) => {
+  const Actor = { ID: 'net1', Attributes: { name: 'front', container: 'c1' } }
+  t.deepEqual(readEvent({ Type: 'network', Action: 'connect', Actor }), {
+    type: 'network',
+    action: 'connect',
+    id: 'net1',
+    name: 'front',
+    container: 'c1',
+  })
+})

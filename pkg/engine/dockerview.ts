@@ -139,8 +139,16 @@ export function readEvent(line: unknown): EngineEvent | undefined {
   const type = eventTypes.find((known) => known === root['Type'])
   if (type === undefined) return undefined
   const id = text(object(root, 'Actor')['ID'])
-  const name = text(object(root, 'Actor', 'Attributes')['name'])
-  return { type, action: text(root['Action']), id, name: name || id }
+  const attributes = object(root, 'Actor', 'Attributes')
+  const name = text(attributes['name'])
+  const container = text(attributes['container'])
+  return {
+    type,
+    action: text(root['Action']),
+    id,
+    name: name || id,
+    ...(type === 'network' && container !== '' && { container }),
+  }
 }
 
 const eventTypes = ['container', 'image', 'network', 'volume'] as const

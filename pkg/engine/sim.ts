@@ -3,8 +3,7 @@
  * host ports, names and volumes get in each other's way as on a real engine, and calls fail as scripted. It holds
  * the same promises as docker.ts (test/conformance/engine.ts). Acting behind an agent's back is calling the methods.
  */
-import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
-import { StatusError } from '#pkg/apimachinery/errors.ts'
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { limitsLifted } from './dockerspec.ts'
 import type {
   ContainerCreate,
@@ -21,26 +20,13 @@ import type {
   ResourceLimits,
   VolumeCreate,
 } from './port.ts'
-import {
-  healthcheckOf,
-  isUp,
-  observeContainer,
-  readOutput,
-  type SimContainer,
-  wake,
-  writeOutput,
-} from './simcontainer.ts'
+import { isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
+import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
-import {
-  type EngineMethod,
-  faultError,
-  isMutating,
-  type SimCall,
-  type SimFault,
-  SimFaults,
-} from './simfault.ts'
+import type { EngineMethod, SimCall, SimFault } from './simfault.ts'
 import { type HeldImage, refuse, SimHost } from './simhost.ts'
-import { type BehaviourHook, SimProcess } from './simprocess.ts'
+import { SimLife } from './simlife.ts'
+import type { BehaviourHook } from './simprocess.ts'
 import { familiarName, type SimImage, SimRegistry } from './simregistry.ts'
 
 export interface SimEngineOptions {
@@ -62,48 +48,51 @@ export interface SimEngineOptions {
 export class SimEngine implements Engine {
   readonly registry: SimRegistry
   readonly host: SimHost
-  /** Every call that wanted to change something, in order, failed ones too. */
-  readonly calls: SimCall[] = []
   readonly #options: SimEngineOptions
   readonly #clock: Clock
   readonly #events = new SimEvents()
-  readonly #faults = new SimFaults()
-  readonly #never = new AbortController().signal
-  #behaviour: BehaviourHook
-  #isOut = false
-  #mutations = 0
+  readonly #door: SimDoor
+  readonly #life: SimLife
 
   constructor(options: SimEngineOptions) {
-    const { clock, name = 'sim', cpus = 4, pathExists = () => true } = options
+    const { clock, name = 'sim', cpus = 4, pathExists = () => true, delays = {} } = options
     this.#options = options
     this.#clock = clock
-    this.#behaviour = options.behaviour ?? (() => ({}))
     this.registry = options.registry ?? new SimRegistry()
     this.host = new SimHost({ name, cpus, pathExists })
+    this.#door = new SimDoor({ clock, delays })
+    const emit = (container: SimContainer, action: string) => this.#emit(container, action)
+    const mustAnswer = () => this.#door.mustAnswer()
+    this.#life = new SimLife({ host: this.host, clock, emit, mustAnswer }, options.behaviour ?? (() => ({})))
+  }
+
+  /** Every call that wanted to change something, in order, failed ones too. */
+  get calls(): SimCall[] {
+    return this.#door.calls
   }
 
   /** How many calls wanted to change something so far; unlike `calls` never cleared. */
   get mutations(): number {
-    return this.#mutations
+    return this.#door.mutations
   }
 
   /** From the next start of any container on. */
   behave(behaviour: BehaviourHook): void {
-    this.#behaviour = behaviour
+    this.#life.behave(behaviour)
   }
 
   /** Scripts failures; see SimFault. */
   fail(...faults: SimFault[]): void {
-    for (const fault of faults) this.#faults.add(fault)
+    this.#door.fail(...faults)
   }
 
   clearFaults(): void {
-    this.#faults.clear()
+    this.#door.clearFaults()
   }
 
   /** While on, every call is EngineUnavailable and streams are cut; containers run on. */
   outage(isOn: boolean): void {
-    this.#isOut = isOn
+    this.#door.isOut = isOn
     if (isOn) this.#events.break()
   }
 
@@ -126,7 +115,7 @@ export class SimEngine implements Engine {
 
   info(): Promise<EngineInfo> {
     const { name, cpus } = this.host.options
-    return this.#call('info', [], () => ({
+    return this.#door.call('info', [], () => ({
       id: `sim:${name}`,
       hostname: name,
       version: 'sim',
@@ -142,21 +131,21 @@ export class SimEngine implements Engine {
   }
 
   listContainers() {
-    return this.#call('listContainers', [], () =>
+    return this.#door.call('listContainers', [], () =>
       [...this.host.containers.values()].map(({ id, name, create }) => ({ id, name, labels: create.labels })),
     )
   }
 
   inspectContainer(container: string): Promise<ObservedContainer | undefined> {
-    return this.#call('inspectContainer', [container], () => {
+    return this.#door.call('inspectContainer', [container], () => {
       const found = this.host.findContainer(container)
       return found && observeContainer(found)
     })
   }
 
   createContainer(create: ContainerCreate): Promise<{ id: string }> {
-    return this.#call('createContainer', [create], () => {
-      const container = this.#makeContainer(create, this.host.checkCreate(create))
+    return this.#door.call('createContainer', [create], () => {
+      const container = this.#life.make(create, this.host.checkCreate(create))
       this.host.containers.set(container.id, container)
       this.#emit(container, 'create')
       return { id: container.id }
@@ -164,26 +153,28 @@ export class SimEngine implements Engine {
   }
 
   startContainer(container: string): Promise<void> {
-    return this.#call('startContainer', [container], () => this.#start(this.host.mustContainer(container)))
+    return this.#door.call('startContainer', [container], () =>
+      this.#life.start(this.host.mustContainer(container)),
+    )
   }
 
   stopContainer(container: string, gracePeriod: number): Promise<void> {
-    return this.#call('stopContainer', [container, gracePeriod], () =>
-      this.#stop(this.host.mustContainer(container), gracePeriod),
+    return this.#door.call('stopContainer', [container, gracePeriod], () =>
+      this.#life.stop(this.host.mustContainer(container), gracePeriod),
     )
   }
 
   restartContainer(container: string, gracePeriod: number): Promise<void> {
-    return this.#call('restartContainer', [container, gracePeriod], async () => {
+    return this.#door.call('restartContainer', [container, gracePeriod], async () => {
       const found = this.host.mustContainer(container)
-      await this.#stop(found, gracePeriod)
-      this.#start(found)
+      await this.#life.stop(found, gracePeriod)
+      this.#life.start(found)
       this.#emit(found, 'restart')
     })
   }
 
   pauseContainer(container: string): Promise<void> {
-    return this.#call('pauseContainer', [container], () => {
+    return this.#door.call('pauseContainer', [container], () => {
       const found = this.host.mustContainer(container)
       if (found.state !== 'running') refuse('Conflict', `Container ${found.id} is not running`)
       found.process?.pause()
@@ -193,7 +184,7 @@ export class SimEngine implements Engine {
   }
 
   unpauseContainer(container: string): Promise<void> {
-    return this.#call('unpauseContainer', [container], () => {
+    return this.#door.call('unpauseContainer', [container], () => {
       const found = this.host.mustContainer(container)
       if (found.state !== 'paused') refuse('Conflict', `Container ${found.id} is not paused`)
       found.state = 'running'
@@ -203,7 +194,7 @@ export class SimEngine implements Engine {
   }
 
   renameContainer(container: string, name: string): Promise<void> {
-    return this.#call('renameContainer', [container, name], () => {
+    return this.#door.call('renameContainer', [container, name], () => {
       const found = this.host.mustContainer(container)
       if (found.name === name) refuse('InvalidSpec', 'a container is not renamed to the name it has')
       this.host.mustFreeName(name)
@@ -213,7 +204,7 @@ export class SimEngine implements Engine {
   }
 
   updateContainer(container: string, limits: ResourceLimits): Promise<void> {
-    return this.#call('updateContainer', [container, limits], () => {
+    return this.#door.call('updateContainer', [container, limits], () => {
       const found = this.host.mustContainer(container)
       this.host.checkLimits(limits)
       const lifted = limitsLifted(found.limits, limits)
@@ -225,7 +216,7 @@ export class SimEngine implements Engine {
   }
 
   removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
-    return this.#call('removeContainer', [container, options], () => {
+    return this.#door.call('removeContainer', [container, options], () => {
       const found = this.host.mustContainer(container)
       found.process?.kill()
       this.host.containers.delete(found.id)
@@ -236,28 +227,28 @@ export class SimEngine implements Engine {
   }
 
   async *containerLogs(container: string, options: LogOptions): AsyncGenerator<LogChunk> {
-    const found = await this.#call('containerLogs', [container, options], () =>
+    const found = await this.#door.call('containerLogs', [container, options], () =>
       this.host.mustContainer(container),
     )
     yield* readOutput(found, options)
   }
 
   listImages(): Promise<readonly ObservedImage[]> {
-    return this.#call('listImages', [], () => [...this.host.images.values()].map(observeImage))
+    return this.#door.call('listImages', [], () => [...this.host.images.values()].map(observeImage))
   }
 
   pullImage(reference: string, options: PullOptions): Promise<void> {
-    return this.#call('pullImage', [reference], async () => {
+    return this.#door.call('pullImage', [reference], async () => {
       options.signal.throwIfAborted()
       const { image, pullTime } = this.registry.fetch(reference, options.credentials)
-      await this.#download(image, pullTime, options)
+      await this.#life.download(image, pullTime, options)
       this.host.holdImage(image, reference, this.#clock.now())
       this.#events.emit({ type: 'image', action: 'pull', id: reference, name: reference })
     })
   }
 
   tagImage(image: string, reference: string): Promise<void> {
-    return this.#call('tagImage', [image, reference], () => {
+    return this.#door.call('tagImage', [image, reference], () => {
       const held = this.host.mustImage(image)
       this.host.tagImage(held, reference)
       this.#events.emit({ type: 'image', action: 'tag', id: held.image.id, name: familiarName(reference) })
@@ -265,11 +256,11 @@ export class SimEngine implements Engine {
   }
 
   listNetworks() {
-    return this.#call('listNetworks', [], () => [...this.host.networks.values()])
+    return this.#door.call('listNetworks', [], () => [...this.host.networks.values()])
   }
 
   createNetwork(create: NetworkCreate): Promise<{ id: string }> {
-    return this.#call('createNetwork', [create], () => {
+    return this.#door.call('createNetwork', [create], () => {
       const { id, name } = this.host.makeNetwork(create)
       this.#events.emit({ type: 'network', action: 'create', id, name })
       return { id }
@@ -277,7 +268,7 @@ export class SimEngine implements Engine {
   }
 
   removeNetwork(network: string): Promise<void> {
-    return this.#call('removeNetwork', [network], () => {
+    return this.#door.call('removeNetwork', [network], () => {
       const found = this.host.mustNetwork(network)
       this.host.checkRemovable(found)
       this.host.networks.delete(found.name)
@@ -286,7 +277,7 @@ export class SimEngine implements Engine {
   }
 
   connectNetwork(container: string, attachment: NetworkAttachment): Promise<void> {
-    return this.#call('connectNetwork', [container, attachment], () => {
+    return this.#door.call('connectNetwork', [container, attachment], () => {
       const network = this.host.mustNetwork(attachment.network)
       const found = this.host.mustContainer(container)
       if (found.networks.has(network.name)) {
@@ -294,31 +285,37 @@ export class SimEngine implements Engine {
       }
       const ip = isUp(found) ? this.host.allocateAddress(network) : ''
       found.networks.set(network.name, { aliases: attachment.aliases, ip })
-      this.#events.emit({ type: 'network', action: 'connect', id: network.id, name: network.name })
+      this.#events.emit({
+        type: 'network',
+        action: 'connect',
+        id: network.id,
+        name: network.name,
+        container: found.id,
+      })
     })
   }
 
   disconnectNetwork(container: string, network: string): Promise<void> {
-    return this.#call('disconnectNetwork', [container, network], () => {
+    return this.#door.call('disconnectNetwork', [container, network], () => {
       const { id, name } = this.host.mustNetwork(network)
       const found = this.host.mustContainer(container)
       if (!found.networks.delete(name)) refuse('NotFound', `${found.id} is not connected to network ${name}`)
-      this.#events.emit({ type: 'network', action: 'disconnect', id, name })
+      this.#events.emit({ type: 'network', action: 'disconnect', id, name, container: found.id })
     })
   }
 
   listVolumes() {
-    return this.#call('listVolumes', [], () => [...this.host.volumes.values()])
+    return this.#door.call('listVolumes', [], () => [...this.host.volumes.values()])
   }
 
   createVolume(create: VolumeCreate): Promise<void> {
-    return this.#call('createVolume', [create], () => {
+    return this.#door.call('createVolume', [create], () => {
       if (this.host.makeVolume(create, this.#clock.now())) this.#emitVolume(create.name, 'create')
     })
   }
 
   removeVolume(volume: string): Promise<void> {
-    return this.#call('removeVolume', [volume], () => {
+    return this.#door.call('removeVolume', [volume], () => {
       if (!this.host.volumes.has(volume)) refuse('NotFound', `get ${volume}: no such volume`)
       const user = this.host.volumeUser(volume)
       if (user !== undefined) refuse('InUse', `remove ${volume}: volume is in use - [${user.id}]`)
@@ -329,136 +326,12 @@ export class SimEngine implements Engine {
 
   events(signal: AbortSignal): AsyncIterable<EngineEvent> {
     const stream = this.#events.subscribe(signal)
-    if (this.#isOut) this.#events.break()
+    if (this.#door.isOut) this.#events.break()
     return stream
   }
 
   async close(): Promise<void> {
     this.#events.break()
-  }
-
-  /** The door of every call: journal, outage, scripted faults and time. */
-  async #call<T>(method: EngineMethod, args: readonly unknown[], run: () => T | Promise<T>): Promise<T> {
-    const entry: SimCall = { method, args, at: this.#clock.now() }
-    if (isMutating(method)) {
-      this.calls.push(entry)
-      this.#mutations += 1
-    }
-    try {
-      return await this.#perform(method, run)
-    } catch (error) {
-      entry.error = error
-      throw error
-    }
-  }
-
-  async #perform<T>(method: EngineMethod, run: () => T | Promise<T>): Promise<T> {
-    this.#mustAnswer()
-    const fault = this.#faults.take(method)
-    if (fault !== undefined && fault.afterEffect !== true) throw faultError(fault)
-    const delay = this.#options.delays?.[method] ?? 0
-    if (delay > 0) {
-      await sleep(this.#clock, delay, this.#never)
-      this.#mustAnswer()
-    }
-    const result = await run()
-    this.#mustAnswer()
-    if (fault !== undefined) throw faultError(fault)
-    return result
-  }
-
-  #mustAnswer(): void {
-    if (this.#isOut) throw new StatusError('EngineUnavailable', 'the simulated engine does not answer')
-  }
-
-  #makeContainer(create: ContainerCreate, { image }: HeldImage): SimContainer {
-    const [first = { network: 'bridge', aliases: [] }] = create.networks
-    const now = this.#clock.now()
-    return {
-      id: this.host.nextId(),
-      name: create.name,
-      create,
-      image,
-      createdAt: now,
-      ...this.host.makeMounts(create, image, now),
-      networks: new Map([[first.network, { aliases: first.aliases, ip: '' }]]),
-      state: 'created',
-      limits: create.limits,
-      restartPolicy: 'no',
-      pid: 0,
-      starts: 0,
-      exitCode: 0,
-      oomKilled: false,
-      error: '',
-      published: [],
-      lines: [],
-      watchers: new Set(),
-    }
-  }
-
-  #start(container: SimContainer): void {
-    if (container.state === 'running') return
-    if (container.state === 'paused') refuse('Conflict', 'cannot start a paused container')
-    try {
-      this.#run(container)
-    } catch (error) {
-      // A failed start stays visible on the container, as on a real engine.
-      if (error instanceof StatusError) container.error = error.message
-      container.exitCode = 128
-      throw error
-    }
-  }
-
-  #run(container: SimContainer): void {
-    for (const name of container.networks.keys()) this.host.mustNetwork(name)
-    const published = this.host.allocatePorts(container)
-    const behaviour = this.#behaviour(container.create, container.starts + 1)
-    if (behaviour.startFailure) refuse(behaviour.startFailure.reason, behaviour.startFailure.message)
-    for (const [name, endpoint] of container.networks) {
-      endpoint.ip = this.host.allocateAddress(this.host.mustNetwork(name))
-    }
-    const process = new SimProcess(this.#clock, behaviour, {
-      onOutput: (stream, text) => writeOutput(container, { at: this.#clock.now(), stream, text }),
-      onHealth: (status) => this.#emit(container, `health_status: ${status}`),
-      onExit: (code, oomKilled) => this.#ended(container, code, oomKilled),
-    })
-    container.starts += 1
-    Object.assign(container, { state: 'running', published, process, pid: this.host.nextPid() })
-    Object.assign(container, { startedAt: this.#clock.now(), exitCode: 0, oomKilled: false, error: '' })
-    process.start(healthcheckOf(container.create, container.image))
-    this.#emit(container, 'start')
-  }
-
-  async #stop(container: SimContainer, gracePeriod: number): Promise<void> {
-    if (!isUp(container)) return
-    await container.process?.stop(gracePeriod)
-    this.#emit(container, 'stop')
-  }
-
-  #ended(container: SimContainer, exitCode: number, oomKilled: boolean): void {
-    const finishedAt = this.#clock.now()
-    Object.assign(container, { state: 'exited', pid: 0, exitCode, oomKilled, finishedAt, published: [] })
-    for (const endpoint of container.networks.values()) endpoint.ip = ''
-    if (oomKilled) this.#emit(container, 'oom')
-    this.#emit(container, 'die')
-    wake(container)
-  }
-
-  async #download(image: SimImage, pullTime: number, options: PullOptions): Promise<void> {
-    const layers = Object.entries(image.spec.layers ?? {})
-    const total = layers.reduce((sum, [, size]) => sum + size, 0)
-    const missing = layers.filter(([layer]) => !this.host.layers.has(layer))
-    if (layers.length === 0 && pullTime > 0 && !this.host.images.has(image.id)) {
-      await sleep(this.#clock, pullTime, options.signal)
-    }
-    for (const [layer, totalBytes] of missing) {
-      options.onProgress?.({ layer, state: 'Downloading', currentBytes: 0, totalBytes })
-      const time = total === 0 ? 0 : (pullTime * totalBytes) / total
-      if (time > 0) await sleep(this.#clock, time, options.signal)
-      this.#mustAnswer()
-      this.host.layers.add(layer)
-      options.onProgress?.({ layer, state: 'Pull complete', currentBytes: totalBytes, totalBytes })
-    }
   }
 
   #dropUnused(volume: string): void {

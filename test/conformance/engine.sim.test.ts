@@ -3,8 +3,9 @@ import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { makeSimImage } from '#pkg/engine/simregistry.ts'
-import { type EngineUnderTest, engineSuite } from './engine.ts'
+import { engineSuite } from './engine.ts'
 import { simulatedPrograms } from './engineprograms.ts'
+import type { EngineUnderTest } from './enginesubject.ts'
 
 const image = 'busybox:1'
 const account = { username: 'cove', password: 'cove' }

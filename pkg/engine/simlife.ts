@@ -1,0 +1,126 @@
+/** The life of simulated containers: made, started on the clock, ended by themselves or on demand; and of pulls. */
+import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import type { ContainerCreate, PullOptions } from './port.ts'
+import { healthcheckOf, isUp, type SimContainer, wake, writeOutput } from './simcontainer.ts'
+import { type HeldImage, refuse, type SimHost } from './simhost.ts'
+import { type BehaviourHook, SimProcess } from './simprocess.ts'
+import type { SimImage } from './simregistry.ts'
+
+export interface SimLifeOptions {
+  readonly host: SimHost
+  readonly clock: Clock
+  readonly emit: (container: SimContainer, action: string) => void
+  /** Throws while the engine is out. */
+  readonly mustAnswer: () => void
+}
+
+export class SimLife {
+  readonly #host: SimHost
+  readonly #clock: Clock
+  readonly #emit: SimLifeOptions['emit']
+  readonly #mustAnswer: () => void
+  #behaviour: BehaviourHook
+
+  constructor(options: SimLifeOptions, behaviour: BehaviourHook) {
+    this.#host = options.host
+    this.#clock = options.clock
+    this.#emit = options.emit
+    this.#mustAnswer = options.mustAnswer
+    this.#behaviour = behaviour
+  }
+
+  behave(behaviour: BehaviourHook): void {
+    this.#behaviour = behaviour
+  }
+
+  make(create: ContainerCreate, { image }: HeldImage): SimContainer {
+    const [first = { network: 'bridge', aliases: [] }] = create.networks
+    const now = this.#clock.now()
+    return {
+      id: this.#host.nextId(),
+      name: create.name,
+      create,
+      image,
+      createdAt: now,
+      ...this.#host.makeMounts(create, image, now),
+      networks: new Map([[first.network, { aliases: first.aliases, ip: '' }]]),
+      state: 'created',
+      limits: create.limits,
+      restartPolicy: 'no',
+      pid: 0,
+      starts: 0,
+      exitCode: 0,
+      oomKilled: false,
+      error: '',
+      published: [],
+      lines: [],
+      watchers: new Set(),
+    }
+  }
+
+  start(container: SimContainer): void {
+    if (container.state === 'running') return
+    if (container.state === 'paused') refuse('Conflict', 'cannot start a paused container')
+    try {
+      this.#run(container)
+    } catch (error) {
+      // A failed start stays visible on the container, as on a real engine.
+      if (error instanceof StatusError) container.error = error.message
+      container.exitCode = 128
+      throw error
+    }
+  }
+
+  #run(container: SimContainer): void {
+    for (const name of container.networks.keys()) this.#host.mustNetwork(name)
+    const published = this.#host.allocatePorts(container)
+    const behaviour = this.#behaviour(container.create, container.starts + 1)
+    if (behaviour.startFailure) refuse(behaviour.startFailure.reason, behaviour.startFailure.message)
+    for (const [name, endpoint] of container.networks) {
+      endpoint.ip = this.#host.allocateAddress(this.#host.mustNetwork(name))
+    }
+    const process = new SimProcess(this.#clock, behaviour, {
+      onOutput: (stream, text) => writeOutput(container, { at: this.#clock.now(), stream, text }),
+      onHealth: (status) => this.#emit(container, `health_status: ${status}`),
+      onExit: (code, oomKilled) => this.#ended(container, code, oomKilled),
+    })
+    container.starts += 1
+    Object.assign(container, { state: 'running', published, process, pid: this.#host.nextPid() })
+    Object.assign(container, { startedAt: this.#clock.now(), exitCode: 0, oomKilled: false, error: '' })
+    process.start(healthcheckOf(container.create, container.image))
+    this.#emit(container, 'start')
+  }
+
+  async stop(container: SimContainer, gracePeriod: number): Promise<void> {
+    if (!isUp(container)) return
+    await container.process?.stop(gracePeriod)
+    this.#emit(container, 'stop')
+  }
+
+  #ended(container: SimContainer, exitCode: number, oomKilled: boolean): void {
+    const finishedAt = this.#clock.now()
+    Object.assign(container, { state: 'exited', pid: 0, exitCode, oomKilled, finishedAt, published: [] })
+    for (const endpoint of container.networks.values()) endpoint.ip = ''
+    if (oomKilled) this.#emit(container, 'oom')
+    this.#emit(container, 'die')
+    wake(container)
+  }
+
+  async download(image: SimImage, pullTime: number, options: PullOptions): Promise<void> {
+    const layers = Object.entries(image.spec.layers ?? {})
+    const total = layers.reduce((sum, [, size]) => sum + size, 0)
+    const missing = layers.filter(([layer]) => !this.#host.layers.has(layer))
+    if (layers.length === 0 && pullTime > 0 && !this.#host.images.has(image.id)) {
+      await sleep(this.#clock, pullTime, options.signal)
+    }
+    for (const [layer, totalBytes] of missing) {
+      options.onProgress?.({ layer, state: 'Downloading', currentBytes: 0, totalBytes })
+      const time = total === 0 ? 0 : (pullTime * totalBytes) / total
+      if (time > 0) await sleep(this.#clock, time, options.signal)
+      this.#mustAnswer()
+      this.#host.layers.add(layer)
+      options.onProgress?.({ layer, state: 'Pull complete', currentBytes: totalBytes, totalBytes })
+    }
+  }
+}
