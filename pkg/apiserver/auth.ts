@@ -126,6 +126,11 @@ const publicPaths = ['/version', '/livez', '/readyz', '/healthz'] as const
 const rules: readonly Rule[] = [
   { group: 'system:unauthenticated', verbs: ['get', 'head'], paths: publicPaths },
   { group: authenticatedGroup, verbs: ['get', 'head'], paths: [...publicPaths, ...discoveryPaths] },
+  {
+    group: authenticatedGroup,
+    verbs: ['create'],
+    resources: ['authorization.k8s.io/selfsubjectaccessreviews', 'authentication.k8s.io/selfsubjectreviews'],
+  },
   { group: nodesGroup, verbs: [...read, 'update', 'patch', 'delete'], resources: engineObjects },
   {
     group: nodesGroup,

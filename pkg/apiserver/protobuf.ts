@@ -62,21 +62,6 @@ const preconditions: Message = new Map([
   [2, scalar('resourceVersion')],
 ])
 
-const resourceAttributes: Message = new Map([
-  [1, scalar('namespace')],
-  [2, scalar('verb')],
-  [3, scalar('group')],
-  [4, scalar('version')],
-  [5, scalar('resource')],
-  [6, scalar('subresource')],
-  [7, scalar('name')],
-])
-
-const nonResourceAttributes: Message = new Map([
-  [1, scalar('path')],
-  [2, scalar('verb')],
-])
-
 const accessReviewSpec: Message = new Map([
   [
     1,
@@ -132,22 +117,6 @@ const kinds: ReadonlyMap<string, Message> = new Map<string, Message>([
       [2, map('data')],
       [3, map('binaryData', 'bytes')],
       [4, scalar('immutable', 'boolean')],
-    ]),
-  ],
-  [
-    'authorization.k8s.io/v1/SelfSubjectAccessReview',
-    new Map([
-      [1, metadata],
-      [
-        2,
-        message(
-          'spec',
-          new Map([
-            [1, message('resourceAttributes', resourceAttributes)],
-            [2, message('nonResourceAttributes', nonResourceAttributes)],
-          ]),
-        ),
-      ],
     ]),
   ],
   [

@@ -15,6 +15,7 @@ import { type Listener, listen } from './listen.ts'
 import { openapi } from './openapi.ts'
 import { adminKubeconfig, ensurePki, type Pki } from './pki.ts'
 import { containerLogs, type LogTarget, NodeConnections } from './proxy.ts'
+import { selfReview } from './reviews.ts'
 import { type ApiServer, makeApiServer } from './server.ts'
 import { acceptTunnels } from './tunnel.ts'
 import { type BuildInfo, version } from './version.ts'
@@ -64,6 +65,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       version({ build: options.build, ready: () => ready }),
       discovery(kinds),
       openapi(kinds, options.build.version),
+      selfReview(),
       containerLogs({ connections, lookup: (namespace, name) => logTarget(server, namespace, name) }),
     ],
   })

@@ -4,11 +4,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import test, { type ExecutionContext } from 'ava'
-import { systemRandom } from '#pkg/apimachinery/ambient.ts'
+import { silentLogger, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { eventKind } from '#pkg/apis/event.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { issueNodeIdentity } from '#pkg/apiserver/pki.ts'
+import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
+import { eventually } from '#test/helpers/eventually.ts'
 import { ask } from '#test/helpers/https.ts'
 import { type Kubectl, makeKubectl } from '#test/helpers/kubectl.ts'
 import { startServer, type TestServing } from '#test/helpers/server.ts'
@@ -300,6 +302,60 @@ test('logs of a container whose node is away say so', async (t) => {
   const { code, stderr } = await kubectl.run(['get', '--raw', path])
   t.is(code, 1)
   t.regex(stderr, /node "edge-9" cannot be reached/)
+})
+
+test('the log of a container comes from its node, through the connection that the agent opened', async (t) => {
+  const { server } = world()
+  const kubectl = await inNamespace('tunnelled')
+  await kubectl.ok(['apply', '-f', '-'], manifest('web', { nodeName: 'edge-2' }))
+  const name = { namespace: 'tunnelled', name: 'web', subresource: 'status' } as const
+  await server.client.patch(containerKind, name, { status: { containerID: 'c1' } }, signal)
+  const ambient = { clock: systemClock(), random: systemRandom(), log: silentLogger }
+  const identity = await issueNodeIdentity(server.pki.ca, 'edge-2', {
+    now: Date.now(),
+    random: ambient.random,
+  })
+  const to = { server: server.url, nodeName: 'edge-2', ca: server.pki.ca.cert }
+  const agent = new AbortController()
+  const serving = serveThroughTunnel({
+    dial: dialTunnel({ ...to, ...identity, clock: ambient.clock }),
+    handler: async ({ path, query }) => ({
+      status: 200,
+      headers: { 'content-type': 'text/plain' },
+      body: `${path} ${query}\n`,
+    }),
+    signal: agent.signal,
+    ...ambient,
+  })
+  t.teardown(async () => {
+    agent.abort()
+    await serving
+  })
+  const path = '/apis/cove.run/v1/namespaces/tunnelled/containers/web/log?tailLines=2'
+  const text = await eventually(() => kubectl.ok(['get', '--raw', path]))
+  t.is(text, '/containers/tunnelled/web/log tailLines=2\n')
+})
+
+test('create namespace, configmap and secret work, which kubectl sends as protobuf', async (t) => {
+  const { kubectl } = world()
+  await kubectl.ok(['create', 'namespace', 'typed'])
+  const scoped = ['-n', 'typed']
+  await kubectl.ok([...scoped, 'create', 'configmap', 'c', '--from-literal=a=1', '--from-literal=empty='])
+  await kubectl.ok([...scoped, 'create', 'secret', 'generic', 's', '--from-literal=password=hü'])
+  t.deepEqual((await read(kubectl, ...scoped, 'cm', 'c')).data, { a: '1', empty: '' })
+  const secret = await read(kubectl, ...scoped, 'secret', 's')
+  t.is(secret.type, 'Opaque')
+  t.is(Buffer.from(secret.data.password, 'base64').toString(), 'hü')
+  t.is((await kubectl.run(['create', 'namespace', 'Not_Good'])).code, 1)
+})
+
+test('auth can-i and whoami answer for the user who asks', async (t) => {
+  const { kubectl } = world()
+  t.is(await kubectl.ok(['auth', 'can-i', 'delete', 'containers.cove.run']), 'yes\n')
+  t.regex(await kubectl.ok(['auth', 'whoami']), /Username +cove-admin/)
+  const asBob = await kubectl.run(['auth', 'can-i', 'get', 'secrets', '--as', 'bob'])
+  t.is(asBob.code, 1)
+  t.regex(asBob.stdout, /^no/)
 })
 
 test('nobody gets in without a certificate, or with a token instead', async (t) => {
