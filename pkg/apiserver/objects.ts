@@ -7,6 +7,9 @@ import { badRequest, type Cause, conflict, invalid, type StatusError } from '#pk
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { apiVersionOf, type ObjectMeta } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
+import { applyDefaults, prune, unknownFields } from '#pkg/apis/normalize.ts'
+import { memberSchema } from '#pkg/apis/schema.ts'
+import { validate } from '#pkg/apis/validate.ts'
 import { admit, unknownFieldMessage } from '#pkg/manifest/admit.ts'
 import type { Json } from './body.ts'
 import type { ApiObject } from './encoded.ts'
@@ -71,7 +74,10 @@ export function nextObject(
   return { object: merged, warnings }
 }
 
-/** The status and nothing else; what is wrong with the rest of the object is not the status writer's to mend. */
+/**
+ * The status and nothing else: what is wrong with the rest of the object is not the status writer's to mend, and it is
+ * not looked at. This is the write that happens most.
+ */
 export function nextStatus(
   target: Target,
   current: ApiObject,
@@ -80,15 +86,16 @@ export function nextStatus(
 ): Prepared {
   const { kind } = target
   checkedMetadata(target, current, body)
-  const { status: sent } = body
-  const { object, causes, unknown } = admit(kind, { ...current, status: sent })
-  const mine = unknown.filter(({ path }) => isUnder(path, 'status')).map(unknownFieldMessage)
-  if (fieldValidation === 'Strict' && mine.length > 0) throw strictError(kind, mine)
-  const wrong = causes.filter(({ field }) => isUnder(field, 'status'))
-  if (wrong.length > 0) throw invalid(kind, target.name, wrong)
   const { status: _before, ...rest } = current
-  const next = object.status === undefined ? rest : { ...rest, status: object.status }
-  return { object: asApiObject(next), warnings: fieldValidation === 'Warn' ? mine : [] }
+  const schema = memberSchema(kind.schema, 'status') ?? {}
+  const { status: sent = schema.default } = body
+  if (sent === undefined || sent === null) return { object: rest, warnings: [] }
+  const unknown = unknownFields(schema, sent, 'status').map(unknownFieldMessage)
+  if (fieldValidation === 'Strict' && unknown.length > 0) throw strictError(kind, unknown)
+  const status = applyDefaults(schema, prune(schema, sent))
+  const causes = validate(schema, status, 'status')
+  if (causes.length > 0) throw invalid(kind, target.name, causes)
+  return { object: { ...rest, status }, warnings: fieldValidation === 'Warn' ? unknown : [] }
 }
 
 /** The finalizers in a namespace's spec, and nothing else. */
@@ -257,10 +264,6 @@ function lateFinalizers(current: ApiObject, next: ApiObject): Cause[] {
   if (added.length === 0) return []
   const message = `no new finalizers can be added if the object is being deleted, found new finalizers: ${added.join(', ')}`
   return [{ reason: 'FieldValueForbidden', field: 'metadata.finalizers', message }]
-}
-
-function isUnder(path: string, field: string): boolean {
-  return path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[`)
 }
 
 function nameOf(value: Json): string {

@@ -65,12 +65,20 @@ async function writes(report: Report, storage: Storage, transport: Transport): P
     if (status > 201) throw new Error(`${line} answered ${status}`)
     state.set(writer, 1)
   })
+  const reported = await hammer(async (writer) => {
+    const line = `PATCH ${containers}/bench-${writer}/status`
+    const body = { status: { phase: 'Running', restartCount: serial++ } }
+    const { status } = await call(transport, line, { body })
+    if (status !== 200) throw new Error(`${line} answered ${status}`)
+  })
   const compare = (name: string, value: number, unit: string, baseline: number) =>
     report({ name, value, unit, baseline, ratio: value / baseline })
   report({ name: 'apiserver: bare storage writes, in memory, 64 writers', value: bare.rate, unit: '1/s' })
   compare('apiserver: patches, in memory, 64 writers', patched.rate, '1/s', bare.rate)
+  compare('apiserver: status patches, in memory, 64 writers', reported.rate, '1/s', bare.rate)
   report({ name: 'apiserver: CPU per bare storage write', value: bare.cpuMs, unit: 'ms' })
   compare('apiserver: CPU per patch', patched.cpuMs, 'ms', bare.cpuMs)
+  compare('apiserver: CPU per status patch', reported.cpuMs, 'ms', bare.cpuMs)
 }
 
 type Write = (writer: number, state: Map<number, number>) => Promise<void>
