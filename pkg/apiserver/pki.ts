@@ -177,7 +177,10 @@ export async function replaceFile(path: string, content: string): Promise<void> 
   }
 }
 
-/** A kubeconfig with everything in it, for kubectl and cove. It holds a private key: write it with mode 0600. */
+/**
+ * A kubeconfig with everything in it, for kubectl and cove. It holds a private key: write it with mode 0600. It is
+ * JSON, which is YAML too: cove then reads it without loading a YAML parser, a fifth of a short command.
+ */
 export function adminKubeconfig(options: {
   /** Such as https://127.0.0.1:6443. */
   readonly server: string
@@ -187,24 +190,17 @@ export function adminKubeconfig(options: {
   readonly key: string
 }): string {
   const base64 = (text: string) => Buffer.from(text).toString('base64')
-  return `apiVersion: v1
-kind: Config
-clusters:
-- name: cove
-  cluster:
-    server: ${JSON.stringify(options.server)}
-    certificate-authority-data: ${base64(options.ca)}
-users:
-- name: cove-admin
-  user:
-    client-certificate-data: ${base64(options.cert)}
-    client-key-data: ${base64(options.key)}
-contexts:
-- name: cove
-  context:
-    cluster: cove
-    user: cove-admin
-    namespace: default
-current-context: cove
-`
+  const { server, ca, cert, key } = options
+  const cluster = { server, 'certificate-authority-data': base64(ca) }
+  const user = { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) }
+  const context = { cluster: 'cove', user: 'cove-admin', namespace: 'default' }
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'cove',
+    contexts: [{ name: 'cove', context }],
+    clusters: [{ name: 'cove', cluster }],
+    users: [{ name: 'cove-admin', user }],
+  }
+  return `${JSON.stringify(config, null, 2)}\n`
 }
