@@ -446,3 +446,40 @@ test('a reader that has gone ends the command quietly', async (t) => {
   await server.cove('apply -f -', { stdin: container('web') })
   t.deepEqual(await server.cove('get ctr', { breakAfter: 0 }), { code: 141, stdout: '', stderr: '' })
 })
+
+test('a server that is away is told with what to do', async (t) => {
+  const server = await startCliServer(t)
+  await server.write({
+    away: JSON.stringify({
+      'current-context': 'c',
+      contexts: [{ name: 'c', context: { cluster: 'c' } }],
+      clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+    }),
+    'web.yaml': container('web'),
+  })
+  const stderr =
+    'error: cannot reach the server at https://127.0.0.1:1 (connection refused): is `cove up` running?\n'
+  for (const words of [
+    'get ctr',
+    'apply -f web.yaml',
+    'delete ctr web',
+    'logs web',
+    'wait ctr/web --for=delete',
+  ])
+    t.deepEqual(await server.cove(`${words} --kubeconfig away`), { code: 1, stdout: '', stderr }, words)
+  t.is((await server.cove('diff -f web.yaml --kubeconfig away')).code, 2)
+  const none = await server.cove('get ctr --kubeconfig nosuch')
+  t.deepEqual([none.code, none.stderr], [1, 'error: there is no kubeconfig at "nosuch"\n'])
+})
+
+test('a server whose certificate is not the one of the kubeconfig is not trusted', async (t) => {
+  const [one, other] = [await startCliServer(t), await startCliServer(t)]
+  const own = JSON.parse(await one.kubeconfig())
+  const foreign = JSON.parse(await other.kubeconfig())
+  const key = 'certificate-authority-data'
+  own.clusters[0].cluster[key] = foreign.clusters[0].cluster[key]
+  await one.write({ mixed: JSON.stringify(own) })
+  const { code, stderr } = await one.cove('get ctr --kubeconfig mixed')
+  t.is(code, 1)
+  t.regex(stderr, /^error: cannot reach the server .*not signed by the authority in the kubeconfig/)
+})

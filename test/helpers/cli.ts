@@ -99,6 +99,8 @@ export interface CliServer {
   readonly directory: string
   /** Writes files into `directory`; values are their texts. */
   readonly write: (files: Readonly<Record<string, string>>) => Promise<void>
+  /** Text of the admin's kubeconfig. */
+  readonly kubeconfig: () => Promise<string>
   /** What the server has been asked since the last call: `GET /apis/...`. */
   readonly requests: () => string[]
 }
@@ -139,6 +141,7 @@ export async function startCliServer(t: Teardown): Promise<CliServer> {
     transport: inProcess(server.handler, admin),
     directory,
     write: (files) => writeFiles(directory, files),
+    kubeconfig: () => readFile(kubeconfig, 'utf8'),
     requests: () => {
       const seen = asked
       asked = []
