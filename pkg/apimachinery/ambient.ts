@@ -34,12 +34,20 @@ export interface Ambient {
   readonly log: Logger
 }
 
+const longestTimer = 2 ** 31 - 1
+
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
     after(ms, run) {
-      const timer = setTimeout(run, ms)
-      timer.unref()
+      let timer: NodeJS.Timeout
+      // The process's timers end at once when asked for more than they can count.
+      const arm = (left: number) => {
+        const part = Math.min(left, longestTimer)
+        timer = setTimeout(() => (left > part ? arm(left - part) : run()), part)
+        timer.unref()
+      }
+      arm(ms)
       return () => clearTimeout(timer)
     },
   }

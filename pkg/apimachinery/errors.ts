@@ -6,7 +6,10 @@
 /** What a caller should do: try again soon, back off, give up until the object changes, or take it as done. */
 export type FollowUp = 'retry' | 'wait' | 'stall' | 'ignore'
 
-/** Every reason with its HTTP code and what follows from it: the only such table. */
+/**
+ * Every reason with its HTTP code and what follows from it: the only such table. The first of a code stands for all
+ * that come with it and without a reason known here.
+ */
 const reasons = {
   // The API's, as Kubernetes names them.
   BadRequest: { code: 400, follow: 'stall' },
@@ -15,8 +18,8 @@ const reasons = {
   NotFound: { code: 404, follow: 'ignore' },
   MethodNotAllowed: { code: 405, follow: 'stall' },
   NotAcceptable: { code: 406, follow: 'stall' },
-  AlreadyExists: { code: 409, follow: 'ignore' },
   Conflict: { code: 409, follow: 'retry' },
+  AlreadyExists: { code: 409, follow: 'ignore' },
   Expired: { code: 410, follow: 'retry' },
   RequestEntityTooLarge: { code: 413, follow: 'stall' },
   UnsupportedMediaType: { code: 415, follow: 'stall' },
@@ -134,7 +137,7 @@ export function fromStatus(status: {
   message?: string
   details?: StatusDetails
 }) {
-  const known = status.reason !== undefined && status.reason in reasons
+  const known = status.reason !== undefined && Object.hasOwn(reasons, status.reason)
   const reason = known ? (status.reason as Reason) : reasonOfCode(status.code)
   return new StatusError(reason, status.message ?? `the server answered ${status.code}`, status.details)
 }

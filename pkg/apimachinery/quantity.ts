@@ -6,40 +6,46 @@ const binary: Readonly<Record<string, number>> = {
   Gi: 2 ** 30,
   Ti: 2 ** 40,
   Pi: 2 ** 50,
+  Ei: 2 ** 60,
 }
+/** As exponents: "1100m" is read as 1100e-3, which is exactly 1.1. */
 const decimal: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
+  n: -9,
+  u: -6,
+  m: -3,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
 }
-const quantityPattern = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e([0-9]+))?(Ki|Mi|Gi|Ti|Pi|n|u|m|k|M|G|T|P)?$/
+const quantityPattern =
+  /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]+)|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E))?$/
 
-/** The number a quantity stands for, or undefined when it is none. A plain number is a quantity too. */
+/** The number a quantity stands for, or undefined when it is none. A plain number is a quantity too; less than nothing is none. */
 export function parseQuantity(text: string | number): number | undefined {
   const match = quantityPattern.exec(String(text))
   if (match === null) return undefined
-  const [, digits = '', exponent = '0', suffix = ''] = match
-  const unit = binary[suffix] ?? decimal[suffix] ?? 1
-  return Number(digits) * 10 ** Number(exponent) * unit
+  const [, digits = '', exponent, suffix = ''] = match
+  const amount = Number(`${digits}e${exponent ?? decimal[suffix] ?? 0}`) * (binary[suffix] ?? 1)
+  return Number.isFinite(amount) ? amount : undefined
 }
 
 const durationUnits: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
   µs: 1e-3,
+  μs: 1e-3,
   ms: 1,
   s: 1000,
   m: 60_000,
   h: 3_600_000,
 }
-const durationPart = /([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)/g
-const durationPattern = /^(?:0|(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+)$/
+const durationPart = /([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)/g
+const durationPattern = /^\+?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$/
+/** Go counts nanoseconds in 64 bits: about 292 years. */
+const longestDuration = 2 ** 63 / 1e6
 
 /** Milliseconds of a Go duration, or undefined when the text is none. Negative durations are refused: nothing here waits backwards. */
 export function parseDuration(text: string): number | undefined {
@@ -48,7 +54,7 @@ export function parseDuration(text: string): number | undefined {
   for (const [, amount = '0', unit = 's'] of text.matchAll(durationPart)) {
     total += Number(amount) * (durationUnits[unit] ?? 0)
   }
-  return total
+  return total < longestDuration ? total : undefined
 }
 
 /** "2h5m", "45s", "3d": how kubectl shows an age, two units where the larger one is small. */
@@ -64,7 +70,8 @@ export function humanDuration(milliseconds: number): string {
   const days = Math.floor(hours / 24)
   if (days < 8) return withRest(days, 'd', hours % 24, 'h')
   if (days < 730) return `${days}d`
-  return withRest(Math.floor(days / 365), 'y', days % 365, 'd')
+  const years = Math.floor(days / 365)
+  return years < 8 ? withRest(years, 'y', days % 365, 'd') : `${years}y`
 }
 
 /** "1.5Gi": the largest binary unit that keeps the number at or above one. */

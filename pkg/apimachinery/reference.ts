@@ -22,6 +22,8 @@ const domainPattern =
 const repositoryPattern =
   /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 const tagPattern = /^\w[\w.-]{0,127}$/
+/** What the engine takes for the id of an image is no name of one. */
+const idPattern = /^[0-9a-f]{64}$/
 const digestPattern = /^sha256:[0-9a-f]{64}$/
 const defaultRegistry = 'docker.io'
 
@@ -57,7 +59,10 @@ export function familiarReference(reference: ImageReference): string {
   const canonical = canonicalReference(reference)
   if (reference.registry !== defaultRegistry) return canonical
   const name = canonical.slice(defaultRegistry.length + 1)
-  return name.startsWith('library/') ? name.slice('library/'.length) : name
+  const official = /^library\/[^/]+$/.test(reference.repository)
+  const short = official ? name.slice('library/'.length) : name
+  // What reads as a registry of its own when it comes first keeps the registry in front of it.
+  return splitRegistry(short).registry === defaultRegistry ? short : canonical
 }
 
 /** Whether the reference names bytes that can change: no digest, and the tag `latest`. */
@@ -101,6 +106,7 @@ function whyInvalid({ text, registry, repository, tag, digest }: Parts): string 
   if (repository === '') return 'the repository is missing'
   if (/[A-Z]/.test(repository)) return `repository "${repository}" must be lower case`
   if (!repositoryPattern.test(repository)) return `repository "${repository}" is not a valid repository name`
+  if (idPattern.test(text)) return `"${text}" is the id of an image, not a name`
   if (repository.length > 255) return 'the repository is longer than 255 characters'
   if (tag !== undefined && !tagPattern.test(tag)) return `tag "${tag}" is not a valid tag`
   if (digest !== undefined && !digestPattern.test(digest)) {

@@ -8,7 +8,7 @@ export type Requirement =
 export type LabelSelector = readonly Requirement[]
 
 const requirementPattern =
-  /^\s*(?:(!)\s*([^\s!=,()]+)|([^\s!=,()]+)(?:\s*(==|=|!=)\s*([^\s!=,()]*)|\s+(in|notin)\s*\(([^()]*)\))?)\s*$/
+  /^\s*(?:(!)\s*([^\s!=<>,()]+)|([^\s!=<>,()]+)(?:\s*(==|=|!=)\s*([^\s!=<>,()]*)|\s+(in|notin)\s*\(([^()]*)\))?)\s*$/
 
 /** `a=b,c!=d,e in (x,y),f,!g`. Throws BadRequest on anything else. */
 export function parseLabelSelector(text: string): LabelSelector {
@@ -21,7 +21,7 @@ export function matchesLabels(
   labels: Readonly<Record<string, string>> = {},
 ): boolean {
   return selector.every((requirement) => {
-    const value = labels[requirement.key]
+    const value = Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined
     switch (requirement.operator) {
       case 'In':
         return value !== undefined && requirement.values.includes(value)
@@ -68,6 +68,7 @@ function parseRequirement(part: string): Requirement {
   if (bang !== undefined && absentKey !== undefined) return { key: absentKey, operator: 'NotExists' }
   if (operator !== undefined) return { key, operator: operator === '!=' ? 'NotIn' : 'In', values: [value] }
   if (setOperator === undefined) return { key, operator: 'Exists' }
+  if (set.trim() === '') throw badRequest(`label selector "${part.trim()}" names no value`)
   const values = set.split(',').map((member) => member.trim())
   return { key, operator: setOperator === 'in' ? 'In' : 'NotIn', values }
 }
