@@ -1,5 +1,6 @@
 /** The cache between a storage that fails and watchers that must not miss anything. */
 import test, { type ExecutionContext } from 'ava'
+import { silentLogger } from '#pkg/apimachinery/ambient.ts'
 import type { Status } from '#pkg/apimachinery/errors.ts'
 import { openInProcessStorage } from '#pkg/storage/inprocess.ts'
 import { openWatch } from '#test/helpers/apievents.ts'
@@ -111,6 +112,28 @@ test('two servers on one storage lose no update and see each other', async (t) =
   await Promise.all(Array.from({ length: 32 }, (_, writer) => patch(writer)))
   const { body } = await ask(one.transport, `GET ${configMaps}/shared`)
   t.is(Object.keys(body.data).length, 32)
+})
+
+test('a record that is no object is told in the log and hides no other', async (t) => {
+  const storage = openInProcessStorage()
+  const lines: unknown[] = []
+  const log = { ...silentLogger, error: (_message: string, fields?: object) => void lines.push(fields) }
+  await storage.create('/registry/core/configmaps/default/bad', '{')
+  const { transport, create } = await start(t, { storage, log })
+  await storage.create('/registry/core/configmaps/default/worse', 'no')
+  t.is((await create('good')).status, 201)
+  const { body } = await ask(transport, `GET ${configMaps}`)
+  t.is(body.items.length, 1)
+  t.deepEqual(lines, [
+    {
+      key: '/registry/core/configmaps/default/bad',
+      error: '/registry/core/configmaps/default/bad is not JSON',
+    },
+    {
+      key: '/registry/core/configmaps/default/worse',
+      error: '/registry/core/configmaps/default/worse is not JSON',
+    },
+  ])
 })
 
 test('closing the server ends its watches', async (t) => {

@@ -14,7 +14,7 @@ export interface CacheOptions {
   readonly storage: Storage
   readonly kinds: readonly Kind[]
   readonly ambient: Ambient
-  /** Changes per kind that a watch can start from; default 4096. */
+  /** Changes per kind that are remembered at most, for watches to start from; default 2048. */
   readonly window?: number
   readonly index?: Indexer
 }
@@ -35,7 +35,7 @@ interface Waiter {
   readonly reject: (error: StatusError) => void
 }
 
-const defaultWindow = 4096
+const defaultWindow = 2048
 const pageSize = 1000
 const retryMs = 1000
 /** How long a reader waits for a revision that is not here yet. */
@@ -57,8 +57,10 @@ export class Cache {
     const onEncode = () => {
       this.#encodes++
     }
+    const onUnreadable = (key: string, error: unknown) =>
+      ambient.log.error('a stored object cannot be read', { key, error: messageOf(error) })
     for (const kind of kinds) {
-      this.#kinds.set(storagePrefix(kind), new KindCache(kind, { window, index, onEncode }))
+      this.#kinds.set(storagePrefix(kind), new KindCache(kind, { window, index, onEncode, onUnreadable }))
     }
   }
 
@@ -97,15 +99,8 @@ export class Cache {
   /** Follows the storage until the signal aborts. Goes on where it was after a failure; lists again when it must. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      try {
-        if (!this.#listed) await this.fill()
-        for await (const events of this.#storage.watch(registryPrefix, this.#revision, signal))
-          this.#apply(events)
-      } catch (error) {
-        if (signal.aborted) break
-        this.#lost(error)
-        await pause(this.#ambient, signal)
-      }
+      await this.#follow(signal)
+      if (!signal.aborted) await pause(this.#ambient, signal)
     }
     this.#failWaiters('the server is stopping; the change may be stored')
     for (const { watchers } of this.#kinds.values()) for (const watcher of watchers) watcher.end()
@@ -146,6 +141,17 @@ export class Cache {
       watchers += cache.watchers.size
     }
     return { revision: this.#revision, objects, watchers, changes: this.#changes, encodes: this.#encodes }
+  }
+
+  /** Until the signal aborts or the storage fails. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    try {
+      if (!this.#listed) await this.fill()
+      const changes = this.#storage.watch(registryPrefix, this.#revision, signal)
+      for await (const events of changes) this.#apply(events)
+    } catch (error) {
+      if (!signal.aborted) this.#lost(error)
+    }
   }
 
   #wait(revision: number): { waiter: Waiter; promise: Promise<void> } {

@@ -85,9 +85,9 @@ export class Window {
 
   push(change: Change): void {
     this.#changes.push(change)
-    // Dropping half at once costs one copy per `capacity` changes instead of one per change.
-    if (this.#changes.length < this.#capacity * 2) return
-    const dropped = this.#changes.splice(0, this.#capacity)
+    if (this.#changes.length <= this.#capacity) return
+    // Dropping half at once costs a copy now and then instead of one per change.
+    const dropped = this.#changes.splice(0, Math.ceil(this.#capacity / 2))
     this.#floor = dropped.at(-1)?.revision ?? this.#floor
   }
 

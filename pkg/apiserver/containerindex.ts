@@ -86,15 +86,16 @@ export function asContainer(object: ApiObject): Container {
   return object as unknown as Container
 }
 
+/** An older version may have stored it, before a field got its default. */
 export function factsOf({ metadata, spec }: Container): ContainerFacts {
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     nodeName: spec.nodeName,
-    nodeSelector: spec.nodeSelector,
+    nodeSelector: spec.nodeSelector ?? {},
     deleting: metadata.deletionTimestamp !== undefined,
-    dependsOn: spec.dependsOn.map((dependency) => dependency.container),
-    hostPorts: spec.ports.flatMap(({ hostPort, hostIP, protocol }, index) =>
+    dependsOn: (spec.dependsOn ?? []).map((dependency) => dependency.container),
+    hostPorts: (spec.ports ?? []).flatMap(({ hostPort, hostIP, protocol }, index) =>
       hostPort === undefined ? [] : [{ index, port: `${hostPort}/${protocol}`, hostIP: hostIP ?? '' }],
     ),
   }

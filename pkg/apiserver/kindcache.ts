@@ -24,19 +24,27 @@ export class KindCache {
   readonly watchers = new Set<Watcher>()
   readonly #index: Indexer
   readonly #onEncode: () => void
+  readonly #onUnreadable: (key: string, error: unknown) => void
   readonly #entries = new Map<string, Entry>()
   /** Sorted; within a namespaced kind the objects of one namespace stand together. */
   readonly #keys: string[] = []
 
   constructor(
     kind: Kind,
-    options: { readonly window: number; readonly index: Indexer; readonly onEncode: () => void },
+    options: {
+      readonly window: number
+      readonly index: Indexer
+      readonly onEncode: () => void
+      /** A record that is no object is left out: one bad record must not take all others with it. */
+      readonly onUnreadable: (key: string, error: unknown) => void
+    },
   ) {
     this.kind = kind
     this.prefix = storagePrefix(kind)
     this.window = new Window(options.window)
     this.#index = options.index
     this.#onEncode = options.onEncode
+    this.#onUnreadable = options.onUnreadable
   }
 
   get size(): number {
@@ -69,9 +77,11 @@ export class KindCache {
     const { record } = event
     const key = record.key.slice(this.prefix.length)
     const before = this.#entries.get(key)
+    if (event.type === 'delete') this.#remove(key)
     const after = event.type === 'put' ? this.#put(key, record) : undefined
-    if (after === undefined) this.#remove(key)
-    if (before !== undefined || after !== undefined) this.#tell({ revision: record.revision, before, after })
+    // Nothing to tell of a record that cannot be read, or of the end of one.
+    if (after === undefined && (before === undefined || event.type === 'put')) return
+    this.#tell({ revision: record.revision, before, after })
   }
 
   /** Takes a fresh list instead of what is known; watchers are cut, for what lies between is lost. */
@@ -87,12 +97,22 @@ export class KindCache {
     for (const watcher of this.watchers) watcher.cut('the server had to read its storage again')
   }
 
-  #put(key: string, record: StoredRecord): Entry {
-    const { entry, object } = readRecord(this.kind, record)
+  #put(key: string, record: StoredRecord): Entry | undefined {
+    const read = this.#read(record)
+    if (read === undefined) return undefined
     if (!this.#entries.has(key)) this.#keys.splice(this.#position(key), 0, key)
-    this.#entries.set(key, entry)
-    this.#index(this.kind, key, object)
-    return entry
+    this.#entries.set(key, read.entry)
+    this.#index(this.kind, key, read.object)
+    return read.entry
+  }
+
+  #read(record: StoredRecord) {
+    try {
+      return readRecord(this.kind, record)
+    } catch (error) {
+      this.#onUnreadable(record.key, error)
+      return undefined
+    }
   }
 
   #remove(key: string): void {

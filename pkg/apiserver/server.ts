@@ -25,7 +25,7 @@ export interface ApiServerOptions {
   readonly surfaces?: readonly Surface[]
   /** Default: everybody who is known may do everything. */
   readonly authorize?: Authorize
-  /** Changes per kind that a watch can start from. */
+  /** Changes per kind that are remembered at most, for watches to start from. */
   readonly window?: number
 }
 
