@@ -1,8 +1,8 @@
 /** Deletion, finalizers, and namespaces on their way out. */
 import type { TestFn } from 'ava'
 import { ask } from '#test/helpers/apiserver.ts'
+import type { OpenApi } from './apiserver.factory.ts'
 import { configMap, configMaps, container, containers, namespace } from './apiserver.objects.ts'
-import type { OpenApi } from './apiserver.ts'
 
 const namespaces = '/api/v1/namespaces'
 

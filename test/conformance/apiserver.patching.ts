@@ -1,8 +1,8 @@
 /** Patches of all kinds. */
 import type { TestFn } from 'ava'
 import { ask } from '#test/helpers/apiserver.ts'
+import type { OpenApi } from './apiserver.factory.ts'
 import { configMap, configMaps, container, containers } from './apiserver.objects.ts'
-import type { OpenApi } from './apiserver.ts'
 
 const json = { 'content-type': 'application/json-patch+json' }
 const strategic = { 'content-type': 'application/strategic-merge-patch+json' }

@@ -2,8 +2,8 @@
 import type { TestFn } from 'ava'
 import type { Transport } from '#pkg/apimachinery/transport.ts'
 import { ask } from '#test/helpers/apiserver.ts'
+import type { OpenApi } from './apiserver.factory.ts'
 import { configMap, configMaps, container, containers, namespace } from './apiserver.objects.ts'
-import type { OpenApi } from './apiserver.ts'
 
 /** As kubectl sends it. */
 const table = {

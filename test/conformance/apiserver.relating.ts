@@ -1,8 +1,8 @@
 /** Rules between objects. */
 import type { TestFn } from 'ava'
 import { ask } from '#test/helpers/apiserver.ts'
+import type { OpenApi } from './apiserver.factory.ts'
 import { container, containers } from './apiserver.objects.ts'
-import type { OpenApi } from './apiserver.ts'
 
 const ports = (hostPort: number) => [{ containerPort: 80, hostPort }]
 const dependsOn = (...names: string[]) => names.map((name) => ({ container: name }))

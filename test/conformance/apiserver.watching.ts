@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import type { Transport } from '#pkg/apimachinery/transport.ts'
 import { type ApiWatch, openWatch } from '#test/helpers/apievents.ts'
 import { ask } from '#test/helpers/apiserver.ts'
+import type { OpenApi } from './apiserver.factory.ts'
 import { configMap, configMaps, container, containers } from './apiserver.objects.ts'
-import type { OpenApi } from './apiserver.ts'
 
 export function watching(test: TestFn, name: string, open: OpenApi): void {
   starting(test, name, open)

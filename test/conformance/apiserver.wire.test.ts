@@ -9,7 +9,8 @@ import { ensurePki, type Pki } from '#pkg/apiserver/pki.ts'
 import { makeApiServer } from '#pkg/apiserver/server.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 import { openInProcessStorage } from '#pkg/storage/inprocess.ts'
-import { apiServerSuite, type OpenApi } from './apiserver.ts'
+import type { OpenApi } from './apiserver.factory.ts'
+import { apiServerSuite } from './apiserver.ts'
 
 const host = '127.0.0.1'
 const ambient = { clock: systemClock(), random: systemRandom(), log: silentLogger }

@@ -1,8 +1,8 @@
 /** Creating and replacing objects. */
 import type { TestFn } from 'ava'
 import { ask } from '#test/helpers/apiserver.ts'
+import type { OpenApi } from './apiserver.factory.ts'
 import { configMap, configMaps, container, containers, namespace, secrets } from './apiserver.objects.ts'
-import type { OpenApi } from './apiserver.ts'
 
 export function writing(test: TestFn, name: string, open: OpenApi): void {
   creating(test, name, open)

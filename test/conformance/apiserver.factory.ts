@@ -1,0 +1,21 @@
+/** How the tests of the API get a server. */
+import type { ExecutionContext } from 'ava'
+import type { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import type { Transport } from '#pkg/apimachinery/transport.ts'
+import type { CacheStats } from '#pkg/apiserver/cache.ts'
+
+export interface Opened {
+  readonly transport: Transport
+  /** Absent: the server runs on the real clock. */
+  readonly clock?: ManualClock
+  /** Absent: the server is elsewhere. */
+  readonly stats?: () => CacheStats
+}
+
+export interface OpenOptions {
+  /** Changes per kind that a watch can start from. */
+  readonly window?: number
+}
+
+/** A fresh, empty server that has the namespace `default`. */
+export type OpenApi = (t: ExecutionContext, options?: OpenOptions) => Promise<Opened>
