@@ -1,0 +1,153 @@
+/** The built executable at work for a benchmark: a `cove up` of its own, its CLI, and kubectl on the same server. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { ensureBaseImage, mustRequest, type RawEngine, rawEngine, testEngineHost } from '../helpers/engine.ts'
+import { eventually } from '../helpers/eventually.ts'
+
+const executable = resolve(import.meta.dirname, '../../bin/cove')
+const containersAtOnce = 8
+
+export interface Running {
+  /** Everything the benchmark makes lies in it; it is the default of the CLI and of kubectl. */
+  readonly namespace: string
+  readonly image: string
+  readonly host: string
+  readonly engine: RawEngine
+  /** Of `cove up`. */
+  readonly pid: number
+  cove(...words: readonly string[]): Promise<string>
+  kubectl(...words: readonly string[]): Promise<string>
+  /** Writes `count` sleeping containers on a network of theirs; gives the file. */
+  manifest(prefix: string, count: number): Promise<string>
+}
+
+/** Runs `work` beside a fresh `cove up`, then takes everything away again, however it ended. */
+export async function withCove(work: (running: Running) => Promise<void>): Promise<void> {
+  const host = testEngineHost()
+  const image = await ensureBaseImage(host)
+  const dir = await mkdtemp(join(tmpdir(), 'cove-bench-'))
+  const engine = rawEngine(host)
+  const namespace = `bench-${process.pid}-${Math.random().toString(36).slice(2, 8)}`
+  const log: string[] = []
+  const env = { ...process.env, HOME: dir, KUBECONFIG: join(dir, 'admin.kubeconfig') }
+  const words = ['up', '--data-dir', dir, '--listen', `127.0.0.1:${await freePort()}`, '--engine', host]
+  const server = spawn(executable, [...words, '--node-name', namespace], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  server.stderr.on('data', (chunk) => log.push(String(chunk)))
+  const run =
+    (program: string) =>
+    (...rest: readonly string[]) =>
+      output(program, rest, env)
+  const cove = run(executable)
+  const kubectl = run('kubectl')
+  try {
+    await eventually(() => cove('get', 'nodes', namespace), { timeoutMs: 15_000, what: 'the start of cove' })
+    await kubectl('create', 'namespace', namespace)
+    await kubectl('config', 'set-context', '--current', `--namespace=${namespace}`)
+    const manifest = (prefix: string, count: number) => writeManifest({ dir, prefix, count, image })
+    await work({ namespace, image, host, engine, pid: server.pid ?? 0, cove, kubectl, manifest })
+  } catch (error) {
+    throw new Error(`with the log of cove up:\n${log.join('').slice(-4000)}`, { cause: error })
+  } finally {
+    await stop(server)
+    await removeAll(engine, namespace)
+    engine.close()
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+async function writeManifest(what: {
+  dir: string
+  prefix: string
+  count: number
+  image: string
+}): Promise<string> {
+  const { dir, prefix, count, image } = what
+  const apiVersion = 'cove.run/v1'
+  const network = { apiVersion, kind: 'Network', metadata: { name: prefix } }
+  const containers = Array.from({ length: count }, (_, index) => ({
+    apiVersion,
+    kind: 'Container',
+    metadata: { name: `${prefix}-${index}` },
+    spec: { image, command: ['sleep', '86400'], networks: [{ name: prefix }] },
+  }))
+  const file = join(dir, `${prefix}.yaml`)
+  await writeFile(file, [network, ...containers].map((each) => JSON.stringify(each)).join('\n---\n'))
+  return file
+}
+
+async function output(program: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [out, err]: [string[], string[]] = [[], []]
+  child.stdout.on('data', (chunk) => out.push(String(chunk)))
+  child.stderr.on('data', (chunk) => err.push(String(chunk)))
+  const [code] = await once(child, 'close')
+  if (code === 0) return out.join('')
+  throw new Error(`${program} ${words.join(' ')} ended with ${code}: ${err.join('')}${out.join('')}`)
+}
+
+async function stop(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return
+  server.kill('SIGTERM')
+  await once(server, 'exit')
+}
+
+/** Straight through the engine, so that it works even when Cove does not. */
+async function removeAll(engine: RawEngine, namespace: string): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [`cove.run/namespace=${namespace}`] }))
+  const containers = ids(await mustRequest(engine, 'GET', `/containers/json?all=true&filters=${filters}`))
+  await atOnce(containers, containersAtOnce, (id) =>
+    engine.request('DELETE', `/containers/${id}?force=true&v=true`),
+  )
+  const networks = ids(await mustRequest(engine, 'GET', `/networks?filters=${filters}`))
+  await atOnce(networks, 1, (id) => mustRequest(engine, 'DELETE', `/networks/${id}`))
+}
+
+function ids(list: unknown): string[] {
+  return Array.isArray(list) ? list.map(({ Id }: { Id: string }) => Id) : []
+}
+
+/** Works on all items, so many at a time. */
+export async function atOnce<T>(items: readonly T[], limit: number, work: (item: T) => Promise<unknown>) {
+  const queue = items.values()
+  const worker = async () => {
+    for (const item of queue) await work(item)
+  }
+  await Promise.all(Array.from({ length: limit }, worker))
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
+
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN
+}
+
+/** What the clock of /proc counts: CPU of a process so far, in ms. */
+export async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  // The name of the program may hold spaces: fields are counted behind it.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const ticksPerSecond = 100
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond
+}
