@@ -32,7 +32,7 @@ export interface SessionOwner {
  * Writes of `cove apply` carry kubectl's manager name: both keep the last applied manifest in the same
  * annotation, and a field must not change hands because the other tool was used.
  */
-const fieldManager = 'kubectl-client-side-apply'
+export const fieldManager = 'kubectl-client-side-apply'
 
 export function makeSessionOwner(io: Io, args: Args): SessionOwner {
   let connection: Connection | undefined

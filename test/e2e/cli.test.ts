@@ -275,6 +275,8 @@ test('delete waits until finalizers are done, unless told not to', async (t) => 
     /timed out waiting for the condition on containers\/web \(waits for test\.example\/hold\)/,
   )
   t.is((await server.cove('delete ctr web --wait=false')).code, 0)
+  const applied = await server.cove('apply -f -', { stdin: held })
+  t.regex(applied.stderr, /^Warning: container\.cove\.run\/web is being deleted; apply it again/)
   server.requests()
   const waiting = server.cove('delete -f -', { stdin: held })
   await eventually(() => ok(server.requests().some((request) => request.startsWith('DELETE'))))

@@ -12,7 +12,7 @@ import { checkedManifests } from '../manifests.ts'
 import { inOrder, requestLimit } from '../parallel.ts'
 import { conditionGoal, type Goal } from '../readiness.ts'
 import { qualifiedSingular } from '../resources.ts'
-import type { Context, Session } from '../session.ts'
+import { type Context, fieldManager, type Session } from '../session.ts'
 import { parseTimeout, waitFailure, waitFor } from '../waiting.ts'
 
 type DryRun = 'none' | 'client' | 'server'
@@ -47,6 +47,8 @@ interface Result {
   readonly object: CheckedObject
   readonly outcome: 'created' | 'configured' | 'unchanged' | 'failed'
   readonly error?: StatusError
+  /** It will be gone whatever was applied. */
+  readonly deleting?: true
 }
 
 /** Objects of one rank: sent at once, told in order. Other objects still apply when one fails. */
@@ -61,6 +63,7 @@ async function applyAll(objects: readonly CheckedObject[], applying: Applying): 
     const { io } = context
     if (result.error !== undefined) await io.stderr.write(failureText(result.object, result.error))
     else await io.stdout.write(`${nameOf(result.object)} ${result.outcome}${dryRunSuffix(dryRun)}\n`)
+    if (result.deleting === true) await io.stderr.write(deletingText(result.object))
   }
   return results
 }
@@ -77,7 +80,8 @@ async function applyOne(
     const step = planApply(object, live)
     try {
       if (applying.dryRun !== 'client') await send(object, step, applying)
-      return { object, outcome: outcomeOf(step) }
+      const deleting = live?.metadata.deletionTimestamp !== undefined
+      return { object, outcome: outcomeOf(step), ...(deleting && { deleting }) }
     } catch (error) {
       if (!(error instanceof StatusError)) throw error
       // Somebody else was there between our reading and writing: look again.
@@ -98,7 +102,7 @@ async function send({ kind, object }: CheckedObject, step: ApplyStep, applying: 
   if (step.verb === 'none') return
   const { client, signal } = applying.session
   const query = {
-    fieldManager: 'kubectl-client-side-apply',
+    fieldManager,
     fieldValidation: 'Strict',
     ...(applying.dryRun === 'server' && { dryRun: 'All' }),
   }
@@ -147,6 +151,10 @@ async function waitForObjects(
     await io.stderr.write(errorText(waitFailure(result)))
   }
   return missed.length === 0
+}
+
+function deletingText(object: CheckedObject): string {
+  return `Warning: ${nameOf(object)} is being deleted; apply it again when it is gone\n`
 }
 
 function nameOf({ kind, object }: CheckedObject): string {

@@ -12,7 +12,7 @@ import { exitCodes, Failed } from '../errors.ts'
 import { checkedManifests } from '../manifests.ts'
 import { inOrder, requestLimit } from '../parallel.ts'
 import { qualifiedSingular } from '../resources.ts'
-import type { Context, Session } from '../session.ts'
+import { type Context, fieldManager, type Session } from '../session.ts'
 import { failureText } from './apply.ts'
 
 const differs = 1
@@ -66,7 +66,7 @@ async function tryOnServer(
   step: Exclude<ApplyStep, { verb: 'none' }>,
   { client, signal }: Session,
 ): Promise<KubeObject> {
-  const query = { dryRun: 'All', fieldManager: 'kubectl-client-side-apply' }
+  const query = { dryRun: 'All', fieldManager }
   const create = step.verb === 'create'
   const answer = await client.json(
     {
