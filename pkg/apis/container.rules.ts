@@ -73,16 +73,24 @@ function healthcheckIsOneThing({ spec }: Container): Cause[] {
 }
 
 function hostPortsDiffer({ spec }: Container): Cause[] {
-  const seen = new Map<string, number>()
   return spec.ports.flatMap((port, index) => {
     if (port.hostPort === undefined) return []
-    const key = `${port.hostIP ?? ''}|${port.hostPort}|${port.protocol}`
-    const first = seen.get(key)
-    seen.set(key, first ?? index)
-    if (first === undefined) return []
+    const first = spec.ports.findIndex((other) => sameHostPort(port, other))
+    if (first >= index) return []
     const message = `${port.hostPort}/${port.protocol} is already used by spec.ports[${first}]`
     return [{ reason: 'FieldValueDuplicate' as const, field: `spec.ports[${index}].hostPort`, message }]
   })
+}
+
+type Port = Container['spec']['ports'][number]
+
+function sameHostPort(one: Port, other: Port): boolean {
+  const sameAddress = one.hostIP === other.hostIP || isAnyAddress(one) || isAnyAddress(other)
+  return one.hostPort === other.hostPort && one.protocol === other.protocol && sameAddress
+}
+
+function isAnyAddress({ hostIP = '0.0.0.0' }: Port): boolean {
+  return hostIP === '0.0.0.0' || hostIP === '::'
 }
 
 function dependsOnOthers({ metadata, spec }: Container): Cause[] {

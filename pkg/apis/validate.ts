@@ -5,6 +5,10 @@ import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
 import { memberSchema, type Schema } from './schema.ts'
 
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
+/** Padded, as the standard has it; lines may be broken anywhere. */
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
 /** All violations, in the order of the schema. Unknown fields are not looked at: see unknownFields. */
 export function validate(schema: Schema, value: unknown, path = ''): Cause[] {
   if (schema['x-cove-unimplemented'] === true) {
@@ -113,9 +117,11 @@ function whyWrongFormat(format: string | undefined, value: string | number): str
       return parsed.ok ? undefined : `"${value}" is not an image reference: ${parsed.message}`
     }
     case 'date-time':
-      return Number.isNaN(Date.parse(String(value))) ? `"${value}" is not an RFC 3339 time` : undefined
+      return rfc3339.test(String(value)) && !Number.isNaN(Date.parse(String(value)))
+        ? undefined
+        : `"${value}" is not an RFC 3339 time`
     case 'byte':
-      return /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(String(value)) ? undefined : 'is not base64'
+      return base64.test(String(value).replaceAll(/[\r\n]/g, '')) ? undefined : 'is not base64'
     default:
       return undefined
   }

@@ -29,9 +29,12 @@ export function nodeOfFinalizer(finalizer: string): string | undefined {
   return finalizer.startsWith(nodeFinalizerPrefix) ? finalizer.slice(nodeFinalizerPrefix.length) : undefined
 }
 
-/** The name on the engine: the object's own in `default`, NAMESPACE.NAME elsewhere. A dot cannot be in a namespace's name. */
+/**
+ * The name on the engine: the object's own in `default`, NAMESPACE.NAME elsewhere. The namespace, which holds no dot,
+ * is written also before a name of `default` that holds one: `shop.web` is Container web of namespace shop, never
+ * Container shop.web of `default`, or the two would share a Volume.
+ */
 export function engineName(meta: { namespace?: string; name: string }): string {
-  return meta.namespace === undefined || meta.namespace === 'default'
-    ? meta.name
-    : `${meta.namespace}.${meta.name}`
+  const { namespace = 'default', name } = meta
+  return namespace === 'default' && !name.includes('.') ? name : `${namespace}.${name}`
 }

@@ -6,7 +6,7 @@ import type { Kind } from '#pkg/apis/kind.ts'
 
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-const qualifiedName = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+const namePart = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 const annotationLimit = 256 * 1024
 
@@ -59,7 +59,7 @@ function validateNamespace(kind: Pick<Kind, 'namespaced' | 'kind'>, namespace: u
 function validateMap(path: string, map: unknown, values: RegExp | undefined): Cause[] {
   if (!isPlainObject(map)) return []
   const causes = Object.entries(map).flatMap(([key, value]) => {
-    if (!qualifiedName.test(key))
+    if (!isQualifiedName(key))
       return [wrong(path, `"${key}" is not a key: [prefix/]name of at most 63 characters`)]
     const bad = values !== undefined && typeof value === 'string' && !values.test(value)
     return bad
@@ -70,6 +70,14 @@ function validateMap(path: string, map: unknown, values: RegExp | undefined): Ca
   return size > annotationLimit
     ? [...causes, wrong(path, `must have at most ${annotationLimit} bytes`)]
     : causes
+}
+
+function isQualifiedName(key: string): boolean {
+  const slash = key.indexOf('/')
+  const prefix = key.slice(0, Math.max(0, slash))
+  return (
+    namePart.test(key.slice(slash + 1)) && (slash < 0 || (subdomain.test(prefix) && prefix.length <= 253))
+  )
 }
 
 function required(field: string): Cause {

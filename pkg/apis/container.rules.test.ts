@@ -1,0 +1,166 @@
+import test from 'ava'
+import { containerKind } from './container.kind.ts'
+import { containerRules, containerWarnings } from './container.rules.ts'
+import type { Container } from './container.ts'
+import { applyDefaults } from './normalize.ts'
+import { validate } from './validate.ts'
+
+function container(spec: Record<string, unknown>, name = 'web'): Container {
+  const value = {
+    apiVersion: 'cove.run/v1',
+    kind: 'Container',
+    metadata: { name },
+    spec: { image: 'a:1', ...spec },
+  }
+  const object = applyDefaults(containerKind.schema, value)
+  const wrong = validate(containerKind.schema, object)
+  if (wrong.length > 0) throw new Error(JSON.stringify(wrong))
+  // The schema has just accepted it.
+  return object as Container
+}
+
+function broken(spec: Record<string, unknown>, name?: string): string[] {
+  const object = container(spec, name)
+  return containerRules
+    .flatMap((rule) => rule(object))
+    .map(({ reason, field, message }) => `${reason} ${field}: ${message}`)
+}
+
+const checks = 'command, shell, http, tcp'
+
+/** What is said of each spec. */
+const table: readonly (readonly [string, Record<string, unknown>, readonly string[]])[] = [
+  ['a plain Container', {}, []],
+  ['a variable with a value', { env: [{ name: 'A', value: '' }, { name: 'B' }] }, []],
+  [
+    'a variable from a Secret',
+    { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] },
+    [],
+  ],
+  [
+    'a variable with value and valueFrom',
+    { env: [{ name: 'A', value: 'x', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }] },
+    ['FieldValueInvalid spec.env[0]: has both value and valueFrom; keep one'],
+  ],
+  [
+    'a variable from nowhere',
+    { env: [{ name: 'A' }, { name: 'B', valueFrom: {} }] },
+    ['FieldValueRequired spec.env[1].valueFrom: needs one of secretKeyRef, configMapKeyRef, fieldRef'],
+  ],
+  [
+    'a variable from two sources',
+    {
+      env: [
+        {
+          name: 'A',
+          valueFrom: { secretKeyRef: { name: 's', key: 'k' }, configMapKeyRef: { name: 'c', key: 'k' } },
+        },
+      ],
+    },
+    [
+      'FieldValueInvalid spec.env[0].valueFrom: has secretKeyRef and configMapKeyRef; exactly one of secretKeyRef, configMapKeyRef, fieldRef is allowed',
+    ],
+  ],
+  ['a mount of a Volume', { mounts: [{ mountPath: '/a', volume: 'data' }] }, []],
+  [
+    'a mount of nothing',
+    { mounts: [{ mountPath: '/a' }] },
+    ['FieldValueRequired spec.mounts[0]: needs one of volume, hostPath, tmpfs, configMap, secret'],
+  ],
+  [
+    'a mount of two things',
+    { mounts: [{ mountPath: '/a', tmpfs: {}, hostPath: '/b' }] },
+    [
+      'FieldValueInvalid spec.mounts[0]: has hostPath and tmpfs; exactly one of volume, hostPath, tmpfs, configMap, secret is allowed',
+    ],
+  ],
+  ['a check', { healthcheck: { shell: 'true' } }, []],
+  ['a check switched off', { healthcheck: { disabled: true } }, []],
+  ['an empty check', { healthcheck: {} }, [`FieldValueRequired spec.healthcheck: needs one of ${checks}`]],
+  [
+    'two checks',
+    { healthcheck: { shell: 'true', command: ['true'] } },
+    [`FieldValueInvalid spec.healthcheck: has command and shell; exactly one of ${checks} is allowed`],
+  ],
+  [
+    'a check that is given and switched off',
+    { healthcheck: { disabled: true, shell: 'true' } },
+    ['FieldValueInvalid spec.healthcheck.disabled: excludes shell'],
+  ],
+  [
+    'a check that shall recreate',
+    { healthcheck: { shell: 'true', onUnhealthy: 'Recreate' } },
+    [
+      'FieldValueForbidden spec.healthcheck.onUnhealthy: Recreate is not implemented in this version of Cove; use Restart or None',
+    ],
+  ],
+  [
+    'a check without time',
+    { healthcheck: { shell: 'true', interval: '0s', timeout: '100us' } },
+    [
+      'FieldValueInvalid spec.healthcheck.interval: must be at least 1ms',
+      'FieldValueInvalid spec.healthcheck.timeout: must be at least 1ms',
+    ],
+  ],
+  [
+    'host ports that differ in address or protocol',
+    {
+      ports: [
+        { containerPort: 80, hostPort: 80, hostIP: '127.0.0.1' },
+        { containerPort: 81, hostPort: 80, hostIP: '127.0.0.2' },
+        { containerPort: 80, hostPort: 80, protocol: 'UDP' },
+        { containerPort: 82 },
+        { containerPort: 83 },
+      ],
+    },
+    [],
+  ],
+  [
+    'one host port twice',
+    {
+      ports: [
+        { containerPort: 79, hostPort: 79 },
+        { containerPort: 80, hostPort: 80 },
+        { containerPort: 81, hostPort: 80 },
+      ],
+    },
+    ['FieldValueDuplicate spec.ports[2].hostPort: 80/TCP is already used by spec.ports[1]'],
+  ],
+  [
+    'a host port on one address and on all',
+    {
+      ports: [
+        { containerPort: 80, hostPort: 80, hostIP: '127.0.0.1' },
+        { containerPort: 81, hostPort: 80 },
+      ],
+    },
+    ['FieldValueDuplicate spec.ports[1].hostPort: 80/TCP is already used by spec.ports[0]'],
+  ],
+  ['a dependency', { dependsOn: [{ container: 'db' }] }, []],
+  [
+    'a dependency on itself',
+    { dependsOn: [{ container: 'db' }, { container: 'web' }] },
+    ['FieldValueInvalid spec.dependsOn[1].container: a Container cannot depend on itself'],
+  ],
+]
+
+for (const [what, spec, expected] of table) {
+  test(`the rules on ${what}`, (t) => {
+    t.deepEqual(broken(spec), expected)
+  })
+}
+
+test('a name must be long enough for the engine', (t) => {
+  t.deepEqual(broken({}, 'w'), [
+    'FieldValueInvalid metadata.name: "w" is too short: the engine wants at least 2 characters',
+  ])
+})
+
+test('the moving tag is a warning, unless a digest holds it still', (t) => {
+  const message = (image: string) =>
+    `spec.image: "${image}" names the moving tag latest; name a version or a digest to get the same bytes everywhere`
+  t.deepEqual(containerWarnings(container({ image: 'a' })), [message('a')])
+  t.deepEqual(containerWarnings(container({ image: 'a:latest' })), [message('a:latest')])
+  t.deepEqual(containerWarnings(container({ image: 'a:1' })), [])
+  t.deepEqual(containerWarnings(container({ image: `a:latest@sha256:${'0'.repeat(64)}` })), [])
+})
