@@ -58,7 +58,7 @@ const parts: Readonly<Record<DaemonName, Run>> = {
         ...flags,
         ambient,
         version: versionText(),
-        transport: inProcess(controlPlane.handler, nodeUser(flags.nodeName)),
+        transport: inProcess(controlPlane.serving.handler, nodeUser(flags.nodeName)),
         offer: (handler, until) => offerInProcess(controlPlane, flags.nodeName, handler, until),
       },
       signal,
@@ -97,12 +97,12 @@ function startServer({ dataDir, listen }: DaemonFlags, ambient: Ambient): Promis
 }
 
 async function offerInProcess(
-  { connections }: ControlPlane,
+  { serving }: ControlPlane,
   nodeName: string,
   handler: Handler,
   signal: AbortSignal,
 ): Promise<void> {
-  const unregister = connections.register(nodeName, inProcess(handler, nodeUser(nodeName)))
+  const unregister = serving.connections.register(nodeName, inProcess(handler, nodeUser(nodeName)))
   await aborted(signal)
   unregister()
 }

@@ -114,9 +114,9 @@ export class Agent {
     if (resync) await this.#resync(signal)
     const world = await this.#look(signal)
     const decision = planNode(world)
-    const busyBefore = this.#runner.busy()
+    this.#runner.forgive(decision.pending)
     this.#runner.launch(decision.plan, (group) => generationOf(group, world), signal)
-    await this.#report(world, decision, busyBefore, signal)
+    await this.#report(world, decision, signal)
     return Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, this.#resyncAt)
   }
 
@@ -125,6 +125,10 @@ export class Agent {
     this.#clusterID ??= (await client.get(namespaceKind, { name: 'default' }, signal)).metadata.uid ?? ''
     try {
       this.#engineInfo ??= await engine.info()
+      // Both are older than the look at the engine: what it shows of a group that was at work meanwhile is
+      // half a truth, and what was asked for meanwhile it may not show yet.
+      const busy = this.#runner.busy()
+      const desired = this.#desired.snapshot()
       const observed = await this.#observer.observe()
       await this.#reportNode(undefined, signal)
       return {
@@ -132,10 +136,10 @@ export class Agent {
         clusterID: this.#clusterID,
         now: ambient.clock.now(),
         projectionRoot: files.root,
-        desired: this.#desired.snapshot(),
+        desired,
         observed,
         holds: this.#runner.holds(),
-        busy: this.#runner.busy(),
+        busy,
         pulls: this.#pulls.snapshot(),
         statuses: this.#statuses,
       }
@@ -149,18 +153,13 @@ export class Agent {
     }
   }
 
-  async #report(
-    world: World,
-    decision: NodeDecision,
-    busyBefore: ReadonlySet<string>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #report(world: World, decision: NodeDecision, signal: AbortSignal): Promise<void> {
     const busy = this.#runner.busy()
     // An object with ops under way is reported when they have ended: its status is written once.
     const due = (kind: string, object: KubeObject) => {
       const group = groupOf(kind, object.metadata)
       const found = decision.decisions.get(group)
-      return busy.has(group) || busyBefore.has(group) ? undefined : found
+      return busy.has(group) || world.busy.has(group) ? undefined : found
     }
     const volumes = placedHere(world.desired.volumes, world).map((volume) => {
       const found = due('Volume', volume)
@@ -173,12 +172,14 @@ export class Agent {
       )
     })
     const containers = placedHere(world.desired.containers, world).map((container) => {
-      const found = due('Container', container)
-      if (found === undefined) return undefined
-      const lastAction = this.#runner.lastAction(groupOf('Container', container.metadata))
+      const group = groupOf('Container', container.metadata)
+      const found = decision.decisions.get(group)
+      if (found === undefined || world.busy.has(group)) return undefined
+      const lastAction = this.#runner.lastAction(group)
       const status = reportContainer({ container, decision: found, world, lastAction })
+      // Kept also when it is not written: how a run ended is seen only until the next run begins.
       this.#statuses.set(container.metadata.uid ?? '', status)
-      return this.#reporter.report(containerKind, container, status, signal)
+      return due('Container', container) && this.#reporter.report(containerKind, container, status, signal)
     })
     await Promise.all([...volumes, ...networks, ...containers])
   }

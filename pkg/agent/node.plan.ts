@@ -15,6 +15,8 @@ import { type Decision, groupOf, type World } from './world.ts'
 
 export interface NodeDecision {
   readonly plan: Plan<AgentOp>
+  /** Groups that have something to do, those that rest or are busy included. */
+  readonly pending: ReadonlySet<string>
   /** By group, of every object: what status says. */
   readonly decisions: ReadonlyMap<string, Decision>
   /** When to plan again although nothing changed; ms since the epoch. */
@@ -47,7 +49,8 @@ export function planNode(world: World): NodeDecision {
     [...all.map((decision) => decision.wakeAt), ...[...world.holds.values()].map(({ until }) => until)],
     world.now,
   )
-  return { plan, decisions, ...(wakeAt !== undefined && { wakeAt }) }
+  const pending = new Set(all.flatMap((decision) => decision.plan.ops.map(({ group }) => group)))
+  return { plan, pending, decisions, ...(wakeAt !== undefined && { wakeAt }) }
 }
 
 /** An object that the planner trips over keeps nobody else waiting, and says so in its own status. */

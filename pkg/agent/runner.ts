@@ -58,6 +58,13 @@ export class Runner {
     }
   }
 
+  /** A group that has nothing left to do has got over its failure, by itself or by somebody else's hand. */
+  forgive(pending: ReadonlySet<string>): void {
+    for (const group of this.#holds.keys()) {
+      if (!pending.has(group) && !this.#running.has(group)) this.#holds.delete(group)
+    }
+  }
+
   /** Resolves when nothing is under way any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#running.values())

@@ -33,6 +33,8 @@ export interface ServeOptions {
   /** Further names and addresses by which clients reach the server: certificates must name them. */
   readonly hosts: readonly string[]
   readonly build: BuildInfo
+  /** Given the administrator's kubeconfig before a fixed port answers, and again when its certificate was renewed. */
+  readonly publish?: (kubeconfig: string) => Promise<void>
 }
 
 export interface Serving {
@@ -73,6 +75,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const onUpgrade = acceptTunnels({ connections, clock, log })
   const stop = new AbortController()
   await server.start(stop.signal)
+  await publish(options, pki)
   const listener = await listen({ handler, host, port, pki, log, clock, onUpgrade }).catch(async (error) => {
     await server.close()
     throw error
@@ -91,6 +94,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   return { url, pki, kubeconfig, handler, connections, close }
 }
 
+async function publish({ host, port, publish: write }: ServeOptions, pki: Pki): Promise<void> {
+  if (port !== 0) await write?.(adminKubeconfig({ server: urlOf(host, port), ca: pki.ca.cert, ...pki.admin }))
+}
+
 function pkiOptions({ host, hosts, ambient }: ServeOptions) {
   return { hosts: [host, ...hosts], now: ambient.clock.now(), random: ambient.random }
 }
@@ -100,7 +107,10 @@ function keepCertificates(options: ServeOptions, listener: Listener, signal: Abo
   const { clock, log } = options.ambient
   const renew = () => {
     ensurePki(options.pkiDir, pkiOptions(options))
-      .then((pki) => listener.renew(pki))
+      .then((pki) => {
+        listener.renew(pki)
+        return publish(options, pki)
+      })
       .catch((error: unknown) => log.error('certificates could not be renewed', { error: messageOf(error) }))
       .finally(again)
   }

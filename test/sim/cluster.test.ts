@@ -173,3 +173,12 @@ test('a deleted network waits for its members and goes after them', async (t) =>
   })
   t.false((await cluster.engine('n1').listNetworks()).some(({ name }) => name === 'front'))
 })
+
+test('a failure that took effect all the same is forgiven: the object is Ready, not Failed', async (t) => {
+  const cluster = await start(t)
+  cluster.engine('n1').fail({ method: 'createNetwork', afterEffect: true, reason: 'EngineError' })
+  await createPlain(cluster, 'Network', 'front')
+  await cluster.advance(60_000)
+  const network = await cluster.client.get(networkKind, { namespace: 'default', name: 'front' }, never)
+  t.is(network.status?.phase, 'Ready')
+})
