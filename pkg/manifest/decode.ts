@@ -1,8 +1,8 @@
 /** The beginning of the data's way: text of a file, a YAML stream or JSON, to values that know where they stand. Pure. */
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
-import { locate } from './locate.ts'
+import { type Locator, makeLineFinder, makeLocator } from './locate.ts'
 import type { Place, Problem } from './place.ts'
-import { parseYamlStream, positionOf, YamlError } from './yaml.ts'
+import { parseYamlStream, YamlError } from './yaml.ts'
 
 export interface SourceText {
   /** What errors call it. */
@@ -16,8 +16,8 @@ export interface ManifestDocument {
   readonly source: Place
   /** Path of the value in its document: empty, or `items[3]` when a List held it. */
   readonly path: string
-  /** The whole file: what `placeOf` finds lines in. */
-  readonly text: string
+  /** Finds lines in the file. */
+  readonly locate: Locator
 }
 
 export interface Decoded {
@@ -28,10 +28,12 @@ export interface Decoded {
 /** Empty documents are left out but counted; a `kind: List` stands for its items. Never throws for bad text. */
 export function decodeManifest({ name, text }: SourceText): Decoded {
   try {
+    const locate = makeLocator(text)
+    const lineOf = makeLineFinder(text)
     const documents = parseYamlStream(text).flatMap(({ value, offset }, index) => {
       if (value === null || value === undefined) return []
-      const source = { file: name, document: index + 1, line: positionOf(text, offset).line }
-      return expandList({ value, source, path: '', text })
+      const source = { file: name, document: index + 1, line: lineOf(offset) }
+      return expandList({ value, source, path: '', locate })
     })
     return { documents, problems: [] }
   } catch (error) {
@@ -48,7 +50,7 @@ export function decodeManifest({ name, text }: SourceText): Decoded {
 export function placeOf(document: ManifestDocument, field: string): Place {
   const path = [document.path, field].filter((part) => part !== '').join('.')
   const { file, document: index } = document.source
-  return { file, document: index, line: locate(document.text, index, path) }
+  return { file, document: index, line: document.locate(index, path) }
 }
 
 function expandList(document: ManifestDocument): ManifestDocument[] {

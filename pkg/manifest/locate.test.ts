@@ -1,5 +1,5 @@
 import test from 'ava'
-import { fieldSegments, locate } from './locate.ts'
+import { fieldSegments, makeLocator } from './locate.ts'
 
 const text = `kind: A
 metadata:
@@ -22,6 +22,8 @@ spec:
   args: [x]
 `
 
+const locate = makeLocator(text)
+
 test('a field path leads to the line of the field', (t) => {
   const lines: Record<string, number> = {
     '': 1,
@@ -32,20 +34,20 @@ test('a field path leads to the line of the field', (t) => {
     'spec.ports[1].hostPort': 11,
     'spec.env[1].value': 13,
   }
-  for (const [path, line] of Object.entries(lines)) t.is(locate(text, 1, path), line, path)
+  for (const [path, line] of Object.entries(lines)) t.is(locate(1, path), line, path)
 })
 
 test('a field that is not there gives the line of what is', (t) => {
-  t.is(locate(text, 1, 'spec.image'), 6)
-  t.is(locate(text, 1, 'spec.ports[1].name'), 10)
-  t.is(locate(text, 1, 'spec.ports[7].name'), 7)
-  t.is(locate(text, 1, 'status'), 1)
+  t.is(locate(1, 'spec.image'), 6)
+  t.is(locate(1, 'spec.ports[1].name'), 10)
+  t.is(locate(1, 'spec.ports[7].name'), 7)
+  t.is(locate(1, 'status'), 1)
 })
 
 test('later documents have their own lines, and merged keys the line where they are written', (t) => {
-  t.is(locate(text, 2, 'spec.args[0]'), 19)
-  t.is(locate(text, 2, 'spec.command'), 18)
-  t.is(locate(text, 9, 'spec'), 1)
+  t.is(locate(2, 'spec.args[0]'), 19)
+  t.is(locate(2, 'spec.command'), 18)
+  t.is(locate(9, 'spec'), 1)
 })
 
 test('bracketed keys may hold dots and slashes', (t) => {

@@ -96,16 +96,12 @@ export interface PositionEntry {
   readonly value: PositionNode
 }
 
-/** The positions in document `index` (from 0) of a text that parses; undefined when there is no such document. */
-export function parsePositions(text: string, index: number): PositionNode | undefined {
+/** The positions of each document of a text that parses. */
+export function parsePositions(text: string): PositionNode[] {
   const events = parseEvents(text, {})
-  let seen = -1
-  for (let at = 0; at < events.length; at++) {
-    if (events[at]?.type !== EVENT_ID.DOCUMENT) continue
-    seen++
-    if (seen === index) return new PositionReader(text, events, at + 1).read()
-  }
-  return undefined
+  return events.flatMap((event, at) =>
+    event.type === EVENT_ID.DOCUMENT ? [new PositionReader(text, events, at + 1).read()] : [],
+  )
 }
 
 /** Line and column from 1; an offset before the text is its beginning. */
