@@ -60,6 +60,7 @@ const refusals: readonly [Reason, number, string][] = [
   ['InUse', 403, 'Pool overlaps with other one on this address space'],
   ['Conflict', 409, 'Container 2050 is already paused'],
   ['Conflict', 500, 'Container 2050 is not paused'],
+  ['Conflict', 400, 'Renaming a container with the same name as its current name'],
   ['Conflict', 409, 'cannot start a paused container, try unpause instead'],
   ['InvalidSpec', 400, 'No command specified'],
   ['InvalidSpec', 400, 'Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],

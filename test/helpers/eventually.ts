@@ -1,9 +1,12 @@
 /** Waiting for the real world without a fixed sleep: a check is tried until it passes or time is up. */
 
-const pauseMs = 10
+/** Between two tries, in ms. */
+const defaultPause = 10
 
 export interface EventuallyOptions {
   readonly timeoutMs?: number
+  /** Between two tries, when each of them costs something (10). */
+  readonly pauseMs?: number
   /** What is waited for; begins the failure's message. */
   readonly what?: string
 }
@@ -11,7 +14,7 @@ export interface EventuallyOptions {
 /** Resolves with what `check` returns once it does not throw; after `timeoutMs` (default 5 s) fails with its last error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { timeoutMs = 5_000, what = 'the check' }: EventuallyOptions = {},
+  { timeoutMs = 5_000, pauseMs = defaultPause, what = 'the check' }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -31,7 +31,8 @@ export function makeKubectl({ kubeconfigPath, dir }: Pick<TestServing, 'kubeconf
   return { run, ok, start }
 }
 
-function collect(child: ChildProcess, input: string): Promise<Output> {
+/** What a command wrote, and its exit code. */
+export function collect(child: ChildProcess, input: string): Promise<Output> {
   return new Promise((resolve, reject) => {
     const [stdout, stderr] = [[] as Buffer[], [] as Buffer[]]
     child.stdout?.on('data', (chunk) => stdout.push(chunk))

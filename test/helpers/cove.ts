@@ -1,0 +1,210 @@
+/**
+ * A whole `cove up` from the sources as a process of its own, on a real engine, and everything to look at it from
+ * outside: its API, its CLI, the real kubectl, signals. What it made on the engine goes when the test ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { access, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { TestFn } from 'ava'
+import { namespaceKind } from '#pkg/apis/core.ts'
+import { httpsTransport } from '#pkg/client/https.ts'
+import { loadKubeconfig } from '#pkg/client/kubeconfig.ts'
+import { Client } from '#pkg/client/rest.ts'
+import { parseYaml } from '#pkg/manifest/yaml.ts'
+import { mustRequest, type RawEngine, rawEngine, testEngineHost } from './engine.ts'
+import { eventually } from './eventually.ts'
+import { collect, type Kubectl, makeKubectl, type Output } from './kubectl.ts'
+import { freePort } from './registry.ts'
+import { makeTempDir, type Teardown } from './tempdir.ts'
+
+export interface CoveOptions {
+  /** Host of the engine; absent: the one that tests may use. */
+  readonly engine?: string
+  /** Absent: a new one that goes with the test. */
+  readonly dataDir?: string
+}
+
+export interface TestCove {
+  /** The administrator's, over HTTPS. */
+  readonly client: Client
+  readonly kubeconfig: string
+  readonly nodeName: string
+  readonly dataDir: string
+  /** Host of its engine. */
+  readonly engine: string
+  /** The witness: its engine past Cove. */
+  readonly raw: RawEngine
+  /** Images with this in their name, and containers with this as the value of the label `cove-test/owner`, go with it. */
+  readonly mark: string
+  readonly kubectl: Kubectl
+  /** One command of the CLI, as a process of its own. */
+  cli(words: readonly string[], input?: string): Promise<Output>
+  /** Ends the process by the signal; resolves when it has gone. */
+  kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  /** Starts it again on the same data; resolves when it is ready. */
+  restart(): Promise<void>
+  /** All it has written so far, over every start. */
+  log(): string
+}
+
+const program = fileURLToPath(new URL('../../cmd/cove/main.ts', import.meta.url))
+const noSignal = new AbortController().signal
+/** Tests run beside each other on few cores. */
+const readyWithin = 20_000
+
+/** Resolves when the API answers and the node is registered. */
+export async function startCove(t: Teardown, options: CoveOptions = {}): Promise<TestCove> {
+  const home = await makeTempDir(t, 'home')
+  const { dataDir = join(home, 'data'), engine = testEngineHost() } = options
+  const mark = randomBytes(4).toString('hex')
+  const nodeName = `node-${mark}`
+  const address = `127.0.0.1:${await freePort()}`
+  const flags = ['--data-dir', dataDir, '--listen', address, '--engine', engine, '--node-name', nodeName]
+  const daemon = new Daemon([program, 'up', ...flags], home)
+  t.teardown(() => daemon.end('SIGTERM'))
+  const kubeconfig = join(dataDir, 'admin.kubeconfig')
+  await daemon.start(() => access(kubeconfig))
+  const client = await makeClient(t, kubeconfig, home)
+  const ready = async () => {
+    await client.json({ method: 'GET', path: '/readyz' }, noSignal).catch(expectPlainText)
+  }
+  await daemon.ready(ready)
+  const { uid = '' } = (await client.get(namespaceKind, { name: 'default' }, noSignal)).metadata
+  const raw = rawEngine(engine)
+  t.teardown(async () => {
+    await daemon.end('SIGTERM')
+    await removeLabelled(raw, `cove-test/owner=${mark}`)
+    await removeLabelled(raw, `cove.run/cluster=${uid}`)
+    await removeImages(raw, mark)
+    raw.close()
+  })
+  const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: kubeconfig }
+  return {
+    client,
+    kubeconfig,
+    nodeName,
+    dataDir,
+    engine,
+    raw,
+    mark,
+    kubectl: makeKubectl({ kubeconfigPath: kubeconfig, dir: home }),
+    cli: (words, input = '') => collect(spawn(process.execPath, [program, ...words], { env }), input),
+    kill: (signal) => daemon.end(signal),
+    restart: () => daemon.start(ready),
+    log: () => daemon.log(),
+  }
+}
+
+/** One `cove up` for all tests of a file, begun with the first of them. */
+export function sharedCove(test: TestFn, options: CoveOptions = {}): () => TestCove {
+  const endings: (() => Promise<void>)[] = []
+  let cove: TestCove | undefined
+  test.before(async () => {
+    cove = await startCove({ teardown: (run) => endings.unshift(run) }, options)
+  })
+  test.after.always(async () => {
+    for (const end of endings) await end()
+  })
+  return () => {
+    if (cove === undefined) throw new Error('cove is not started yet')
+    return cove
+  }
+}
+
+/** The health paths answer `ok`, not JSON. */
+function expectPlainText(error: unknown): void {
+  if (!(error instanceof Error) || !error.message.endsWith('did not answer JSON: ok')) throw error
+}
+
+async function makeClient(t: Teardown, kubeconfig: string, home: string): Promise<Client> {
+  const target = await loadKubeconfig({
+    explicit: kubeconfig,
+    home,
+    directory: home,
+    readFile: (path) => readFile(path, 'utf8'),
+    parseYaml,
+  })
+  const transport = httpsTransport({ ...target, userAgent: 'cove-test' })
+  t.teardown(async () => transport.close())
+  return new Client(transport, 'test')
+}
+
+/** The process: started again and again, never twice at once. */
+class Daemon {
+  readonly #words: readonly string[]
+  readonly #home: string
+  readonly #output: string[] = []
+  #child: ChildProcess | undefined
+
+  constructor(words: readonly string[], home: string) {
+    this.#words = words
+    this.#home = home
+  }
+
+  async start(isReady: () => Promise<void>): Promise<void> {
+    if (this.#child !== undefined) throw new Error('cove is running')
+    const env = { PATH: process.env['PATH'], HOME: this.#home }
+    const child = spawn(process.execPath, [...this.#words], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    child.stderr.on('data', (data: Buffer) => this.#output.push(data.toString()))
+    // A test process that is ended early takes cove with it.
+    const killWithUs = () => child.kill('SIGKILL')
+    process.once('exit', killWithUs)
+    child.once('exit', () => process.removeListener('exit', killWithUs))
+    this.#child = child
+    await this.ready(isReady)
+  }
+
+  async ready(isReady: () => Promise<void>): Promise<void> {
+    await eventually(
+      async () => {
+        await isReady()
+      },
+      { timeoutMs: readyWithin, pauseMs: 50, what: 'cove up' },
+    ).catch((error: unknown) => {
+      throw new Error(`cove up is not ready; it wrote:\n${this.log()}`, { cause: error })
+    })
+  }
+
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    const impatience = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    await gone
+    clearTimeout(impatience)
+  }
+
+  log(): string {
+    return this.#output.join('')
+  }
+}
+
+/** Takes everything off the engine that carries the label. */
+async function removeLabelled(engine: RawEngine, label: string): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [label] }))
+  const list = async (path: string) => decode(await mustRequest(engine, 'GET', `${path}filters=${filters}`))
+  for (const { Id } of await list('/containers/json?all=1&'))
+    await mustRequest(engine, 'DELETE', `/containers/${Id}?force=1&v=1`)
+  for (const { Id } of await list('/networks?')) await mustRequest(engine, 'DELETE', `/networks/${Id}`)
+  const { Volumes } = await list('/volumes?')
+  for (const { Name } of Volumes ?? []) await mustRequest(engine, 'DELETE', `/volumes/${Name}`)
+}
+
+/** Takes off the engine every image name that contains the mark. */
+async function removeImages(engine: RawEngine, mark: string): Promise<void> {
+  const images = decode(await mustRequest(engine, 'GET', '/images/json'))
+  const names: string[] = images.flatMap(({ RepoTags }: { RepoTags: string[] | null }) => RepoTags ?? [])
+  for (const name of names.filter((each) => each.includes(mark)))
+    await mustRequest(engine, 'DELETE', `/images/${name}?force=1`)
+}
+
+/** The witness's answers are read as tests expect them; what is not there is undefined and fails their assertions. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+export function decode(value: unknown): any {
+  return value
+}
