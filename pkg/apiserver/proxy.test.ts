@@ -28,6 +28,17 @@ test('only the options that the agent knows are forwarded', async (t) => {
   t.deepEqual(seen[0]?.headers, { accept: 'text/plain' })
 })
 
+test("the form that the reader wants the output in is the agent's to choose", async (t) => {
+  const seen: ApiRequest[] = []
+  const logs = makeLogs(async (request) => {
+    seen.push(request)
+    return { status: 200, headers: {}, body: '' }
+  })
+  const headers = { accept: 'application/vnd.cove.run.log-frames' }
+  await logs(makeRequest(`${base}/web/log`, { headers }), adminUser)
+  t.deepEqual(seen[0]?.headers, headers)
+})
+
 test('a mistake in an option is told before any node is asked', async (t) => {
   const logs = makeLogs(answering)
   for (const query of [

@@ -107,7 +107,13 @@ function logQuery(query: URLSearchParams): URLSearchParams {
 async function forward(request: ApiRequest, transport: Transport, nodeName: string): Promise<ApiResponse> {
   const { method, path, query, signal } = request
   try {
-    return await transport({ method, path, query, headers: { accept: 'text/plain' }, signal })
+    return await transport({
+      method,
+      path,
+      query,
+      headers: { accept: request.headers['accept'] ?? 'text/plain' },
+      signal,
+    })
   } catch (error) {
     if (error instanceof StatusError && error.reason !== 'ServiceUnavailable') throw error
     throw away(nodeName, 'the connection to its agent broke', error)
