@@ -25,7 +25,7 @@ async function dispatch(words: readonly string[], io: Io, { others = [] }: CliOp
   const [name, ...rest] = words
   if (name === undefined || name === '-h' || name === '--help') return print(io, overview(others))
   if (name === 'help') {
-    return print(io, rest[0] === undefined ? overview(others) : commandHelp(findCommand(rest[0], others)))
+    return print(io, helpText(rest[0], others))
   }
   const command = findCommand(name === '--version' ? 'version' : name, others)
   const args = parseArgs(rest, [...command.flags, ...commonFlags], command.name)
@@ -37,6 +37,14 @@ async function dispatch(words: readonly string[], io: Io, { others = [] }: CliOp
   } finally {
     owner.close()
   }
+}
+
+function helpText(name: string | undefined, others: readonly OtherCommand[]): string {
+  if (name === undefined) return overview(others)
+  const other = others.find((candidate) => candidate.name === name)
+  return other === undefined
+    ? commandHelp(findCommand(name, others))
+    : `${other.summary}.\n\nUse "cove ${name} --help" for its options.\n`
 }
 
 function findCommand(name: string, others: readonly OtherCommand[]): Command {

@@ -19,6 +19,7 @@ import { adminKubeconfig, ensurePki } from '#pkg/apiserver/pki.ts'
 import { makeApiServer } from '#pkg/apiserver/server.ts'
 import { version } from '#pkg/apiserver/version.ts'
 import { runCli } from '#pkg/cli/cli.ts'
+import type { OtherCommand } from '#pkg/cli/help.ts'
 import { BrokenPipe, type Io } from '#pkg/cli/io.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 import { openInProcessStorage } from '#pkg/storage/inprocess.ts'
@@ -37,6 +38,8 @@ export interface CoveOptions {
   readonly kubeconfig: string
   readonly directory: string
   readonly clock?: Clock
+  /** Commands that somebody else handles. */
+  readonly others?: readonly OtherCommand[]
 }
 
 export interface RunOptions {
@@ -55,7 +58,9 @@ export type Cove = (words: string, options?: RunOptions) => Promise<Result>
 export function makeCove(options: CoveOptions): Cove {
   return async (words, run = {}) => {
     const written = { stdout: '', stderr: '' }
-    const code = await runCli(splitWords(words), makeIo(options, run, written))
+    const code = await runCli(splitWords(words), makeIo(options, run, written), {
+      others: options.others ?? [],
+    })
     return { code, ...written }
   }
 }

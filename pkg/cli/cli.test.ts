@@ -1,0 +1,39 @@
+import test from 'ava'
+import { makeCove } from '#test/helpers/cli.ts'
+import { commands } from './commandtable.ts'
+
+const cove = makeCove({
+  kubeconfig: '/nonexistent',
+  directory: '/',
+  others: [{ name: 'up', summary: 'Run it' }],
+})
+
+test('every command has help, and is in the overview', async (t) => {
+  const overview = (await cove('help')).stdout
+  for (const { name, summary } of commands) {
+    t.true(overview.includes(summary), name)
+    const { code, stdout } = await cove(`${name} --help`)
+    t.is(code, 0)
+    t.true(stdout.startsWith(`${summary}.`), name)
+    t.is((await cove(`help ${name}`)).stdout, stdout)
+  }
+})
+
+test('every example of the help is a command line that is understood', async (t) => {
+  for (const { name, examples } of commands)
+    for (const example of examples) {
+      const words = example
+        .replace(/^.*\| /, '')
+        .replace(/^cove /, '')
+        .replace(/ 2>.*$/, '')
+      const { code } = await cove(words)
+      // Without a server it fails, but not as a usage error.
+      t.true(name === 'diff' || code !== 2, example)
+    }
+})
+
+test('commands of others are listed, and their help is pointed to', async (t) => {
+  t.regex((await cove('')).stdout, / up +Run it\n/)
+  t.is((await cove('help up')).stdout, 'Run it.\n\nUse "cove up --help" for its options.\n')
+  t.regex((await cove('pu')).stderr, /did you mean "up"/)
+})
