@@ -1,6 +1,6 @@
 /**
- * Builds bin/cove: esbuild makes one file of the program and one of the storage thread, Node puts both into a copy
- * of itself. Nothing of node_modules is needed to run the result.
+ * Builds bin/cove: esbuild makes one file of the CLI, one of the daemons and one of the storage thread, Node puts
+ * them into a copy of itself. Nothing of node_modules is needed to run the result.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -15,23 +15,36 @@ import {
 } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
-import { storageWorkerAsset } from '../cmd/cove/embedded.ts'
+import { daemonsAsset, storageWorkerAsset } from '../cmd/cove/embedded.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
 /**
- * ssh2, which dockerode brings, uses compiled addons when there are any and does without when loading one throws.
- * They cannot be part of one file, so loading them always throws there.
+ * What dockerode brings for engines behind ssh and for sessions of BuildKit: nothing of Cove leads there, and it would
+ * be most of the program and of its memory. Whoever comes to use it is told so by name.
  */
-const withoutAddons: Plugin = {
-  name: 'without-addons',
+const unused = /^(ssh2|protobufjs|@grpc\/(grpc-js|proto-loader))$/
+
+const withoutUnused: Plugin = {
+  name: 'without-unused',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({ path, namespace: 'addon' }))
-    onLoad({ filter: /.*/, namespace: 'addon' }, ({ path }) => ({
-      contents: `throw new Error(${JSON.stringify(`the addon ${path} is not part of the executable`)})`,
+    onResolve({ filter: unused }, ({ path }) => ({ path, namespace: 'unused' }))
+    onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({
+      contents: `const missing = () => { throw new Error(${JSON.stringify(`${path} is not part of the executable`)}) }
+        module.exports = new Proxy({}, { get: () => missing })`,
     }))
   },
 }
+
+/** The CLI is loaded without the daemons, whose code it would only be slower by: they are a file of their own. */
+const daemonsApart: Plugin = {
+  name: 'daemons-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/daemon\.ts$/ }, ({ path }) => ({ path, external: true }))
+  },
+}
+
+const programEntry = 'cmd/cove/main.ts'
 
 /** CommonJS, because code cache and worker threads started from a string need it; `import()` stays lazy. */
 function bundle(entry: string, outfile: string, define: Record<string, string> = {}): Promise<unknown> {
@@ -48,7 +61,7 @@ function bundle(entry: string, outfile: string, define: Record<string, string> =
     logLevel: 'warning',
     define: { ...define, 'import.meta.url': 'moduleUrl' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
-    plugins: [withoutAddons],
+    plugins: [withoutUnused, ...(entry === programEntry ? [daemonsApart] : [])],
   }
   return build(options)
 }
@@ -83,13 +96,13 @@ async function main(): Promise<void> {
   const work = mkdtempSync(join(bin, '.build-'))
   try {
     const program = join(work, 'cove.js')
+    const daemons = join(work, daemonsAsset)
     const worker = join(work, storageWorkerAsset)
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const about = { COVE_VERSION: JSON.stringify(`v${version}`), COVE_COMMIT: JSON.stringify(commit()) }
     await Promise.all([
-      bundle('cmd/cove/main.ts', program, {
-        COVE_VERSION: JSON.stringify(`v${version}`),
-        COVE_COMMIT: JSON.stringify(commit()),
-      }),
+      bundle(programEntry, program, about),
+      bundle('cmd/cove/daemon.ts', daemons, about),
       bundle('pkg/storage/sqlite.worker.ts', worker),
     ])
     const config = join(work, 'sea.json')
@@ -100,7 +113,7 @@ async function main(): Promise<void> {
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
-      assets: { [storageWorkerAsset]: worker },
+      assets: { [daemonsAsset]: daemons, [storageWorkerAsset]: worker },
     }
     writeFileSync(config, JSON.stringify(sea))
     execFileSync(process.execPath, ['--build-sea', config], {
@@ -108,7 +121,7 @@ async function main(): Promise<void> {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     chmodSync(output, 0o755)
-    const sizes = `program ${megabytes(program)}, storage thread ${megabytes(worker)}, whole ${megabytes(output)}`
+    const sizes = `program ${megabytes(program)}, daemons ${megabytes(daemons)}, storage thread ${megabytes(worker)}, whole ${megabytes(output)}`
     // A rename, so that a cove that is running keeps its own file.
     renameSync(output, join(bin, 'cove'))
     const seconds = ((performance.now() - start) / 1000).toFixed(1)

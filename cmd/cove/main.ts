@@ -1,12 +1,12 @@
 /** The executable: a kubectl-like CLI, and the daemons, each loaded only when it is asked for. */
 import { messageOf } from '#pkg/apimachinery/errors.ts'
-import { versionText } from './embedded.ts'
+import { loadDaemons, versionText } from './embedded.ts'
 import { type DaemonName, daemons } from './flags.ts'
 
 async function main(words: readonly string[]): Promise<number> {
   const [name, ...rest] = words
   if (name !== undefined && isDaemon(name)) {
-    const { runDaemon } = await import('./daemon.ts')
+    const { runDaemon } = await loadDaemons()
     return await runDaemon(name, rest)
   }
   const [{ runCli }, { processIo }] = await Promise.all([import('#pkg/cli/cli.ts'), import('./io.ts')])
