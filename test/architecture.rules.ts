@@ -41,7 +41,6 @@ export interface Wall {
 export const walls: readonly Wall[] = [
   { package: 'dockerode', files: /^pkg\/engine\/docker\.ts$/, types: /^pkg\/engine\/docker\w*\.ts$/ },
   { package: 'js-yaml', files: /^pkg\/manifest\// },
-  { package: 'yaml', files: /^pkg\/manifest\// },
   { package: 'node:sqlite', files: /^pkg\/storage\/sqlite\w*\.ts$/ },
   { package: 'fast-json-patch', files: /^pkg\/apiserver\//, atMost: 1 },
   { package: '@peculiar/x509', files: /^pkg\/apiserver\//, atMost: 1 },
