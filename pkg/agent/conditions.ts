@@ -4,7 +4,7 @@ import type { Condition } from '#pkg/apimachinery/meta.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { isAlive } from './container.look.ts'
-import { findImage } from './image.ts'
+import { canonicalImage, findImage } from './image.ts'
 import { groupOf, type Hold, type ReportInput } from './world.ts'
 
 export interface ConditionInput extends ReportInput {
@@ -28,7 +28,8 @@ function holdOf({ container, world }: ConditionInput): Hold | undefined {
 
 function imageReady({ container, decision, world, observed }: ConditionInput): Draft {
   const { image } = container.spec
-  if (observed !== undefined || findImage(world.observed.images, image) !== undefined) {
+  const runs = observed !== undefined && canonicalImage(observed.image) === canonicalImage(image)
+  if (runs || findImage(world.observed.images, image) !== undefined) {
     return { type: 'ImageReady', status: 'True', reason: 'Present', message: `image ${image} is on the node` }
   }
   const { reason, message } = decision.waiting ?? {
@@ -42,7 +43,9 @@ function upToDate({ decision, observed, container }: ConditionInput): Draft {
   const [next] = decision.plan.ops
   if (next !== undefined)
     return { type: 'UpToDate', status: 'False', reason: 'Updating', message: next.cause }
-  if (observed === undefined && container.spec.state !== 'Stopped') {
+  const absent = observed === undefined && container.spec.state !== 'Stopped'
+  // A container that rests between two starts is the one that was asked for; any other wait is for a change.
+  if (absent || (decision.waiting !== undefined && decision.waiting.reason !== 'CrashLoopBackOff')) {
     const { reason, message } = decision.waiting ?? { reason: 'Pending', message: 'nothing was made yet' }
     return { type: 'UpToDate', status: 'False', reason, message }
   }

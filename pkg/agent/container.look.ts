@@ -1,5 +1,5 @@
 /** Finding an object's containers in the observation. Pure. */
-import type { Container } from '#pkg/apis/container.ts'
+import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import type { World } from './world.ts'
@@ -15,6 +15,11 @@ export function containersOf(container: Container, world: World): ObservedContai
 export function currentContainer(container: Container, world: World): ObservedContainer | undefined {
   const all = containersOf(container, world)
   return all.findLast(isAlive) ?? all.at(-1)
+}
+
+/** The status it last had; an agent that has just started finds it in the API's copy. */
+export function previousStatus(container: Container, world: World): ContainerStatus | undefined {
+  return world.statuses.get(container.metadata.uid ?? '') ?? container.status
 }
 
 /** Several APIs may share one engine; each acts on its own things only. */

@@ -2,7 +2,7 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
-import { currentContainer } from './container.look.ts'
+import { currentContainer, isOurs } from './container.look.ts'
 import type { Waiting, World } from './world.ts'
 
 /** The first thing that is missing, or undefined when it may start. */
@@ -13,8 +13,9 @@ export function whyNotStart(container: Container, world: World): Waiting | undef
   const volumes = spec.mounts.map(({ volume: name }) =>
     name === undefined ? undefined : whyNoVolume({ namespace, name }, world),
   )
+  const ports = spec.ports.map((port) => whyPortTaken(port, world))
   const dependencies = spec.dependsOn.map((dependency) => whyNotMet(namespace, dependency, world))
-  return [...networks, ...volumes, ...dependencies].find((waiting) => waiting !== undefined)
+  return [...networks, ...volumes, ...ports, ...dependencies].find((waiting) => waiting !== undefined)
 }
 
 function whyNoNetwork(meta: { namespace: string; name: string }, world: World): Waiting | undefined {
@@ -41,6 +42,36 @@ function whyNoVolume(meta: { namespace: string; name: string }, world: World): W
   }
   const exists = world.observed.volumes.some(({ name }) => name === engineName(meta))
   return exists ? undefined : { reason: 'VolumeNotReady', message: `Volume ${key} is not made yet` }
+}
+
+/**
+ * A host port that a container of somebody else has: waited for, since nothing here will free it. Among Cove's own
+ * the engine decides, for they may be about to change ports with each other.
+ */
+function whyPortTaken(
+  { hostPort, hostIP, protocol }: Container['spec']['ports'][number],
+  world: World,
+): Waiting | undefined {
+  if (hostPort === undefined) return undefined
+  const holder = world.observed.containers.find(
+    ({ labels, ports }) =>
+      !isOurs(labels, world) &&
+      ports.some(
+        (port) =>
+          port.hostPort === hostPort &&
+          port.protocol === protocol.toLowerCase() &&
+          sameAddress(port.hostIP, hostIP),
+      ),
+  )
+  if (holder === undefined) return undefined
+  const message = `spec.ports: host port ${hostPort} is held by container ${holder.name} (${holder.id.slice(0, 12)}), which is not Cove's`
+  return { reason: 'HostPortInUse', message }
+}
+
+const allAddresses: readonly (string | undefined)[] = [undefined, '', '0.0.0.0', '::']
+
+function sameAddress(left: string | undefined, right: string | undefined): boolean {
+  return left === right || allAddresses.includes(left) || allAddresses.includes(right)
 }
 
 function whyNotMet(

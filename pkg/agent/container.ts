@@ -12,7 +12,7 @@ import { engineName } from '#pkg/apis/wellknown.ts'
 import type { Mount, ObservedContainer, ObservedMount } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planDrift, whyRecreate } from './container.drift.ts'
-import { containersOf, isAlive } from './container.look.ts'
+import { containersOf, isAlive, previousStatus } from './container.look.ts'
 import { whyNotStart } from './container.start.ts'
 import { imageReadiness } from './image.ts'
 import type { AgentOp } from './ops.ts'
@@ -76,7 +76,7 @@ function planStopped(container: Container, mine: readonly ObservedContainer[], b
 function planCreation(subject: Subject): Decision {
   const { container, world, resolved, current, stale, builder } = subject
   const ready = imageReadiness(container, world)
-  if ('waiting' in ready) return { plan: emptyPlan(), waiting: ready.waiting }
+  if ('waiting' in ready) return { plan: emptyPlan(), waiting: ready.waiting, wantsPull: true }
   const wait = whyNotStart(container, world)
   if (wait !== undefined) return { plan: emptyPlan(), waiting: wait }
   const name = freeName(subject)
@@ -153,7 +153,7 @@ function planUnhealthy(
 ): Omit<Decision, 'plan'> {
   const { health } = current
   if (health?.status !== 'unhealthy' || container.spec.healthcheck?.onUnhealthy === 'None') return {}
-  const { crashStreak } = restartState(world.statuses.get(container.metadata.uid ?? ''), current)
+  const { crashStreak } = restartState(previousStatus(container, world), current)
   const due = Date.parse(current.startedAt ?? current.createdAt) + pauseBeforeHealing(crashStreak)
   if (world.now < due) return { wakeAt: due }
   const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
@@ -176,7 +176,7 @@ function planEnded(subject: Subject, current: ObservedContainer): Omit<Decision,
     current.state === 'created'
       ? `spec.state is ${container.spec.state}`
       : `spec.state: want ${container.spec.state}, found ${current.state} with exit code ${current.exitCode}`
-  const { notBefore, crashStreak } = restartState(world.statuses.get(container.metadata.uid ?? ''), current)
+  const { notBefore, crashStreak } = restartState(previousStatus(container, world), current)
   if (current.state !== 'created' && world.now < notBefore) {
     const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
     const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with exit code ${current.exitCode}`

@@ -8,7 +8,7 @@ import type { ObservedImage } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer, wantsToExist } from './container.look.ts'
 import type { AgentOp } from './ops.ts'
-import type { Decision, Waiting, World } from './world.ts'
+import { type Decision, groupOf, type Waiting, type World } from './world.ts'
 
 /** A pull this young answers the policy Always for everybody who asks. */
 const freshFor = 60_000
@@ -63,23 +63,36 @@ export function imageGroup(reference: string): string {
   return `Image/${canonicalImage(reference)}`
 }
 
-export function planImages(world: World): Decision[] {
+/** `decisions` are those on the Containers, by group: they say who waits for an image. */
+export function planImages(world: World, decisions: ReadonlyMap<string, Decision>): Decision[] {
   const byReference = Map.groupBy(world.desired.containers.values(), ({ spec }) => canonicalImage(spec.image))
-  return [...byReference.values()].map((containers) => planImage(containers, world))
+  return [...byReference.values()].map((containers) => planImage(containers, world, decisions))
 }
 
-function planImage(containers: readonly Container[], world: World): Decision {
+function planImage(
+  containers: readonly Container[],
+  world: World,
+  decisions: ReadonlyMap<string, Decision>,
+): Decision {
   const [first] = containers
   const builder = new PlanBuilder<AgentOp>(imageGroup(first?.spec.image ?? ''))
   const reference = first?.spec.image ?? ''
   const present = findImage(world.observed.images, reference)
-  const running = containers.flatMap((container) => currentContainer(container, world) ?? [])
-  const held = world.observed.images.find((image) => running.some(({ imageID }) => imageID === image.id))
+  // A container that was made from another reference says nothing about this one.
+  const made = containers
+    .flatMap((container) => currentContainer(container, world) ?? [])
+    .filter((current) => canonicalImage(current.image) === canonicalImage(reference))
+  const held = world.observed.images.find((image) => made.some(({ imageID }) => imageID === image.id))
   if (present === undefined && held !== undefined && parsedTag(reference)) {
     const cause = `spec.image: the name ${reference} was taken from the image that runs`
     return { plan: builder.add({ type: 'tagImage', image: held.id, reference }, cause).build() }
   }
-  const wanting = containers.find((container) => needsPull(container, world))
+  const wanting = containers.find(
+    (container) =>
+      mayPull(container) &&
+      (decisions.get(groupOf('Container', container.metadata))?.wantsPull ??
+        (present === undefined && currentContainer(container, world) === undefined)),
+  )
   if (wanting === undefined) return { plan: builder.build() }
   const cause =
     present === undefined
@@ -88,10 +101,8 @@ function planImage(containers: readonly Container[], world: World): Decision {
   return { plan: builder.add({ type: 'pullImage', reference }, cause).build() }
 }
 
-function needsPull(container: Container, world: World): boolean {
-  if (container.spec.imagePullPolicy === 'Never' || !wantsToExist(container)) return false
-  if (currentContainer(container, world) !== undefined) return false
-  return 'waiting' in imageReadiness(container, world)
+function mayPull(container: Container): boolean {
+  return container.spec.imagePullPolicy !== 'Never' && wantsToExist(container)
 }
 
 function isFresh(world: World, reference: string): boolean {

@@ -43,7 +43,7 @@ export function planNode(world: World): NodeDecision {
       shielded(() => planContainer(container, world)),
     )
   }
-  const all = [...planImages(world), ...decisions.values(), ...planOrphans(world)]
+  const all = [...planImages(world, decisions), ...decisions.values(), ...planOrphans(world)]
   const plan = mergePlans(all.map((decision) => withoutResting(decision.plan, world)))
   const wakeAt = earliest(
     [...all.map((decision) => decision.wakeAt), ...[...world.holds.values()].map(({ until }) => until)],

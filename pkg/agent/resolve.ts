@@ -111,7 +111,14 @@ function resolveMount(mount: ContainerMount, input: ResolveInput): ResolvedMount
     return { mount: { type: 'bind', source: mount.hostPath, target, readOnly } }
   if (mount.tmpfs !== undefined) {
     const sizeBytes = parseQuantity(mount.tmpfs.sizeLimit ?? '')
-    return { mount: { type: 'tmpfs', target, readOnly, ...(sizeBytes !== undefined && { sizeBytes }) } }
+    return {
+      mount: {
+        type: 'tmpfs',
+        target,
+        readOnly,
+        ...(sizeBytes !== undefined && { sizeBytes: Math.ceil(sizeBytes) }),
+      },
+    }
   }
   return projectMount(mount, input)
 }
@@ -185,7 +192,8 @@ function resolveNetworks({ metadata, spec }: Container): NetworkAttachment[] {
 function resolveLimits(limits: ContainerLimits | undefined): ResourceLimits {
   return {
     cpus: parseQuantity(limits?.cpu ?? 0) ?? 0,
-    memoryBytes: parseQuantity(limits?.memory ?? 0) ?? 0,
+    // The engine counts whole bytes.
+    memoryBytes: Math.ceil(parseQuantity(limits?.memory ?? 0) ?? 0),
     pids: limits?.pids ?? 0,
   }
 }

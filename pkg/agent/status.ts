@@ -7,7 +7,7 @@ import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { conditionsOf } from './conditions.ts'
-import { currentContainer, isAlive } from './container.look.ts'
+import { currentContainer, isAlive, previousStatus } from './container.look.ts'
 import { hasFinished } from './container.ts'
 import { canonicalImage, digestOf, findImage } from './image.ts'
 import { restartState } from './restart.ts'
@@ -15,7 +15,7 @@ import type { ReportInput } from './world.ts'
 
 export function reportContainer(input: ReportInput): ContainerStatus {
   const { container, world } = input
-  const previous = world.statuses.get(container.metadata.uid ?? '') ?? container.status
+  const previous = previousStatus(container, world)
   const observed = currentContainer(container, world)
   const seen = observed === undefined ? {} : reportObserved(input, observed, previous)
   const phase = phaseOf(input, observed)
@@ -47,7 +47,7 @@ function phaseOf({ container, decision }: ReportInput, observed: ObservedContain
 }
 
 function reportObserved(
-  { container, decision, world }: ReportInput,
+  { container, decision }: ReportInput,
   observed: ObservedContainer,
   previous: ContainerStatus | undefined,
 ): Partial<ContainerStatus> {
@@ -58,7 +58,8 @@ function reportObserved(
     fingerprint: observed.labels[engineLabels.fingerprint] ?? '',
     effectiveCommand: [...observed.command],
     restartCount,
-    crashStreak,
+    // An end that was asked for is no crash: Running again means at once.
+    crashStreak: container.spec.state === 'Stopped' ? 0 : crashStreak,
     ports: observed.ports.map(reportPort),
     ...(observed.pid > 0 && { pid: observed.pid }),
     ...(observed.startedAt !== undefined && { startedAt: observed.startedAt }),
@@ -68,7 +69,7 @@ function reportObserved(
     ...(waitsForRestart && decision.wakeAt !== undefined && { nextRestartAt: timestamp(decision.wakeAt) }),
     ...reportAddress(container, observed),
     ...reportTermination(observed, previous),
-    ...reportHealth(observed, world.statuses.get(container.metadata.uid ?? '')),
+    ...reportHealth(observed, previous),
   }
 }
 
@@ -130,11 +131,11 @@ function reportImage(
   { container, world }: ReportInput,
   observed: ObservedContainer | undefined,
 ): Partial<ContainerStatus> {
-  const reference = container.spec.image
+  const reference = observed?.image ?? container.spec.image
   const image =
     world.observed.images.find(({ id }) => id === observed?.imageID) ??
     findImage(world.observed.images, reference)
-  const pull = world.pulls.get(canonicalImage(reference))
+  const pull = world.pulls.get(canonicalImage(container.spec.image))
   const layers = pull?.running === true ? pull.layers : []
   const digest = image === undefined ? undefined : digestOf(image, reference)
   return {

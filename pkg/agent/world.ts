@@ -82,6 +82,8 @@ export interface Waiting {
 export interface Decision {
   readonly plan: Plan<AgentOp>
   readonly waiting?: Waiting
+  /** It waits for its image, which is to be pulled. */
+  readonly wantsPull?: true
   /** When time alone will change the decision. */
   readonly wakeAt?: number
 }
