@@ -1,0 +1,59 @@
+/** Every example is applied as its README says, on the real engine: it converges, and a second apply changes nothing. */
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { startCove } from '#test/helpers/cove.ts'
+import { eventually } from '#test/helpers/eventually.ts'
+import { freePort } from '#test/helpers/registry.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const run = promisify(execFile)
+
+/** In a namespace and on ports of its own, so that a demo on the same machine is not in the way. */
+async function adapt(text: string, namespace: string): Promise<{ text: string; ports: number[] }> {
+  const ports: number[] = []
+  let adapted = text
+  for (const [whole] of text.matchAll(/hostPort: \d+/g)) {
+    const port = await freePort()
+    ports.push(port)
+    adapted = adapted.replace(whole, `hostPort: ${port}`)
+  }
+  const space = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${namespace}\n---\n`
+  return { text: space + adapted, ports }
+}
+
+for (const example of await readdir(join(root, 'examples'))) {
+  test(`the example ${example} converges, serves, and is unchanged when applied again`, async (t) => {
+    const cove = await startCove(t)
+    await run(join(root, 'hack/base-image.sh'), ['cove-demo/busybox:1'], {
+      env: { ...process.env, DOCKER_HOST: cove.engine },
+    })
+    const namespace = `ex-${cove.mark}`
+    const directory = join(root, 'examples', example)
+    const files = (await readdir(directory)).filter((file) => file.endsWith('.yaml'))
+    for (const file of files) {
+      const { text, ports } = await adapt(await readFile(join(directory, file), 'utf8'), namespace)
+      const apply = ['apply', '-n', namespace, '-f', '-']
+      const first = await cove.cli([...apply, '--wait', '--timeout', '60s'], text)
+      t.is(first.code, 0, first.stderr)
+      for (const port of ports) {
+        const answer = await eventually(() => fetch(`http://127.0.0.1:${port}/`), {
+          timeoutMs: 10_000,
+          what: 'the page',
+        })
+        t.is(answer.status, 200)
+      }
+      const second = await cove.cli(apply, text)
+      const lines = second.stdout.trim().split('\n')
+      t.true(
+        lines.every((line) => line.endsWith(' unchanged')),
+        second.stdout,
+      )
+      const gone = await cove.cli(['delete', '-n', namespace, '-f', '-'], text)
+      t.is(gone.code, 0, gone.stderr)
+    }
+  })
+}
