@@ -57,8 +57,13 @@ export function applyDefaults(schema: Schema, value: unknown): unknown {
   })
   const absent = Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
     value[name] === undefined && property.default !== undefined
-      ? [[name, applyDefaults(property, structuredClone(property.default))] as const]
+      ? [[name, applyDefaults(property, copyOf(property.default))] as const]
       : [],
   )
   return Object.fromEntries([...present, ...absent])
+}
+
+/** Nobody gets hold of the schema's own value. Most defaults are scalars, for which cloning would cost the most. */
+function copyOf(value: unknown): unknown {
+  return typeof value === 'object' ? structuredClone(value) : value
 }

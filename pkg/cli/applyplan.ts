@@ -53,8 +53,14 @@ function lastApplied(current: KubeObject): Json {
  * stored and still change nothing. The schema knows: both sides are compared as admission would store them.
  */
 function changesNothing({ kind }: CheckedObject, live: Json, patch: Json): boolean {
-  const admitted = admit(kind, applyMergePatch(live, patch))
-  return admitted.causes.length === 0 && sameJson(admitted.object, admit(kind, live).object)
+  const stored = 'status' in patch ? live : withoutStatus(live)
+  const admitted = admit(kind, applyMergePatch(stored, patch))
+  return admitted.causes.length === 0 && sameJson(admitted.object, admit(kind, stored).object)
+}
+
+/** Most of a stored object by far, and the server's own business. */
+function withoutStatus({ status: _, ...rest }: Json): Json {
+  return rest
 }
 
 /** JSON as Go writes it: sorted keys, HTML characters escaped, a newline at the end. */

@@ -24,9 +24,10 @@ export async function run(context: Context): Promise<number> {
   const objects = await checkedManifests(context, 'apply')
   const session = await context.session()
   const ranked = Map.groupBy(objects, applyRank)
+  const applying = { context, session, dryRun, current: await readCurrent(objects, session) }
   const results: Result[] = []
   for (const rank of [...ranked.keys()].sort((a, b) => a - b)) {
-    results.push(...(await applyAll(ranked.get(rank) ?? [], { context, session, dryRun })))
+    results.push(...(await applyAll(ranked.get(rank) ?? [], applying)))
   }
   const failed = results.some(({ outcome }) => outcome === 'failed')
   if (args.has('wait') && args.text('wait') !== 'false' && dryRun === 'none') {
@@ -41,6 +42,8 @@ interface Applying {
   readonly context: Context
   readonly session: Session
   readonly dryRun: DryRun
+  /** The objects that exist, as they were before the first was sent. */
+  readonly current: ReadonlyMap<CheckedObject, KubeObject>
 }
 
 interface Result {
@@ -53,8 +56,7 @@ interface Result {
 
 /** Objects of one rank: sent at once, told in order. Other objects still apply when one fails. */
 async function applyAll(objects: readonly CheckedObject[], applying: Applying): Promise<Result[]> {
-  const { context, session, dryRun } = applying
-  const current = await readCurrent(objects, session)
+  const { context, dryRun, current } = applying
   const results: Result[] = []
   for await (const result of inOrder(objects, requestLimit, (one) =>
     applyOne(one, current.get(one), applying),
