@@ -25,6 +25,15 @@ export interface InformerOptions<T extends KubeObject> {
 }
 
 const backoff = { first: 500, most: 30_000 }
+/** A watch that says nothing and ends sooner than this has not worked. */
+const shortestWatch = 1000
+
+interface Turn {
+  /** Where to go on from; undefined: with a list. */
+  readonly revision: string | undefined
+  readonly worked: boolean
+  readonly error?: unknown
+}
 
 export class Informer<T extends KubeObject> implements Reader<T> {
   readonly #options: InformerOptions<T>
@@ -45,6 +54,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
 
   /** Resolves after the first complete list, or when the signal aborts. */
   synced(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) this.#synced.resolve()
     signal.addEventListener('abort', () => this.#synced.resolve(), { once: true })
     return this.#synced.promise
   }
@@ -54,15 +64,35 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     let failures = 0
     let revision: string | undefined
     while (!signal.aborted) {
-      try {
-        revision ??= await this.#list(signal)
-        failures = 0
-        for await (const next of this.#watch(revision, signal)) revision = next
-      } catch (error) {
-        if (signal.aborted) return
-        if (isReason(error, 'Expired')) revision = undefined
-        else await this.#pause(++failures, error, signal)
+      const turn = await this.#turn(revision, signal)
+      if (turn.worked) failures = 0
+      if (signal.aborted) return
+      revision = turn.revision
+      if (turn.error === undefined) continue
+      failures++
+      // The first expiry is the way of the world; the second in a row is a failure like any other.
+      if (failures > 1 || !isReason(turn.error, 'Expired')) await this.#pause(failures, turn.error, signal)
+    }
+  }
+
+  /** Lists when there is no revision to go on from, and watches until that ends. */
+  async #turn(from: string | undefined, signal: AbortSignal): Promise<Turn> {
+    const { clock } = this.#options.ambient
+    let began = clock.now()
+    let revision = from
+    let worked = false
+    try {
+      revision ??= await this.#list(signal)
+      began = clock.now()
+      for await (const next of this.#watch(revision, signal)) {
+        revision = next
+        worked = true
       }
+      if (worked || clock.now() - began >= shortestWatch) return { revision, worked: true }
+      return { revision, worked, error: new Error('the watch ended at once') }
+    } catch (error) {
+      worked ||= clock.now() - began >= backoff.most
+      return { revision: isReason(error, 'Expired') ? undefined : revision, worked, error }
     }
   }
 

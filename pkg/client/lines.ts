@@ -3,7 +3,7 @@ import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 
 /** Yields each line without its newline; a last line without one too. Lines are not bounded: the server is trusted. */
 export async function* readLines(body: ApiResponse['body']): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   let rest = ''
   const chunks = typeof body === 'string' || body instanceof Uint8Array ? [body] : body
   for await (const chunk of chunks) {
@@ -12,5 +12,6 @@ export async function* readLines(body: ApiResponse['body']): AsyncGenerator<stri
     rest = lines.pop() ?? ''
     yield* lines
   }
+  rest += decoder.decode()
   if (rest !== '') yield rest
 }

@@ -39,6 +39,7 @@ export class Loop {
       await this.#untilDue(wakeAt, signal)
       if (signal.aborted) return
       if (settleMs > 0) await pause(ambient.clock, settleMs, signal)
+      if (signal.aborted) return
       this.#poked = false
       const result = await this.#attempt(signal)
       failures = result.failed ? failures + 1 : 0

@@ -112,10 +112,12 @@ export class EventRecorder {
     const at = timestamp(this.#ambient.clock.now())
     const namespace = metadata.namespace ?? 'default'
     const hash = createHash('sha256').update([metadata.uid, type, reason, message].join('\n')).digest('hex')
+    // The whole must stay a name: at most 253 characters, no dash before a dot.
+    const prefix = metadata.name.slice(0, 236).replace(/[-.]+$/, '')
     return {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { namespace, name: `${metadata.name}.${hash.slice(0, 16)}` },
+      metadata: { namespace, name: `${prefix}.${hash.slice(0, 16)}` },
       involvedObject: {
         apiVersion,
         kind,

@@ -1,0 +1,164 @@
+import test, { type ExecutionContext } from 'ava'
+import { ManualClock, seededRandom, silentLogger } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { type ConfigMap, configMapKind } from '#pkg/apis/core.ts'
+import { ScriptedTransport } from '#test/helpers/script.ts'
+import { Informer } from './informer.ts'
+import { Client } from './rest.ts'
+
+function map(name: string, resourceVersion: string, uid = name): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'default', name, uid, resourceVersion },
+  }
+}
+
+function list(resourceVersion: string, ...items: ConfigMap[]) {
+  return { kind: 'ConfigMapList', metadata: { resourceVersion }, items }
+}
+
+const expired = new StatusError('Expired', 'too old').toStatus()
+
+function start(t: ExecutionContext) {
+  const clock = new ManualClock()
+  const server = new ScriptedTransport()
+  const changes: string[] = []
+  const controller = new AbortController()
+  const informer = new Informer<ConfigMap>({
+    client: new Client(server.transport, 'test'),
+    kind: configMapKind,
+    ambient: { clock, random: seededRandom(1), log: silentLogger },
+    select: { labelSelector: 'a=b' },
+    onChange: (key) => changes.push(key),
+  })
+  const running = informer.run(controller.signal)
+  t.teardown(async () => {
+    controller.abort()
+    await running
+  })
+  const names = () => [...informer.list()].map(({ metadata }) => metadata.name).sort()
+  return { clock, server, changes, informer, controller, running, names }
+}
+
+/** The revision that a watch starts from. */
+function from(asked: { request: { query: URLSearchParams } }): string | null {
+  return asked.request.query.get('resourceVersion')
+}
+
+test('the copy is what was listed, then what the watch says; both with the selector', async (t) => {
+  const { server, changes, informer, controller, names, clock } = start(t)
+  const first = await server.next()
+  t.is(first.request.query.get('labelSelector'), 'a=b')
+  first.answer(list('5', map('a', '3'), map('b', '4')))
+  await informer.synced(controller.signal)
+  t.deepEqual(changes.splice(0), ['default/a', 'default/b'])
+  const asked = await server.next()
+  t.deepEqual(
+    ['watch', 'allowWatchBookmarks', 'resourceVersion', 'labelSelector'].map((name) =>
+      asked.request.query.get(name),
+    ),
+    ['true', 'true', '5', 'a=b'],
+  )
+  const watch = asked.stream()
+  watch.send({ type: 'ADDED', object: map('c', '6') })
+  watch.send({ type: 'MODIFIED', object: map('a', '7') })
+  watch.send({ type: 'DELETED', object: map('b', '8') })
+  await clock.advance(0)
+  t.deepEqual(changes, ['default/c', 'default/a', 'default/b'])
+  t.deepEqual(names(), ['a', 'c'])
+  t.is(informer.get('default/a')?.metadata.resourceVersion, '7')
+})
+
+test('a watch that ends goes on from the last event or bookmark', async (t) => {
+  const { server, clock } = start(t)
+  ;(await server.next()).answer(list('5'))
+  const first = (await server.next()).stream()
+  first.send({ type: 'ADDED', object: map('a', '6') })
+  first.send({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '9' } } })
+  await clock.advance(1000)
+  first.end()
+  t.is(from(await server.next()), '9')
+})
+
+test('an expired revision is listed anew at once; only what changed is told', async (t) => {
+  const { server, changes, names, clock } = start(t)
+  ;(await server.next()).answer(
+    list('5', map('same', '1'), map('old', '2'), map('gone', '3'), map('twin', '4')),
+  )
+  const watch = (await server.next()).stream()
+  await clock.advance(0)
+  changes.splice(0)
+  watch.send({ type: 'ERROR', object: expired })
+  const again = await server.next()
+  t.is(from(again), null)
+  again.answer(list('20', map('same', '1'), map('old', '12'), map('twin', '4', 'another'), map('new', '13')))
+  t.is(from(await server.next()), '20')
+  t.deepEqual(changes, ['default/gone', 'default/old', 'default/twin', 'default/new'])
+  t.deepEqual(names(), ['new', 'old', 'same', 'twin'])
+})
+
+test('a break is tried again from where it was, after pauses that grow', async (t) => {
+  const { server, clock } = start(t)
+  ;(await server.next()).answer(list('5'))
+  const pauses: number[] = []
+  for (let turn = 0; turn < 9; turn++) {
+    const asked = await server.next()
+    t.is(from(asked), '5', 'nothing is listed again')
+    asked.fail(new Error('connection reset'))
+    await clock.advance(0)
+    const next = clock.nextTimer()
+    pauses.push((next ?? Number.NaN) - clock.now())
+    t.is(server.waiting, 0)
+    await clock.advance(pauses.at(-1) ?? 0)
+  }
+  const nominal = [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]
+  for (const [turn, most] of nominal.entries()) {
+    const pause = pauses[turn] ?? Number.NaN
+    t.true(pause >= most * 0.75 && pause <= most * 1.25, `pause ${turn}: ${pause}`)
+  }
+})
+
+test('what works again is forgiven', async (t) => {
+  const { server, clock } = start(t)
+  const failOnce = async () => {
+    ;(await server.next()).fail(new Error('connection reset'))
+    await clock.advance(0)
+    const pause = (clock.nextTimer() ?? Number.NaN) - clock.now()
+    await clock.advance(pause)
+    return pause
+  }
+  await failOnce()
+  await failOnce()
+  ;(await server.next()).answer(list('5'))
+  const watch = (await server.next()).stream()
+  watch.send({ type: 'ADDED', object: map('a', '6') })
+  await clock.advance(2000)
+  watch.end()
+  t.true((await failOnce()) <= 625)
+})
+
+test('a server that ends every watch at once, or expires every revision, is not asked in a rush', async (t) => {
+  const { server, clock } = start(t)
+  ;(await server.next()).answer(list('5'))
+  ;(await server.next()).stream().end()
+  await clock.advance(0)
+  t.is(server.waiting, 0)
+  await clock.advance(1000)
+  for (let turn = 0; turn < 3; turn++) {
+    ;(await server.next()).answer(expired, 410)
+    await clock.advance(0)
+    t.is(server.waiting, 0, 'it waits')
+    await clock.advance(40_000)
+    ;(await server.next()).answer(list(String(turn)))
+  }
+})
+
+test('it is synced after the first list, or when it is told to stop', async (t) => {
+  const { informer, controller, running, server } = start(t)
+  await server.next()
+  controller.abort()
+  await informer.synced(controller.signal)
+  await running
+  t.deepEqual([...informer.list()], [])
+})
