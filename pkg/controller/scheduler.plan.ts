@@ -45,7 +45,7 @@ export function planPlacement(state: Placeable): {
   const ops: Plan<PlaceOp>['ops'][number][] = []
   const unplaced: Unplaced[] = []
   const load = loadOf(state)
-  const chosen = new Map<string, string>()
+  const chosen = homesOf(state)
   for (const container of state.containers.values()) {
     const found = placeContainer(container, state, { load, chosen })
     if ('message' in found) unplaced.push({ object: container, message: found.message })
@@ -65,8 +65,14 @@ type Placed = { readonly plan: Plan<PlaceOp> } | { readonly message: string }
 interface Choosing {
   /** Containers per node, those placed in this pass included. */
   readonly load: Map<string, number>
-  /** Nodes chosen in this pass for Volumes, by key: their later users follow. */
-  readonly chosen: Map<string, string>
+  /** Where Volumes belong because of a Container that mounts them, by key: their other users follow. */
+  readonly chosen: Map<string, Home>
+}
+
+interface Home {
+  readonly node: string
+  /** The name of the Container. */
+  readonly because: string
 }
 
 function placeContainer(container: Container, state: Placeable, choosing: Choosing): Placed {
@@ -81,7 +87,7 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
   )
   if (best === undefined) return { message: 'no node is registered' }
   choosing.load.set(best, loadOn(best, choosing) + 1)
-  for (const key of volumeKeys(container)) if (!choosing.chosen.has(key)) choosing.chosen.set(key, best)
+  claimVolumes(container, best, choosing.chosen)
   const cause =
     candidates.nodes.length === 1
       ? 'it is the only node that fits'
@@ -93,10 +99,10 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
 function filterNodes(
   container: Container,
   { nodes, volumes }: Placeable,
-  chosen: ReadonlyMap<string, string>,
+  chosen: ReadonlyMap<string, Home>,
 ): { nodes: string[] } | { message: string } {
   const data = volumeKeys(container).flatMap(
-    (key) => volumes.get(key)?.spec.nodeName ?? chosen.get(key) ?? [],
+    (key) => volumes.get(key)?.spec.nodeName ?? chosen.get(key)?.node ?? [],
   )
   const filters: readonly (readonly [string, (node: Node) => boolean])[] = [
     ['not ready', (node) => findCondition(node.status?.conditions, 'Ready')?.status === 'True'],
@@ -118,16 +124,15 @@ function filterNodes(
   return { message: `0 of ${nodes.length} nodes fit${reasons === '' ? '' : `: ${reasons}`}` }
 }
 
-function placeVolume(volume: Volume, state: Placeable, chosen: ReadonlyMap<string, string>): Placed {
+function placeVolume(volume: Volume, state: Placeable, chosen: ReadonlyMap<string, Home>): Placed {
   const { nodeName } = volume.spec
   if (nodeName !== undefined)
     return place('Volume', volume, [nodeName], { cause: `spec.nodeName is ${nodeName}`, state })
   if (volume.metadata.deletionTimestamp !== undefined) return { plan: { ops: [] } }
-  const key = objectKey(volume.metadata)
-  const user = [...state.containers.values()].find((container) => volumeKeys(container).includes(key))
-  const target = user?.spec.nodeName ?? chosen.get(key) ?? onlyNode(state)
+  const home = chosen.get(objectKey(volume.metadata))
+  const target = home?.node ?? onlyNode(state)
   if (target === undefined) return { message: 'waits for the first Container that mounts it' }
-  const cause = user === undefined ? 'it is the only node' : `Container ${user.metadata.name} mounts it there`
+  const cause = home === undefined ? 'it is the only node' : `Container ${home.because} mounts it there`
   return place('Volume', volume, [target], { cause, state, nodeName: target })
 }
 
@@ -181,6 +186,21 @@ function place(
 function volumeKeys({ metadata, spec }: Container): string[] {
   const { namespace = 'default' } = metadata
   return spec.mounts.flatMap(({ volume: name }) => (name === undefined ? [] : objectKey({ namespace, name })))
+}
+
+/** The Containers that are placed already say where their Volumes belong. */
+function homesOf({ containers }: Placeable): Map<string, Home> {
+  const homes = new Map<string, Home>()
+  for (const container of containers.values()) {
+    if (container.spec.nodeName !== undefined) claimVolumes(container, container.spec.nodeName, homes)
+  }
+  return homes
+}
+
+function claimVolumes(container: Container, node: string, homes: Map<string, Home>): void {
+  for (const key of volumeKeys(container)) {
+    if (!homes.has(key)) homes.set(key, { node, because: container.metadata.name })
+  }
 }
 
 function loadOf({ containers }: Placeable): Map<string, number> {

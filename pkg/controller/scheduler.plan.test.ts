@@ -1,0 +1,241 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import type { Network } from '#pkg/apis/network.ts'
+import type { Node } from '#pkg/apis/node.ts'
+import type { Volume } from '#pkg/apis/volume.ts'
+import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
+import { printPlan } from '#pkg/plan/plan.ts'
+import * as make from '#test/helpers/world.ts'
+import { describePlaceOp, type Placeable, type PlaceOp, planPlacement } from './scheduler.plan.ts'
+
+const now = '2026-01-01T12:00:00Z'
+const fresh = { finalizers: [], resourceVersion: '7' }
+const deleted = { deletionTimestamp: now }
+
+/** Objects as users write them: on no node yet. */
+function container(name: string, spec: Record<string, unknown> = {}, metadata = {}): Container {
+  return make.container(name, { nodeName: null, ...spec }, { metadata: { ...fresh, ...metadata } })
+}
+
+function volume(name: string, spec: Record<string, unknown> = {}, metadata = {}): Volume {
+  return make.volume(name, { nodeName: null, ...spec }, { metadata: { ...fresh, ...metadata } })
+}
+
+function network(name: string, metadata = {}): Network {
+  return make.network(name, {}, { metadata: { ...fresh, ...metadata } })
+}
+
+function node(name: string, { labels = {}, ready = true, unschedulable = false } = {}): Node {
+  const condition = {
+    type: 'Ready',
+    status: ready ? 'True' : 'False',
+    reason: '',
+    message: '',
+    lastTransitionTime: now,
+  } as const
+  return {
+    apiVersion: 'cove.run/v1',
+    kind: 'Node',
+    metadata: { name, labels },
+    spec: { unschedulable },
+    status: { conditions: [condition] },
+  }
+}
+
+function state(nodes: readonly Node[], objects: readonly (Container | Volume | Network)[]): Placeable {
+  const of = <T extends Container | Volume | Network>(kind: T['kind']) =>
+    new Map(
+      objects
+        .filter((object): object is T => object.kind === kind)
+        .map((object) => [objectKey(object.metadata), object]),
+    )
+  return {
+    nodes,
+    containers: of<Container>('Container'),
+    volumes: of<Volume>('Volume'),
+    networks: of<Network>('Network'),
+  }
+}
+
+function plan(nodes: readonly Node[], ...objects: (Container | Volume | Network)[]): string[] {
+  const { plan: planned, unplaced } = planPlacement(state(nodes, objects))
+  const printed = printPlan(planned, describePlaceOp)
+  return [
+    ...(printed === '' ? [] : printed.split('\n')).map((line) => line.replace(/^\S+ /, '')),
+    ...unplaced.map(({ object, message }) => `${object.metadata.name}: ${message}`),
+  ]
+}
+
+const mounts = (name: string) => ({ mounts: [{ mountPath: '/data', volume: name }] })
+
+test('on a single node everything goes there', (t) => {
+  t.deepEqual(plan([node('n1')], container('web'), volume('data'), network('net')), [
+    'place Container default/web on node n1 because it is the only node that fits',
+    'place Volume default/data on node n1 because it is the only node',
+    'place Network default/net because Containers of any node may join it',
+  ])
+})
+
+test('Containers spread over the nodes that fit; equals go by name', (t) => {
+  const nodes = [node('n2'), node('n1'), node('n3', { labels: { disk: 'ssd' } })]
+  t.deepEqual(
+    plan(
+      nodes,
+      container('aa'),
+      container('bb'),
+      container('cc', { nodeSelector: { disk: 'ssd' } }),
+      container('dd'),
+    ),
+    [
+      'place Container default/aa on node n1 because it has the fewest Containers of the nodes that fit',
+      'place Container default/bb on node n2 because it has the fewest Containers of the nodes that fit',
+      'place Container default/cc on node n3 because it is the only node that fits',
+      'place Container default/dd on node n1 because it has the fewest Containers of the nodes that fit',
+    ],
+  )
+})
+
+test('a Container that no node takes is told how many nodes each filter turned away', (t) => {
+  const nodes = [
+    node('n1', { ready: false }),
+    node('n2', { unschedulable: true }),
+    node('n3'),
+    node('n4', { labels: { disk: 'ssd' } }),
+  ]
+  const picky = container('web', { nodeSelector: { disk: 'ssd' }, ...mounts('data') })
+  t.deepEqual(plan(nodes, picky, volume('data', { nodeName: 'n3' }, { finalizers: [nodeFinalizer('n3')] })), [
+    'web: 0 of 4 nodes fit: 1 not ready, 1 unschedulable, 1 spec.nodeSelector does not match, 1 its Volumes are on another node',
+  ])
+  t.deepEqual(plan([], picky), ['web: 0 of 0 nodes fit'])
+})
+
+test('a Volume follows the first Container that mounts it, and further Containers follow the Volume', (t) => {
+  const nodes = [node('n1'), node('n2')]
+  t.deepEqual(
+    plan(
+      nodes,
+      container('aa'),
+      container('bb', mounts('data')),
+      container('cc', mounts('data')),
+      volume('data'),
+    ),
+    [
+      'place Container default/aa on node n1 because it has the fewest Containers of the nodes that fit',
+      'place Container default/bb on node n2 because it has the fewest Containers of the nodes that fit',
+      'place Container default/cc on node n2 because it is the only node that fits',
+      'place Volume default/data on node n2 because Container bb mounts it there',
+    ],
+  )
+  t.deepEqual(plan(nodes, volume('data')), ['data: waits for the first Container that mounts it'])
+})
+
+test('a Container that is placed already draws the Volume and its other users to its node', (t) => {
+  const nodes = [node('n1'), node('n2')]
+  const placed = container('zz', { nodeName: 'n2', ...mounts('data') }, { finalizers: [nodeFinalizer('n2')] })
+  t.deepEqual(plan(nodes, container('aa', mounts('data')), placed, volume('data')), [
+    'place Container default/aa on node n2 because it is the only node that fits',
+    'place Volume default/data on node n2 because Container zz mounts it there',
+  ])
+})
+
+test('a node that the user names gets the finalizer only', (t) => {
+  const { plan: planned } = planPlacement(state([node('n1')], [container('web', { nodeName: 'n9' })]))
+  t.deepEqual(
+    planned.ops.map(({ op }) => op),
+    [
+      {
+        type: 'place',
+        kind: 'Container',
+        object: { namespace: 'default', name: 'web', resourceVersion: '7' },
+        finalizers: [nodeFinalizer('n9')],
+      },
+    ],
+  )
+})
+
+test('what is being deleted is placed nowhere, and a Node that is gone holds nothing back', (t) => {
+  const nodes = [node('n1'), node('n2')]
+  const objects = [container('web', {}, deleted), volume('data', {}, deleted), network('net', deleted)]
+  t.deepEqual(plan(nodes, ...objects), [])
+  const finalizers = ['other', nodeFinalizer('gone'), nodeFinalizer('n1')]
+  const { plan: planned } = planPlacement(
+    state(nodes, [
+      container('web', { nodeName: 'gone' }, { ...deleted, finalizers }),
+      network('net', { finalizers }),
+    ]),
+  )
+  t.deepEqual(
+    planned.ops.map(({ op, cause }) => [op.finalizers, cause]),
+    [
+      [['other', nodeFinalizer('n1')], 'no Node stands behind node.cove.run/gone any more'],
+      [
+        ['other', nodeFinalizer('n1'), nodeFinalizer('n2')],
+        'no Node stands behind node.cove.run/gone any more',
+      ],
+    ],
+  )
+})
+
+/** The state after the plan's writes. */
+function after(before: Placeable, ops: readonly PlaceOp[]): Placeable {
+  const written = <T extends Container | Volume | Network>(objects: ReadonlyMap<string, T>): Map<string, T> =>
+    new Map(
+      [...objects].map(([key, object]) => {
+        const op = ops.find((each) => each.kind === object.kind && objectKey(each.object) === key)
+        if (op === undefined) return [key, object]
+        const spec = { ...object.spec, ...(op.nodeName !== undefined && { nodeName: op.nodeName }) }
+        return [key, { ...object, metadata: { ...object.metadata, finalizers: [...op.finalizers] }, spec }]
+      }),
+    )
+  const { containers, volumes, networks, nodes } = before
+  return { containers: written(containers), volumes: written(volumes), networks: written(networks), nodes }
+}
+
+const nodeName = fc.constantFrom('n1', 'n2', 'n3')
+const metadata = fc.record({
+  finalizers: fc.uniqueArray(nodeName.map(nodeFinalizer)),
+  deletionTimestamp: fc.option(fc.constant(now)),
+})
+const placement = fc.option(nodeName)
+const names = ['aa', 'bb', 'cc']
+const states = fc
+  .record({
+    nodes: fc.uniqueArray(fc.record({ name: nodeName, ready: fc.boolean(), unschedulable: fc.boolean() }), {
+      selector: ({ name }) => name,
+    }),
+    containers: fc.array(fc.tuple(metadata, placement, fc.option(fc.constantFrom(...names))), {
+      maxLength: 3,
+    }),
+    volumes: fc.array(fc.tuple(metadata, placement), { maxLength: 3 }),
+    networks: fc.array(metadata, { maxLength: 2 }),
+  })
+  .map(({ nodes, containers, volumes, networks }) =>
+    state(
+      nodes.map((each) => node(each.name, each)),
+      [
+        ...containers.map(([meta, nodeName, mounted], index) =>
+          container(names[index] ?? '', { nodeName, ...(mounted !== null && mounts(mounted)) }, meta),
+        ),
+        ...volumes.map(([meta, nodeName], index) => volume(names[index] ?? '', { nodeName }, meta)),
+        ...networks.map((meta, index) => network(names[index] ?? '', meta)),
+      ],
+    ),
+  )
+
+test('once its writes are done, a plan is empty, and every user of a placed Volume is where it is', (t) => {
+  fc.assert(
+    fc.property(states, (before) => {
+      const first = planPlacement(before).plan.ops.map(({ op }) => op)
+      const done = after(before, first)
+      t.deepEqual(planPlacement(done).plan.ops, [])
+      for (const op of first.filter(({ kind, nodeName }) => kind === 'Container' && nodeName !== undefined)) {
+        const placed = done.containers.get(objectKey(op.object))
+        const data = placed?.spec.mounts.map(({ volume: name }) => done.volumes.get(`default/${name}`)) ?? []
+        for (const each of data)
+          t.true(each?.spec.nodeName === undefined || each.spec.nodeName === op.nodeName)
+      }
+    }),
+  )
+})
