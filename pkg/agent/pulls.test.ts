@@ -1,0 +1,46 @@
+import test from 'ava'
+import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import type { AgentOp } from './ops.ts'
+import { PullBook } from './pulls.ts'
+
+const pull: AgentOp = { type: 'pullImage', reference: 'app' }
+const key = 'docker.io/library/app:latest'
+
+test('a pull that runs shows its layers; one that ended well shows when', async (t) => {
+  const clock = new ManualClock(5000)
+  const book = new PullBook(clock, () => {})
+  await book.follow(pull, async () => {
+    book.progress('app', { layer: 'a', state: 'Waiting' })
+    book.progress('app', { layer: 'b', state: 'Waiting' })
+    book.progress('docker.io/library/app:latest', { layer: 'a', state: 'Downloading', currentBytes: 1 })
+    t.deepEqual(book.snapshot().get(key), {
+      running: true,
+      layers: [
+        { layer: 'a', state: 'Downloading', currentBytes: 1 },
+        { layer: 'b', state: 'Waiting' },
+      ],
+    })
+  })
+  t.deepEqual(book.snapshot().get(key), { running: false, layers: [], finishedAt: 5000 })
+  await clock.advance(1000)
+  const failed = book.follow(pull, () => Promise.reject(new Error('no network')))
+  await t.throwsAsync(failed, { message: 'no network' })
+  t.deepEqual(book.snapshot().get(key), { running: false, layers: [], finishedAt: 5000 })
+})
+
+test('progress is shown once a second at most', async (t) => {
+  const clock = new ManualClock(5000)
+  let shown = 0
+  const book = new PullBook(clock, () => shown++)
+  for (let turn = 0; turn < 20; turn++) {
+    book.progress('app', { layer: 'a', state: 'Downloading', currentBytes: turn })
+    await clock.advance(100)
+  }
+  t.is(shown, 2)
+})
+
+test('other ops just run', async (t) => {
+  const book = new PullBook(new ManualClock(), () => t.fail('no progress'))
+  await book.follow({ type: 'removeVolume', volume: 'data' }, async () => {})
+  t.is(book.snapshot().size, 0)
+})
