@@ -113,6 +113,8 @@ async function main(): Promise<void> {
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
+      // Room for garbage of a moment: more saves little work and is held for good, in every process.
+      execArgv: ['--max-semi-space-size=2'],
       assets: { [daemonsAsset]: daemons, [storageWorkerAsset]: worker },
     }
     writeFileSync(config, JSON.stringify(sea))
