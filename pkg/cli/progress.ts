@@ -37,7 +37,9 @@ class LineProgress implements Progress {
     for (const item of items) {
       const state = stateText(item)
       const before = this.#shown.get(item.name)
-      if (before === state) continue
+      // Copies arrive one after the other: what nobody has seen yet is no news either.
+      const unseen = before === undefined && item.object === undefined && item.verdict.state === 'pending'
+      if (before === state || unseen) continue
       this.#shown.set(item.name, state)
       // What was so from the beginning is no news.
       if (before === undefined && item.verdict.state === 'met') continue
