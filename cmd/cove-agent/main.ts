@@ -29,6 +29,12 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   const files = diskFiles(join(dataDir, 'files'))
   const agent = new Agent({ engine, client, ambient, nodeName, files, version })
   ambient.log.info('agent starts', { node: nodeName, engine: options.engine })
-  await Promise.all([agent.run(signal), options.offer(streamsHandler(engine, ambient.clock), signal)])
+  await Promise.all([
+    agent.run(signal),
+    options.offer(
+      streamsHandler({ engine, clock: ambient.clock, owns: (labels) => agent.owns(labels) }),
+      signal,
+    ),
+  ])
   await engine.close()
 }

@@ -11,11 +11,13 @@ import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
+import { isOurs } from './container.look.ts'
 import { DesiredState } from './desired.ts'
 import { generationOf, type NodeDecision, placedHere, planNode } from './node.plan.ts'
 import { NodeRegistration } from './node.ts'
@@ -26,10 +28,11 @@ import { perform } from './perform.ts'
 import type { NodeFiles } from './projection.ts'
 import { PullBook } from './pulls.ts'
 import { Reporter } from './reporter.ts'
+import { isMounted } from './resolve.ts'
 import { Runner } from './runner.ts'
 import { reportNetwork, reportVolume } from './status.infra.ts'
 import { reportContainer } from './status.ts'
-import { groupOf, type World } from './world.ts'
+import { type Desired, groupOf, type World } from './world.ts'
 
 export interface AgentOptions {
   readonly engine: Engine
@@ -108,11 +111,17 @@ export class Agent {
     await Promise.all(parts)
   }
 
+  /** Whether a container with these labels was made for an object of this agent's API. */
+  owns(labels: Readonly<Record<string, string>>): boolean {
+    return this.#clusterID !== undefined && isOurs(labels, { clusterID: this.#clusterID })
+  }
+
   async #pass(signal: AbortSignal): Promise<number | undefined> {
     const { clock } = this.#options.ambient
     const resync = clock.now() >= this.#resyncAt
-    if (resync) await this.#resync(signal)
+    if (resync) this.#resync()
     const world = await this.#look(signal)
+    if (resync) await this.#options.files.sweep((directory) => isMounted(directory, world))
     const decision = planNode(world)
     this.#runner.forgive(decision.pending)
     this.#runner.launch(decision.plan, (group) => generationOf(group, world), signal)
@@ -129,7 +138,8 @@ export class Agent {
       // half a truth, and what was asked for meanwhile it may not show yet.
       const busy = this.#runner.busy()
       const desired = this.#desired.snapshot()
-      const observed = await this.#observer.observe()
+      const names = this.#namesAtWork(busy, desired)
+      const observed = await this.#observer.observe((name) => names.has(name))
       await this.#reportNode(undefined, signal)
       return {
         nodeName,
@@ -151,6 +161,13 @@ export class Agent {
       }
       throw error
     }
+  }
+
+  /** Engine names of the containers that ops are under way for. */
+  #namesAtWork(busy: ReadonlySet<string>, { containers }: Desired): ReadonlySet<string> {
+    const metas = [...containers.values()].map(({ metadata }) => metadata)
+    const atWork = metas.filter((metadata) => busy.has(groupOf('Container', metadata)))
+    return new Set(atWork.flatMap((metadata) => [engineName(metadata), `${engineName(metadata)}.next`]))
   }
 
   async #report(world: World, decision: NodeDecision, signal: AbortSignal): Promise<void> {
@@ -184,8 +201,8 @@ export class Agent {
     await Promise.all([...volumes, ...networks, ...containers])
   }
 
-  async #resync(signal: AbortSignal): Promise<void> {
-    const { ambient, files, resyncEvery = defaultResync } = this.#options
+  #resync(): void {
+    const { ambient, resyncEvery = defaultResync } = this.#options
     this.#observer.invalidateAll()
     this.#reporter.resync()
     const { containers } = this.#desired.snapshot()
@@ -194,8 +211,6 @@ export class Agent {
     this.#runner.forget(
       (group) => generationOf(group, { desired: this.#desired.snapshot() }) > 0 || group.startsWith('Image/'),
     )
-    await files.sweep(uids)
-    signal.throwIfAborted()
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }
 

@@ -14,6 +14,7 @@ import {
 } from '#test/helpers/world.ts'
 import { planContainer } from './container.ts'
 import { resolve } from './resolve.ts'
+import { reportContainer } from './status.ts'
 import type { World } from './world.ts'
 
 function fingerprintOf(object: Container, of: World = world({ objects: [object] })): string {
@@ -346,6 +347,38 @@ test('the same name in another cluster on the same engine is a stranger', (t) =>
   const theirs = { ...foreign, labels: { ...foreign.labels, 'cove.run/cluster': 'another' } }
   const decision = planContainer(web, world({ objects: [web], containers: [theirs] }))
   t.is(decision.waiting?.reason, 'NameConflict')
+})
+
+test('a host port that a stranger has is waited for, and the stranger named', (t) => {
+  const web = container('web', { ports: [{ containerPort: 80, hostPort: 8080 }] })
+  const port = { containerPort: 1, hostPort: 8080, hostIP: '0.0.0.0', protocol: 'tcp' } as const
+  const decide = (more: Parameters<typeof observed>[2]) => {
+    const stranger = observed(container('other'), 'x', { id: 'abc', labels: {}, ...more })
+    return planContainer(web, world({ objects: [web], containers: [stranger] }))
+  }
+  t.deepEqual(decide({ ports: [port] }).waiting, {
+    reason: 'HostPortInUse',
+    message: "spec.ports: host port 8080 is held by container other (abc), which is not Cove's",
+  })
+  t.is(decide({ ports: [{ ...port, protocol: 'udp' }] }).waiting, undefined)
+  t.is(decide({ ports: [] }).waiting, undefined)
+})
+
+test('an end that was asked for is no crash: Running again means at once', (t) => {
+  const of = (state: string) => container('web', { state })
+  const ended = running(of('Running'), { state: 'exited', exitCode: 137, finishedAt: '2026-01-01T11:59:59Z' })
+  const before = { containerID: ended.id, fingerprint: fingerprintOf(of('Running')), crashStreak: 3 }
+  const statuses = (status: object) => new Map([[of('Running').metadata.uid ?? '', status]])
+  const stopped = world({ objects: [of('Stopped')], containers: [ended] }, { statuses: statuses(before) })
+  const decision = planContainer(of('Stopped'), stopped)
+  const status = reportContainer({
+    container: of('Stopped'),
+    decision,
+    world: stopped,
+    lastAction: undefined,
+  })
+  const again = world({ objects: [of('Running')], containers: [ended] }, { statuses: statuses(status) })
+  t.regex(print(planContainer(of('Running'), again).plan), /start container id-web/)
 })
 
 test('an image that is never to be pulled and is not there is told as such', (t) => {

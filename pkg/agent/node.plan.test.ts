@@ -112,6 +112,8 @@ test('a Volume in use, or with another driver, says so and is left alone', (t) =
     waiting: { reason: 'InUse', message: 'mounted by web' },
   })
   t.is(decide(volume('data'), { volumes: [data({ driver: 'nfs' })] })?.waiting?.reason, 'DriverDiffers')
+  const foreign = decide(deleted, { containers: [user], volumes: [data({ labels: {} })] })
+  t.is(foreign?.waiting, undefined, 'strangers in a volume that stays are no reason to wait')
 })
 
 test('a changed Network is made anew when nobody is in it', (t) => {

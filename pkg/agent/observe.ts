@@ -22,7 +22,8 @@ export class Observer {
   #networks: readonly ObservedNetwork[] = []
   #volumes: readonly ObservedVolume[] = []
   #everything = true
-  readonly #dirtyContainers = new Set<string>()
+  /** By id or name; to the name when it is known. */
+  readonly #dirtyContainers = new Map<string, string | undefined>()
   readonly #dirtyKinds = new Set<'image' | 'network' | 'volume'>()
 
   constructor(engine: Engine) {
@@ -36,7 +37,7 @@ export class Observer {
 
   /** By id or name. */
   invalidateContainer(container: string): void {
-    this.#dirtyContainers.add(container)
+    this.#markContainer(container)
   }
 
   invalidateKind(kind: 'image' | 'network' | 'volume'): void {
@@ -47,19 +48,23 @@ export class Observer {
   hint(event: EngineEvent): boolean {
     if (event.type === 'container') {
       if (noise.test(event.action)) return false
-      this.#dirtyContainers.add(event.id)
+      this.#markContainer(event.id, event.name)
       return true
     }
-    if (event.type === 'network' && event.container !== undefined) this.#dirtyContainers.add(event.container)
+    if (event.type === 'network' && event.container !== undefined) this.#markContainer(event.container)
     else if (event.type !== 'volume' || !/^(un)?mount$/.test(event.action)) this.#dirtyKinds.add(event.type)
     else return false
     return true
   }
 
-  /** Throws EngineUnavailable when the engine is away; what was dirty stays dirty then. */
-  async observe(): Promise<Observation> {
+  /**
+   * Throws EngineUnavailable when the engine is away; what was dirty stays dirty then. Containers `atWork` are left
+   * for a later look: the engine answers questions about one only when it has started or stopped, and everybody else
+   * would wait for that.
+   */
+  async observe(atWork: (name: string) => boolean = () => false): Promise<Observation> {
     if (this.#everything) await this.#lookAtAll()
-    else await this.#lookAtDirty()
+    else await this.#lookAtDirty(atWork)
     const containers = [...this.#containers.values()]
     return {
       containers,
@@ -93,15 +98,21 @@ export class Observer {
     }
   }
 
-  async #lookAtDirty(): Promise<void> {
-    const containers = [...this.#dirtyContainers]
+  #markContainer(container: string, name?: string): void {
+    const known = name ?? this.#dirtyContainers.get(container) ?? this.#containers.get(container)?.name
+    this.#dirtyContainers.set(container, known)
+  }
+
+  async #lookAtDirty(atWork: (name: string) => boolean): Promise<void> {
+    const containers = [...this.#dirtyContainers].filter(([key, name]) => !atWork(name ?? key))
     const kinds = [...this.#dirtyKinds]
-    this.#dirtyContainers.clear()
+    for (const [container] of containers) this.#dirtyContainers.delete(container)
     this.#dirtyKinds.clear()
     try {
-      await Promise.all([this.#inspect(containers), ...kinds.map((kind) => this.#list(kind))])
+      const ids = containers.map(([container]) => container)
+      await Promise.all([this.#inspect(ids), ...kinds.map((kind) => this.#list(kind))])
     } catch (error) {
-      for (const container of containers) this.#dirtyContainers.add(container)
+      for (const [container, name] of containers) this.#markContainer(container, name)
       for (const kind of kinds) this.#dirtyKinds.add(kind)
       throw error
     }

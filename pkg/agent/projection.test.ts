@@ -36,12 +36,13 @@ test('a write that fails leaves nothing under the name', async (t) => {
   await t.throwsAsync(stat(join(root, 'uid-1/hash-1')), { code: 'ENOENT' })
 })
 
-test('a sweep removes the files of Containers that are no more', async (t) => {
+test('a sweep removes what is not in use, and former content of what is', async (t) => {
   const root = join(await makeTempDir(t), 'files')
   const files = diskFiles(root)
-  await files.sweep(new Set())
-  await files.write(projected('uid-1/hash-1', {}))
-  await files.write(projected('uid-2/hash-2', {}))
-  await files.sweep(new Set(['uid-2']))
+  await files.sweep(() => false)
+  for (const directory of ['uid-1/hash-1', 'uid-2/hash-2', 'uid-2/hash-3'])
+    await files.write(projected(directory, {}))
+  await files.sweep((directory) => directory === 'uid-2/hash-3')
   t.deepEqual(await readdir(root), ['uid-2'])
+  t.deepEqual(await readdir(join(root, 'uid-2')), ['hash-3'])
 })

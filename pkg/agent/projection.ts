@@ -8,15 +8,15 @@ export interface NodeFiles {
   /** Absolute, as containers mount from it. */
   readonly root: string
   write(projected: ProjectedFiles): Promise<void>
-  /** Removes what belongs to Containers that are no more; `uids` are those that are. */
-  sweep(uids: ReadonlySet<string>): Promise<void>
+  /** Removes the directories that are not in use. */
+  sweep(inUse: (directory: string) => boolean): Promise<void>
 }
 
 export function diskFiles(root: string): NodeFiles {
   return {
     root,
     write: (projected) => writeProjected(root, projected),
-    sweep: (uids) => sweepProjected(root, uids),
+    sweep: (inUse) => sweepProjected(root, inUse),
   }
 }
 
@@ -25,7 +25,7 @@ export function diskFiles(root: string): NodeFiles {
  * for its content, so one that is there is left as it is. The root is closed to other users; containers get in
  * through their mount.
  */
-export async function writeProjected(root: string, projected: ProjectedFiles): Promise<void> {
+async function writeProjected(root: string, projected: ProjectedFiles): Promise<void> {
   const target = join(root, projected.directory)
   await mkdir(root, { recursive: true, mode: 0o700 })
   await mkdir(dirname(target), { recursive: true })
@@ -43,12 +43,13 @@ export async function writeProjected(root: string, projected: ProjectedFiles): P
   }
 }
 
-/** Removes directories of Containers that are no more; `uids` are those that are. */
-export async function sweepProjected(root: string, uids: ReadonlySet<string>): Promise<void> {
+async function sweepProjected(root: string, inUse: (directory: string) => boolean): Promise<void> {
   await mkdir(root, { recursive: true, mode: 0o700 })
-  const entries = await readdir(root)
-  for (const uid of entries.filter((entry) => !uids.has(entry))) {
-    await rm(join(root, uid), { recursive: true, force: true })
+  for (const uid of await readdir(root)) {
+    const directories = (await readdir(join(root, uid))).map((name) => `${uid}/${name}`)
+    const idle = directories.filter((directory) => !inUse(directory))
+    for (const directory of idle) await rm(join(root, directory), { recursive: true, force: true })
+    if (idle.length === directories.length) await rm(join(root, uid), { recursive: true, force: true })
   }
 }
 

@@ -19,7 +19,7 @@ import type {
 } from '#pkg/engine/port.ts'
 import { resolveEnv } from './env.ts'
 import type { ProjectedFiles } from './ops.ts'
-import type { Desired, Waiting } from './world.ts'
+import { type Desired, groupOf, type Waiting, type World } from './world.ts'
 
 export interface Resolved {
   readonly create: ContainerCreate
@@ -149,6 +149,15 @@ function projectMount(mount: ContainerMount, input: ResolveInput): ResolvedMount
     },
     projection,
   }
+}
+
+/** Whether a directory of projected files is mounted, or about to be: its Container is at work. */
+export function isMounted(directory: string, world: World): boolean {
+  const source = `${world.projectionRoot}/${directory}`
+  const uid = directory.split('/')[0]
+  const owner = [...world.desired.containers.values()].find(({ metadata }) => metadata.uid === uid)
+  if (owner !== undefined && world.busy.has(groupOf('Container', owner.metadata))) return true
+  return world.observed.containers.some(({ mounts }) => mounts.some((mount) => mount.source === source))
 }
 
 function configMapFiles(desired: Desired, key: string): Record<string, string> {

@@ -3,7 +3,8 @@ import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { readAll } from '#pkg/apimachinery/transport.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { call } from '#test/helpers/apiserver.ts'
-import { container, world } from '#test/helpers/world.ts'
+import { clusterID, container, world } from '#test/helpers/world.ts'
+import { isOurs } from './container.look.ts'
 import { resolve } from './resolve.ts'
 import { logFrames, streamsHandler } from './streams.ts'
 
@@ -25,13 +26,13 @@ async function serve() {
   await engine.createContainer(resolved.create)
   await engine.startContainer('web')
   await clock.advance(0)
-  const handler = streamsHandler(engine, clock)
+  const handler = streamsHandler({ engine, clock, owns: (labels) => isOurs(labels, { clusterID }) })
   const user = { name: 'server', groups: [] }
   const get = async (path: string, accept = '*/*') => {
     const answer = await call((request) => handler(request, user), `GET ${path}`, { headers: { accept } })
     return { ...answer, text: await readAll(answer.body) }
   }
-  return { clock, get }
+  return { clock, engine, get }
 }
 
 const log = '/containers/default/web/log'
@@ -59,6 +60,7 @@ test('what cannot be answered is told with a Status', async (t) => {
   const { get } = await serve()
   const refused: Readonly<Record<string, readonly [number, RegExp]>> = {
     '/containers/default/other/log': [400, /container \\"other\\" was not made yet/],
+    '/containers/default/%zz/log': [400, /is no part of a path/],
     '/containers/default/web/exec': [404, /nothing at GET/],
     [`${log}?tailLines=-1`]: [400, /tailLines: \\"-1\\" must be a whole number/],
     [`${log}?sinceTime=yesterday`]: [400, /sinceTime: \\"yesterday\\" is not an RFC 3339 time/],
@@ -69,4 +71,21 @@ test('what cannot be answered is told with a Status', async (t) => {
     t.regex(answer.text, message)
     t.is(JSON.parse(answer.text).kind, 'Status')
   }
+})
+
+test('a stranger who has the name of an object keeps its output to itself', async (t) => {
+  const { engine, get } = await serve()
+  await engine.renameContainer('web', 'mine')
+  const create = {
+    name: 'web',
+    image: 'app:1',
+    cmd: ['run'],
+    env: {},
+    labels: {},
+    ports: [],
+    mounts: [],
+    networks: [],
+  }
+  await engine.createContainer({ ...create, limits: { cpus: 0, memoryBytes: 0, pids: 0 } })
+  t.is((await get(log)).status, 400)
 })

@@ -14,10 +14,17 @@ export const logFrames = 'application/vnd.cove.run.log-frames'
 
 const logPath = /^\/containers\/([^/]+)\/([^/]+)\/log$/
 
-export function streamsHandler(engine: Engine, clock: Clock): Handler {
+export interface StreamsOptions {
+  readonly engine: Engine
+  readonly clock: Clock
+  /** Whether a container with these labels is this agent's: a stranger may have the name of an object. */
+  readonly owns: (labels: Readonly<Record<string, string>>) => boolean
+}
+
+export function streamsHandler(options: StreamsOptions): Handler {
   return async (request) => {
     try {
-      return await route(request, engine, clock)
+      return await route(request, options)
     } catch (error) {
       const known = error instanceof StatusError ? error : new StatusError('InternalError', messageOf(error))
       const headers = { 'content-type': 'application/json' }
@@ -26,15 +33,15 @@ export function streamsHandler(engine: Engine, clock: Clock): Handler {
   }
 }
 
-async function route(request: ApiRequest, engine: Engine, clock: Clock): Promise<ApiResponse> {
+async function route(request: ApiRequest, { engine, clock, owns }: StreamsOptions): Promise<ApiResponse> {
   const match = logPath.exec(request.path)
   if (match === null || request.method !== 'GET') {
     throw new StatusError('NotFound', `this node has nothing at ${request.method} ${request.path}`)
   }
-  const [, namespace = '', name = ''] = match.map(decodeURIComponent)
+  const [, namespace = '', name = ''] = match.map(decodeSegment)
   const container = engineName({ namespace, name })
   const observed = await engine.inspectContainer(container)
-  if (observed === undefined) {
+  if (observed === undefined || !owns(observed.labels)) {
     throw badRequest(`container "${name}" was not made yet: see \`cove describe container ${name}\``)
   }
   const options = logOptions(request, clock)
@@ -44,6 +51,14 @@ async function route(request: ApiRequest, engine: Engine, clock: Clock): Promise
     status: 200,
     headers: { 'content-type': framed ? logFrames : 'text/plain' },
     body: encode(chunks, framed),
+  }
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch (error) {
+    throw badRequest(`"${segment}" is no part of a path: ${messageOf(error)}`)
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Volume } from '#pkg/apis/volume.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
-import type { ObservedVolume } from '#pkg/engine/port.ts'
+import type { ObservedContainer, ObservedVolume } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { isOurs } from './container.look.ts'
 import type { AgentOp } from './ops.ts'
@@ -17,11 +17,14 @@ export function findVolume(volume: Volume, world: World): ObservedVolume | undef
 
 /** Names of the containers that mount it, whoever made them. */
 export function usersOf(volume: Volume, world: World): string[] {
-  const name = engineName(volume.metadata)
+  return mounting(volume, world).map((container) => container.name)
+}
+
+function mounting({ metadata }: Volume, world: World): ObservedContainer[] {
+  const name = engineName(metadata)
   return world.observed.containers
     .filter(({ mounts }) => mounts.some((mount) => mount.type === 'volume' && mount.source === name))
-    .map((container) => container.name)
-    .sort()
+    .toSorted((a, b) => a.name.localeCompare(b.name))
 }
 
 export function planVolume(volume: Volume, world: World): Decision {
@@ -54,14 +57,17 @@ function whyUnfit(volume: Volume, existing: ObservedVolume): Pick<Decision, 'wai
 }
 
 function planDeletion(volume: Volume, world: World): Decision {
-  const users = usersOf(volume, world)
+  const existing = findVolume(volume, world)
+  const removes = existing !== undefined && mayRemove(volume, existing, world)
+  // What stays on the engine may stay in use by others; only this cluster's containers need the object.
+  const users = mounting(volume, world).filter(({ labels }) => removes || isOurs(labels, world))
   if (users.length > 0) {
-    return { plan: emptyPlan(), waiting: { reason: 'InUse', message: `mounted by ${users.join(', ')}` } }
+    const message = `mounted by ${users.map(({ name }) => name).join(', ')}`
+    return { plan: emptyPlan(), waiting: { reason: 'InUse', message } }
   }
   const { namespace = 'default', name } = volume.metadata
   const builder = new PlanBuilder<AgentOp>(groupOf('Volume', volume.metadata))
-  const existing = findVolume(volume, world)
-  if (existing !== undefined && mayRemove(volume, existing, world)) {
+  if (removes) {
     builder.add(
       { type: 'removeVolume', volume: existing.name },
       'it is being deleted and spec.reclaimPolicy is Delete',

@@ -131,10 +131,8 @@ function memoryFiles(): NodeFiles {
     async write(projected) {
       directories.set(projected.directory, projected)
     },
-    async sweep(uids) {
-      for (const directory of directories.keys()) {
-        if (!uids.has(directory.split('/')[0] ?? '')) directories.delete(directory)
-      }
+    async sweep(inUse) {
+      for (const directory of directories.keys()) if (!inUse(directory)) directories.delete(directory)
     },
   }
 }
