@@ -1,0 +1,45 @@
+import test from 'ava'
+import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import { SimEngine } from '#pkg/engine/sim.ts'
+import { container, world } from '#test/helpers/world.ts'
+import { Observer } from './observe.ts'
+import { resolve } from './resolve.ts'
+
+async function twoContainers() {
+  const engine = new SimEngine({ clock: new ManualClock() })
+  engine.registry.set('app:1')
+  await engine.pullImage('app:1', { signal: new AbortController().signal })
+  for (const name of ['ann', 'bob']) {
+    const resolved = resolve({ container: container(name), ...world() })
+    if ('missing' in resolved) throw new Error(resolved.missing.message)
+    await engine.createContainer(resolved.create)
+  }
+  const observer = new Observer(engine)
+  const states = async (atWork?: (name: string) => boolean) => {
+    const { containers } = await observer.observe(atWork)
+    return Object.fromEntries(containers.map(({ name, state }) => [name, state]))
+  }
+  return { engine, observer, states }
+}
+
+test('a container at work is looked at when its work has ended, and holds up nobody else', async (t) => {
+  const { engine, observer, states } = await twoContainers()
+  t.deepEqual(await states(), { ann: 'created', bob: 'created' })
+  const { containers } = await observer.observe()
+  for (const { id, name } of containers) {
+    await engine.startContainer(name)
+    // Its network tells the id alone.
+    observer.hint({ type: 'network', action: 'connect', id: 'n', name: 'n', container: id })
+  }
+  t.deepEqual(await states((name) => name === 'ann'), { ann: 'created', bob: 'running' })
+  t.deepEqual(await states(), { ann: 'running', bob: 'running' })
+})
+
+test('what nothing has touched is not looked at again', async (t) => {
+  const { engine, observer, states } = await twoContainers()
+  await states()
+  await engine.startContainer('ann')
+  t.deepEqual(await states(), { ann: 'created', bob: 'created' })
+  observer.invalidateContainer('ann')
+  t.deepEqual(await states(), { ann: 'running', bob: 'created' })
+})
