@@ -10,7 +10,7 @@ async function twoContainers() {
   engine.registry.set('app:1')
   await engine.pullImage('app:1', { signal: new AbortController().signal })
   for (const name of ['ann', 'bob']) {
-    const resolved = resolve({ container: container(name), ...world() })
+    const resolved = resolve({ container: container(name, { command: ['run'] }), ...world() })
     if ('missing' in resolved) throw new Error(resolved.missing.message)
     await engine.createContainer(resolved.create)
   }
