@@ -23,5 +23,6 @@ export const containerKind: Kind<Container> = {
   columns: containerColumns,
   prepare: withDefaultPullPolicy,
   rules: containerRules,
+  gracePeriod: ({ spec }) => spec.terminationGracePeriodSeconds,
   warn: containerWarnings,
 }

@@ -36,6 +36,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** Defaults that depend on other fields; runs after the schema's own. Returns a new object. */
   readonly prepare?: (object: T) => T
   readonly rules: readonly Rule<T>[]
+  /** How long it may take to end when a deletion does not say, in seconds; absent: 0. */
+  readonly gracePeriod?: (object: T) => number
   /** Things that are allowed but seldom meant; printed as warnings, never stored. */
   readonly warn?: (object: T) => string[]
 }

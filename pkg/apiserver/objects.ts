@@ -123,7 +123,7 @@ export function terminating(
     ...object.metadata,
     ...(generation !== undefined && { generation: generation + 1 }),
     deletionTimestamp: now,
-    deletionGracePeriodSeconds: gracePeriodSeconds ?? 0,
+    deletionGracePeriodSeconds: gracePeriodSeconds ?? kind.gracePeriod?.(object) ?? 0,
   }
   if (!isNamespaceKind(kind)) return { ...object, metadata }
   const status = isPlainObject(object.status) ? object.status : {}

@@ -19,6 +19,14 @@ export function deleting(test: TestFn, name: string, open: OpenApi): void {
     t.is(gone.body.message, 'containers.cove.run "web" not found')
   })
 
+  test(`${name}: a Container has the time to end that its spec gives it, unless the deletion says another`, async (t) => {
+    const { transport } = await open(t)
+    const spec = { terminationGracePeriodSeconds: 33 }
+    await ask(transport, `POST ${containers}`, { body: container('web', spec, { finalizers: ['a.com/b'] }) })
+    const { body } = await ask(transport, `DELETE ${containers}/web`)
+    t.is(body.metadata.deletionGracePeriodSeconds, 33)
+  })
+
   test(`${name}: an object with finalizers is marked, and goes when the last one is taken off`, async (t) => {
     const { transport } = await open(t)
     const finalizers = ['example.com/a', 'example.com/b']

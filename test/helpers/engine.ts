@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { createInterface } from 'node:readline'
 import { tar } from './tar.ts'
 
 export interface RawAnswer {
@@ -16,6 +17,8 @@ export interface RawAnswer {
 export interface RawEngine {
   /** One call, e.g. `request('POST', '/containers/x/kill')`; an object is sent as JSON, bytes as a tar archive. */
   request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<RawAnswer>
+  /** Reads an endless answer line by line until it is told to stop. Resolves when the answer has begun. */
+  follow(path: string, onLine: (line: string) => void): Promise<() => void>
   close(): void
 }
 
@@ -38,6 +41,7 @@ export function rawEngine(host: string): RawEngine {
   const target = host.startsWith('unix://') ? { socketPath: host.slice('unix://'.length) } : tcpTarget(host)
   return {
     close: () => agent.destroy(),
+    follow: (path, onLine) => follow({ ...target, path }, onLine),
     async request(method, path, body, extra = {}) {
       const isTar = body instanceof Uint8Array
       const data = body === undefined || isTar ? body : JSON.stringify(body)
@@ -87,6 +91,23 @@ function send(options: Parameters<typeof request>[1] & object, data: string | Ui
     const outgoing = request(options, (answer) => readAnswer(answer).then(resolve, reject))
     outgoing.on('error', reject)
     outgoing.end(data)
+  })
+}
+
+function follow(options: Parameters<typeof request>[1] & object, onLine: (line: string) => void) {
+  return new Promise<() => void>((resolve, reject) => {
+    const outgoing = request(options, (answer) => {
+      const lines = createInterface(answer).on('line', onLine)
+      // Only an end that was not asked for is a failure.
+      const broken = (error: Error) => {
+        if (!outgoing.destroyed) throw error
+      }
+      answer.on('error', broken)
+      lines.on('error', broken)
+      resolve(() => outgoing.destroy())
+    })
+    outgoing.on('error', reject)
+    outgoing.end()
   })
 }
 

@@ -213,6 +213,18 @@ export class Scene {
     return started.text.replaceAll('\r\n', '\n').trim()
   }
 
+  /** From now on, what happens to containers of the scene, in the engine's words: `create NAME`, oldest first. */
+  async record(): Promise<{ readonly lines: readonly string[]; readonly stop: () => void }> {
+    const lines: string[] = []
+    const label = [`cove.run/namespace=${this.namespace}`]
+    const filters = encodeURIComponent(JSON.stringify({ type: ['container'], label }))
+    const stop = await this.raw.follow(`/events?filters=${filters}`, (line) => {
+      const { Action, Actor } = decode(JSON.parse(line))
+      lines.push(`${Action} ${Actor.Attributes['cove.run/name']}`)
+    })
+    return { lines, stop }
+  }
+
   /** An image of the test's own: the base image and further lines of a Dockerfile. */
   async image(name: string, lines: readonly string[] = []): Promise<string> {
     const reference = `cove-test/${this.cove.mark}-${this.namespace}-${name}:1`
@@ -234,9 +246,11 @@ export class Scene {
 }
 
 /** A scene in a cove; the namespace's name is its own, so that tests may run beside each other on one engine. */
-export async function makeScene(cove: TestCove): Promise<Scene> {
+export async function makeScene(
+  cove: TestCove,
+  name: string = `t-${randomBytes(5).toString('hex')}`,
+): Promise<Scene> {
   await ensureBaseImage(cove.engine)
-  const name = `t-${randomBytes(5).toString('hex')}`
   const namespace = { apiVersion: 'v1', kind: 'Namespace' as const, metadata: { name } }
   await cove.client.create(namespaceKind, namespace, noSignal)
   return new Scene(cove, name)
