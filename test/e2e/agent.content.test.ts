@@ -25,13 +25,11 @@ test('a changed Secret and a changed ConfigMap make the container anew, with the
   t.is(await show(), 'one slow one a=1')
 
   await scene.patch('Secret', 'login', { stringData: { password: 'two' } })
-  await scene.vanished(first)
-  const second = await scene.ready('app')
+  const second = await scene.replaced('app', first)
   t.is(await show(), 'two slow two a=1')
 
   await scene.patch('ConfigMap', 'settings', { data: { mode: 'fast', 'app.conf': 'a=2\n' } })
-  await scene.vanished(second)
-  await scene.ready('app')
+  await scene.replaced('app', second)
   t.is(await show(), 'two fast two a=2')
 })
 

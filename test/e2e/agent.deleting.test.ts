@@ -1,6 +1,6 @@
 /** Deleting is graceful, complete, and waited for by the tools people use. */
 import test from 'ava'
-import { sharedCove } from '#test/helpers/cove.ts'
+import { sharedCove, startCove } from '#test/helpers/cove.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 
 const cove = sharedCove(test)
@@ -56,11 +56,12 @@ test('a namespace takes everything in it along', async (t) => {
 })
 
 test('a container that somebody removed first is deleted all the same', async (t) => {
-  const scene = await makeScene(cove())
-  const id = await scene.running('app', { state: 'Running' })
-  await cove().kill('SIGTERM')
+  const own = await startCove(t)
+  const scene = await makeScene(own)
+  const id = await scene.running('app')
+  await own.kill('SIGTERM')
   await scene.call('DELETE', `/containers/${id}?force=1`)
-  await cove().restart()
+  await own.restart()
   await scene.delete('Container', 'app')
   await scene.gone('Container', 'app')
   t.is(await scene.inspect('app'), undefined)

@@ -6,7 +6,8 @@ import { makeScene } from '#test/helpers/scene.ts'
 const cove = sharedCove(test)
 
 test("a stranger's container is left as it is, whatever happens to Cove's own", async (t) => {
-  const scene = await makeScene(cove())
+  const own = await startCove(t)
+  const scene = await makeScene(own)
   const strangers = ['runs', 'paused', 'ended'].map((name) => `stranger-${scene.namespace}-${name}`)
   const ids = await Promise.all(strangers.map((name) => scene.stranger(name)))
   await scene.call('POST', `/containers/${ids[1]}/pause`)
@@ -24,8 +25,8 @@ test("a stranger's container is left as it is, whatever happens to Cove's own", 
   await scene.ready('web')
   await scene.delete('Container', 'web')
   await scene.gone('Container', 'web')
-  await cove().kill('SIGTERM')
-  await cove().restart()
+  await own.kill('SIGTERM')
+  await own.restart()
   await scene.running('web')
   t.deepEqual(await look(), before)
 })

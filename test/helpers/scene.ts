@@ -123,6 +123,12 @@ export class Scene {
     return status?.containerID ?? ''
   }
 
+  /** Waits until another container than `id` is ready in its place; resolves with the engine's id of that. */
+  async replaced(name: string, id: string): Promise<string> {
+    await this.until(name, ({ containerID }) => assert.notEqual(containerID, id))
+    return await this.ready(name)
+  }
+
   /** Waits until the condition Ready is False for the reason; resolves with its message. */
   async notReady(name: string, reason: string): Promise<string> {
     const { status } = await this.until(name, ({ conditions }) => {
@@ -167,12 +173,15 @@ export class Scene {
     )
   }
 
-  /** The engine's own view of a container, by the name of its object or by id. */
+  /** The engine's own view of a container, by the name of its object or by its whole id; undefined when there is none. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   async inspect(name: string): Promise<any> {
-    const found = await this.raw.request('GET', `/containers/${this.engineName(name)}/json`)
-    const answer = found.status === 404 ? await this.raw.request('GET', `/containers/${name}/json`) : found
-    return answer.status === 404 ? undefined : decode(answer.json())
+    // Anything shorter the engine would also take as the beginning of somebody's id.
+    const container = /^[0-9a-f]{64}$/.test(name) ? name : this.engineName(name)
+    const answer = await this.raw.request('GET', `/containers/${container}/json`)
+    if (answer.status === 404) return undefined
+    if (answer.status !== 200) throw new Error(`inspect ${container}: ${answer.status} ${answer.text}`)
+    return decode(answer.json())
   }
 
   /** Waits until the engine's view of a container contains what is expected; resolves with that view. */
