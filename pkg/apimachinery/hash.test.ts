@@ -53,3 +53,23 @@ test('only objects of JSON are plain', (t) => {
   t.true(isPlainObject({}))
   for (const value of [null, undefined, [], 'a', 1]) t.false(isPlainObject(value))
 })
+
+test('any two JSON values are the same exactly when their canonical JSON is', (t) => {
+  // Few keys and scalars, so that equal ones come up often.
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      fc.constantFrom(null, true, 0, '', 'a'),
+      fc.array(tie('value'), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom('a', 'constructor', '__proto__'), tie('value'), { maxKeys: 2 }),
+    ),
+  }))
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(value, value, (left, right) => {
+        return sameJson(left, right) === (canonicalJson(left) === canonicalJson(right))
+      }),
+      { numRuns: 1000 },
+    ),
+  )
+})

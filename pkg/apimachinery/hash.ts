@@ -11,9 +11,21 @@ export function fingerprint(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
 }
 
-/** Structural equality of JSON values. */
+/** Structural equality of JSON values; members that are undefined count as absent. */
 export function sameJson(left: unknown, right: unknown): boolean {
-  return left === right || canonicalJson(left) === canonicalJson(right)
+  if (left === right) return true
+  if (Array.isArray(left) && Array.isArray(right)) {
+    return left.length === right.length && left.every((item, index) => sameJson(item, right[index]))
+  }
+  if (!isPlainObject(left) || !isPlainObject(right)) return false
+  const keys = definedKeys(left)
+  // Objects inherit names such as `constructor`, which are no members of theirs.
+  const same = (key: string) => Object.hasOwn(right, key) && sameJson(left[key], right[key])
+  return keys.length === definedKeys(right).length && keys.every(same)
+}
+
+function definedKeys(value: Record<string, unknown>): string[] {
+  return Object.keys(value).filter((key) => value[key] !== undefined)
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {

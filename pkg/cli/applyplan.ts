@@ -25,7 +25,9 @@ export function planApply(checked: CheckedObject, current: KubeObject | undefine
   const modified = withLastApplied(checked.manifest)
   if (current === undefined) return { verb: 'create', body: modified }
   const live = current as unknown as Json
-  const patch = threeWayMergePatch(lastApplied(current), modified, live)
+  const original = lastApplied(current)
+  if (isAsWished(checked, { original, modified, live })) return { verb: 'none' }
+  const patch = threeWayMergePatch(original, modified, live)
   if (patch === undefined || changesNothing(checked, live, patch)) return { verb: 'none' }
   return { verb: 'patch', patch }
 }
@@ -46,6 +48,18 @@ function lastApplied(current: KubeObject): Json {
   if (text === undefined) return {}
   const original: unknown = JSON.parse(text)
   return isPlainObject(original) ? original : {}
+}
+
+/**
+ * The short way to the commonest answer: what is stored holds the manifest with its defaults filled in, so nothing
+ * that the manifest alone would change can be left.
+ */
+function isAsWished(
+  { object }: CheckedObject,
+  { original, modified, live }: { original: Json; modified: Json; live: Json },
+): boolean {
+  const wished = { ...object, metadata: modified['metadata'] }
+  return threeWayMergePatch(original, wished, live) === undefined
 }
 
 /**
