@@ -77,8 +77,11 @@ function differing(wanted: ResourceLimits, found: ResourceLimits): string[] {
 /** Without networks of its own a container belongs on the engine's default bridge. */
 const defaultBridge: NetworkAttachment = { network: 'bridge', aliases: [] }
 
-function driftOfNetworks({ resolved, observed, builder }: DriftInput): void {
+function driftOfNetworks({ resolved, observed, world, builder }: DriftInput): void {
   const { networks } = resolved.create
+  // An engine may run without a default bridge; where it puts such containers is then its own affair.
+  const hasBridge = world.observed.networks.some(({ name }) => name === defaultBridge.network)
+  if (networks.length === 0 && !hasBridge) return
   const wanted = networks.length === 0 ? [defaultBridge] : networks
   for (const { network } of observed.networks) {
     if (wanted.some((attachment) => attachment.network === network)) continue

@@ -425,3 +425,11 @@ test('a named volume never goes with its container', (t) => {
   )
   t.notRegex(plan, /remove volume/)
 })
+
+test('on an engine without a default bridge, a container without networks is left where the engine put it', (t) => {
+  const web = container('web')
+  const found = running(web, { networks: [{ network: 'none', aliases: [], ip: '' }] })
+  const given = world({ objects: [web], containers: [found] })
+  const decision = planContainer(web, { ...given, observed: { ...given.observed, networks: [] } })
+  t.is(print(decision.plan), '')
+})

@@ -114,7 +114,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       containers,
       containerNames: new Map(containers.map(({ name, id }) => [name, id])),
       images: parts.images ?? [image('app:1')],
-      networks: parts.networks ?? [],
+      networks: [bridge, ...(parts.networks ?? [])],
       volumes: parts.volumes ?? [],
     },
     holds: new Map(),
@@ -123,6 +123,16 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
     statuses: new Map(),
     ...more,
   }
+}
+
+const bridge: ObservedNetwork = {
+  id: 'id-bridge',
+  name: 'bridge',
+  driver: 'bridge',
+  internal: false,
+  options: {},
+  labels: {},
+  subnets: [],
 }
 
 function ofKind<T extends KubeObject>(objects: readonly KubeObject[] = [], kind: string): Map<string, T> {
