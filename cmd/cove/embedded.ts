@@ -2,7 +2,6 @@
  * What the build puts into the single executable beside the CLI (hack/build.ts): its version, the daemons, and the
  * code of the storage thread. Run from the sources, both come from the tree.
  */
-import { createRequire } from 'node:module'
 import { getAsset, isSea } from 'node:sea'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { startSourceWorker } from '#pkg/storage/sourceworker.ts'
@@ -28,19 +27,6 @@ export function buildInfo(): BuildInfo {
 /** `v0.1.0 (665f344)` */
 export function versionText({ version, commit }: BuildInfo = buildInfo()): string {
   return commit === '' ? version : `${version} (${commit})`
-}
-
-/** `cove up|server|agent`, loaded when one of them is asked for: the CLI starts faster without their code. */
-export async function loadDaemons(): Promise<typeof import('./daemon.ts')> {
-  if (!isSea()) return await import('./daemon.ts')
-  const { compileFunction } = await import('node:vm')
-  const run = compileFunction(getAsset(daemonsAsset, 'utf8'), ['module', 'exports', 'require'], {
-    filename: daemonsAsset,
-  })
-  const module = { exports: {} }
-  run(module, module.exports, createRequire(process.execPath))
-  // The build made the file from the very module that the type names.
-  return module.exports as typeof import('./daemon.ts')
 }
 
 /** The storage thread; the StartWorker that openSqliteStorage asks for. */

@@ -1,7 +1,8 @@
 /** The executable: a kubectl-like CLI, and the daemons, each loaded only when it is asked for. */
 import { messageOf } from '#pkg/apimachinery/errors.ts'
-import { loadDaemons, versionText } from './embedded.ts'
+import { versionText } from './embedded.ts'
 import { type DaemonName, daemons } from './flags.ts'
+import { loadDaemons } from './load.ts'
 
 async function main(words: readonly string[]): Promise<number> {
   const [name, ...rest] = words
