@@ -1,5 +1,5 @@
 /** What the agent reports of a Container. Optional means: not known yet, or not the case. */
-import Type from 'typebox'
+import * as Type from 'typebox'
 import { conditions } from './meta.ts'
 import { atomicList, oneOf, time } from './schema.ts'
 

@@ -2,7 +2,8 @@
  * Container: one container on one node. The schema is the whole of the design; a field that this version does
  * not act on is marked unimplemented, and validation refuses it.
  */
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { containerStatus } from './container.status.ts'
 import { atomicList, duration, listMap, oneOf, quantity, stringMap, unimplemented } from './schema.ts'

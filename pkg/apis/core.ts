@@ -1,5 +1,6 @@
 /** The kinds of Kubernetes' core group that Cove serves as Kubernetes has them: Namespace, Secret, ConfigMap. */
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
 import type { Cause } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject, ObjectMeta } from '#pkg/apimachinery/meta.ts'
 import { ageColumn } from './columns.ts'

@@ -1,5 +1,5 @@
 /** Event: what happened to an object, why, and how often. */
-import Type from 'typebox'
+import * as Type from 'typebox'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { since } from './columns.ts'
 import type { Kind } from './kind.ts'

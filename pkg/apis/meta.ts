@@ -1,5 +1,6 @@
 /** The schema of metadata and of conditions, the same for every kind. */
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
 import { atomicList, listMap, oneOf, stringMap, time } from './schema.ts'
 
 const ownerReference = Type.Object({

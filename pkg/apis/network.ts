@@ -1,5 +1,6 @@
 /** Network: a network of the engine that Containers join; names and aliases resolve inside it. */
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'

@@ -1,5 +1,6 @@
 /** Node: a machine with a container engine and a Cove agent. The agent registers it and keeps its status. */
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
 import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { ageColumn } from './columns.ts'

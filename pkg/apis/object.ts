@@ -1,5 +1,6 @@
 /** What kind files share: the schema of a whole object, and defaults that depend on other fields. */
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import * as Type from 'typebox'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
 import { metadata } from './meta.ts'
 import { type Schema, structural } from './schema.ts'

@@ -5,7 +5,8 @@
  * A field with a default is written as required: the static type describes objects as they are stored, after
  * defaulting. The conversion takes such fields out of `required`, since a manifest may leave them out.
  */
-import Type, { type Static, type TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import * as Type from 'typebox'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 
 /** Structural as Kubernetes defines it: every value has one type, and no alternatives hide fields. */

@@ -1,5 +1,6 @@
 /** Volume: data that outlives containers. Nothing automatic ever deletes one. */
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
 import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
