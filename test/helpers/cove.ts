@@ -25,6 +25,8 @@ export interface CoveOptions {
   readonly engine?: string
   /** Absent: a new one that goes with the test. */
   readonly dataDir?: string
+  /** Server and agent as two processes; `kill` and `restart` are the server's then. */
+  readonly apart?: boolean
 }
 
 export interface TestCove {
@@ -62,8 +64,10 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
   const mark = randomBytes(4).toString('hex')
   const nodeName = `node-${mark}`
   const address = `127.0.0.1:${await freePort()}`
-  const flags = ['--data-dir', dataDir, '--listen', address, '--engine', engine, '--node-name', nodeName]
-  const daemon = new Daemon([program, 'up', ...flags], home)
+  const serverFlags = ['--data-dir', dataDir, '--listen', address]
+  const agentFlags = ['--engine', engine, '--node-name', nodeName]
+  const words = options.apart ? ['server', ...serverFlags] : ['up', ...serverFlags, ...agentFlags]
+  const daemon = new Daemon([program, ...words], home)
   t.teardown(() => daemon.end('SIGTERM'))
   const kubeconfig = join(dataDir, 'admin.kubeconfig')
   await daemon.start(() => access(kubeconfig))
@@ -72,9 +76,13 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
     await client.json({ method: 'GET', path: '/readyz' }, noSignal).catch(expectPlainText)
   }
   await daemon.ready(ready)
+  const agentWords = ['agent', '--data-dir', join(home, 'agent'), '--kubeconfig', kubeconfig, ...agentFlags]
+  const agent = new Daemon([program, ...agentWords], home)
+  if (options.apart) await agent.start(async () => {})
   const { uid = '' } = (await client.get(namespaceKind, { name: 'default' }, noSignal)).metadata
   const raw = rawEngine(engine)
   t.teardown(async () => {
+    await agent.end('SIGTERM')
     await daemon.end('SIGTERM')
     await removeLabelled(raw, `cove-test/owner=${mark}`)
     await removeLabelled(raw, `cove.run/cluster=${uid}`)
