@@ -90,7 +90,9 @@ function driftOfNetworks({ resolved, observed, world, builder }: DriftInput): vo
       `spec.networks: ${network} is not wanted`,
     )
   }
-  for (const attachment of wanted) connectWanted(attachment, observed, builder)
+  // What is not there cannot be joined; the decision says that the container waits for it.
+  const there = wanted.filter(({ network }) => world.observed.networks.some(({ name }) => name === network))
+  for (const attachment of there) connectWanted(attachment, observed, builder)
 }
 
 function connectWanted(

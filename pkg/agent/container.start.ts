@@ -9,13 +9,20 @@ import type { Waiting, World } from './world.ts'
 export function whyNotStart(container: Container, world: World): Waiting | undefined {
   const namespace = container.metadata.namespace ?? 'default'
   const { spec } = container
-  const networks = spec.networks.map(({ name }) => whyNoNetwork({ namespace, name }, world))
   const volumes = spec.mounts.map(({ volume: name }) =>
     name === undefined ? undefined : whyNoVolume({ namespace, name }, world),
   )
   const ports = spec.ports.map((port) => whyPortTaken(port, world))
   const dependencies = spec.dependsOn.map((dependency) => whyNotMet(namespace, dependency, world))
-  return [...networks, ...volumes, ...ports, ...dependencies].find((waiting) => waiting !== undefined)
+  const reasons = [whyNotJoin(container, world), ...volumes, ...ports, ...dependencies]
+  return reasons.find((waiting) => waiting !== undefined)
+}
+
+/** The first of its networks that is not there to be joined. */
+export function whyNotJoin({ metadata, spec }: Container, world: World): Waiting | undefined {
+  const { namespace = 'default' } = metadata
+  const networks = spec.networks.map(({ name }) => whyNoNetwork({ namespace, name }, world))
+  return networks.find((waiting) => waiting !== undefined)
 }
 
 function whyNoNetwork(meta: { namespace: string; name: string }, world: World): Waiting | undefined {

@@ -3,6 +3,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import {
   configMap,
   container,
+  engineNetwork,
   image,
   network,
   now,
@@ -108,7 +109,10 @@ test('a container that was removed from its network joins it again with its alia
   const web = container('web', { networks: [{ name: 'front', aliases: ['www'] }] })
   const objects = [web, network('front')]
   const found = running(web, { networks: [] }, world({ objects }))
-  const plan = planContainer(web, world({ objects, containers: [found] })).plan
+  const plan = planContainer(
+    web,
+    world({ objects, containers: [found], networks: [engineNetwork('front')] }),
+  ).plan
   t.deepEqual(
     plan.ops.map(({ op }) => op),
     [
@@ -432,4 +436,12 @@ test('on an engine without a default bridge, a container without networks is lef
   const given = world({ objects: [web], containers: [found] })
   const decision = planContainer(web, { ...given, observed: { ...given.observed, networks: [] } })
   t.is(print(decision.plan), '')
+})
+
+test('a running container whose spec names a network that is not there runs on, and says what it waits for', (t) => {
+  const web = container('web', { networks: [{ name: 'front' }] })
+  const found = running(web, { networks: [] })
+  const decision = planContainer(web, world({ objects: [web], containers: [found] }))
+  t.is(print(decision.plan), '')
+  t.is(decision.waiting?.reason, 'NetworkNotFound')
 })

@@ -13,7 +13,7 @@ import type { Mount, ObservedContainer, ObservedMount } from '#pkg/engine/port.t
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planDrift, whyRecreate } from './container.drift.ts'
 import { containersOf, isAlive, previousStatus } from './container.look.ts'
-import { whyNotStart } from './container.start.ts'
+import { whyNotJoin, whyNotStart } from './container.start.ts'
 import { imageReadiness } from './image.ts'
 import type { AgentOp } from './ops.ts'
 import { type Resolved, resolve } from './resolve.ts'
@@ -136,7 +136,7 @@ function retireStale({ container, builder }: Subject, stale: readonly ObservedCo
 }
 
 function planRunning(subject: Subject, current: ObservedContainer): Omit<Decision, 'plan'> {
-  const { container, builder } = subject
+  const { container, world, builder } = subject
   const { state } = container.spec
   if (state === 'Running' && current.state === 'paused') {
     builder.add({ type: 'unpauseContainer', container: current.id }, 'spec.state: want Running, found paused')
@@ -144,7 +144,9 @@ function planRunning(subject: Subject, current: ObservedContainer): Omit<Decisio
   if (state === 'Paused' && current.state === 'running') {
     builder.add({ type: 'pauseContainer', container: current.id }, 'spec.state: want Paused, found running')
   }
-  return state === 'Running' && current.state === 'running' ? planUnhealthy(subject, current) : {}
+  const waiting = whyNotJoin(container, world)
+  const healing = state === 'Running' && current.state === 'running' ? planUnhealthy(subject, current) : {}
+  return { ...healing, ...(waiting !== undefined && { waiting }) }
 }
 
 function planUnhealthy(

@@ -79,12 +79,15 @@ export class Runner {
   async #runGroup(plan: Plan<AgentOp>, generation: number, signal: AbortSignal): Promise<void> {
     const [first] = plan.ops
     if (first === undefined) return
+    const slots = first.op.type === 'pullImage' ? this.#pullSlots : this.#slots
+    // A slot is held from the first op to the last: what was made is started before the next one is made.
+    const free = await slots.take()
     const results = await execute(plan, {
       run: this.#options.perform,
-      slots: first.op.type === 'pullImage' ? this.#pullSlots : this.#slots,
+      slots: makeSlots(1),
       signal,
       onResult: (result) => this.#note(result, signal),
-    })
+    }).finally(free)
     const failed = results.find((result) => result.outcome === 'failed')
     if (failed === undefined) this.#holds.delete(first.group)
     else if (!signal.aborted) this.#hold(failed, generation)

@@ -114,7 +114,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       containers,
       containerNames: new Map(containers.map(({ name, id }) => [name, id])),
       images: parts.images ?? [image('app:1')],
-      networks: [bridge, ...(parts.networks ?? [])],
+      networks: [engineNetwork('bridge'), ...(parts.networks ?? [])],
       volumes: parts.volumes ?? [],
     },
     holds: new Map(),
@@ -125,14 +125,9 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
   }
 }
 
-const bridge: ObservedNetwork = {
-  id: 'id-bridge',
-  name: 'bridge',
-  driver: 'bridge',
-  internal: false,
-  options: {},
-  labels: {},
-  subnets: [],
+/** A network that the engine has, whoever made it. */
+export function engineNetwork(name: string): ObservedNetwork {
+  return { id: `id-${name}`, name, driver: 'bridge', internal: false, options: {}, labels: {}, subnets: [] }
 }
 
 function ofKind<T extends KubeObject>(objects: readonly KubeObject[] = [], kind: string): Map<string, T> {
