@@ -22,6 +22,7 @@ check: $(modules) ## Types, lint, format and architecture: the gate of every cha
 	@ava test/architecture.test.ts
 
 test: bin/cove ## Everything: unit, conformance and end-to-end tests against the real engine
+	@hack/needs.sh curl busybox docker-registry kubectl
 	@hack/engine.sh
 	@node hack/test.ts
 
@@ -29,10 +30,12 @@ unit: $(modules) ## Only the tests that need no engine
 	@node hack/test.ts unit
 
 e2e: bin/cove ## Only the tests against the real engine
+	@hack/needs.sh curl busybox docker-registry kubectl
 	@hack/engine.sh
 	@node hack/test.ts e2e
 
 bench: bin/cove ## Measure; the numbers go to bench-results.jsonl too
+	@hack/needs.sh curl busybox kubectl
 	@hack/engine.sh
 	@node hack/bench.ts
 

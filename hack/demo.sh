@@ -46,6 +46,7 @@ fetch() {
 }
 
 say 'container engine'
+hack/needs.sh curl busybox
 hack/engine.sh
 say 'base image cove-demo/busybox:1'
 hack/base-image.sh cove-demo/busybox:1

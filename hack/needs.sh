@@ -1,0 +1,37 @@
+#!/bin/bash
+# Installs what the given commands need from Debian's packages, where they are missing. The engine itself is
+# engine.sh's business.
+#
+# usage: hack/needs.sh COMMAND...        known: curl busybox docker-registry kubectl
+set -euo pipefail
+
+say() { echo "needs.sh: $*"; }
+
+fail() {
+  echo "needs.sh: $*" >&2
+  exit 1
+}
+
+package_of() {
+  case "$1" in
+    busybox) echo busybox-static ;;
+    kubectl) echo kubernetes-client ;;
+    curl | docker-registry) echo "$1" ;;
+    *) fail "no package is known for \"$1\"" ;;
+  esac
+}
+
+missing=()
+for name in "$@"; do
+  package="$(package_of "$name")"
+  command -v "$name" >/dev/null || missing+=("$package")
+done
+if [ "${#missing[@]}" -eq 0 ]; then exit 0; fi
+command -v apt-get >/dev/null || fail "missing: ${missing[*]}; without apt-get they have to be installed by hand"
+[ "$(id -u)" -eq 0 ] || fail "missing: ${missing[*]}; run as root, or install them by hand"
+
+exec 9>/var/lock/cove-needs.lock
+flock 9
+say "installing ${missing[*]}"
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
