@@ -47,7 +47,10 @@ const engineRules: readonly Rule[] = [
     when: /unable to find (user|group)|no matching entries in (passwd|group)|invalid (reference|subnet|cidr)|plugin ".*not found/i,
     reason: 'InvalidSpec',
   },
-  { when: /is already paused|is not paused|is not running|is paused|is restarting|with the same name as its current/i, reason: 'Conflict' },
+  {
+    when: /is already paused|is not paused|is not running|is paused|is restarting|with the same name as its current/i,
+    reason: 'Conflict',
+  },
 ]
 
 /** A registry's answers come through the engine's mouth and mostly with 500 or inside a stream of 200. */
