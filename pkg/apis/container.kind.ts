@@ -1,4 +1,5 @@
 /** The kind Container: its schema joined with its rules, defaults and table. */
+import { containerChange } from './container.changes.ts'
 import { containerColumns } from './container.columns.ts'
 import { containerRules, containerWarnings } from './container.rules.ts'
 import { containerStatus } from './container.status.ts'
@@ -24,5 +25,6 @@ export const containerKind: Kind<Container> = {
   prepare: withDefaultPullPolicy,
   rules: containerRules,
   gracePeriod: ({ spec }) => spec.terminationGracePeriodSeconds,
+  changeOf: containerChange,
   warn: containerWarnings,
 }

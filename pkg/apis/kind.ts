@@ -16,6 +16,9 @@ export interface Column<T> {
   readonly cell: (object: T, now: number) => string | number
 }
 
+/** What changing a field does to what the node holds of the object. */
+export type ChangeClass = 'nothing' | 'in place' | 'recreate'
+
 export interface Kind<T extends KubeObject = KubeObject> {
   readonly group: string
   readonly version: string
@@ -38,6 +41,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly rules: readonly Rule<T>[]
   /** How long it may take to end when a deletion does not say, in seconds; absent: 0. */
   readonly gracePeriod?: (object: T) => number
+  /** By the path of a field, such as `spec.env[0].value`; absent: changes of this kind make nothing anew. */
+  readonly changeOf?: (path: string) => ChangeClass
   /** Things that are allowed but seldom meant; printed as warnings, never stored. */
   readonly warn?: (object: T) => string[]
 }

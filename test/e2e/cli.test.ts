@@ -255,9 +255,9 @@ test('diff tells fields, hides secrets, and says by its exit code whether there 
   const { code, stdout } = await server.cove('diff -f -', { stdin: changed })
   t.is(code, 1)
   t.deepEqual(stdout.split('\n').slice(0, -1).sort(), [
-    'container.cove.run/web: spec.image: "busybox:1" -> "busybox:2"',
-    'container.cove.run/web: spec.ports[0]: removed {"containerPort":80,"hostPort":8080,"protocol":"TCP"}',
-    'container.cove.run/web: spec.workingDir: added "/tmp"',
+    'container.cove.run/web: spec.image: "busybox:1" -> "busybox:2"  (recreate)',
+    'container.cove.run/web: spec.ports[0]: removed {"containerPort":80,"hostPort":8080,"protocol":"TCP"}  (recreate)',
+    'container.cove.run/web: spec.workingDir: added "/tmp"  (recreate)',
     'secret/s: data.a: (hidden) -> (hidden)',
   ])
   t.is((await server.cove('diff -f nosuch.yaml')).code, 2)

@@ -2,6 +2,7 @@
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject, sameJson } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
 import { collectionPath, objectPath } from '#pkg/apis/paths.ts'
 import { joinPath } from '#pkg/apis/validate.ts'
 import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
@@ -82,7 +83,7 @@ async function tryOnServer(
   return answer as KubeObject
 }
 
-/** `container.cove.run/web: spec.image: "a:1" -> "a:2"` */
+/** `container.cove.run/web: spec.image: "a:1" -> "a:2"  (recreate)` */
 export function diffLines(
   { kind, object }: CheckedObject,
   before: KubeObject | undefined,
@@ -91,8 +92,17 @@ export function diffLines(
   const name = `${qualifiedSingular(kind)}/${object.metadata.name}`
   const secret = kind.kind === 'Secret'
   const fields = fieldChanges(comparable(before), comparable(after), '')
-  const lines = fields.map(({ path, from, to }) => `${name}: ${path}: ${changeText(from, to, secret)}`)
+  const lines = fields.map(({ path, from, to }) => {
+    const effect = before === undefined ? '' : effectText(kind, path)
+    return `${name}: ${path}: ${changeText(from, to, secret)}${effect}`
+  })
   return before === undefined ? [`${name}: added`, ...lines] : lines
+}
+
+/** What becomes of the container that runs; a new one does not have what the old one wrote outside of volumes. */
+function effectText(kind: Kind, path: string): string {
+  const effect = kind.changeOf?.(path) ?? 'nothing'
+  return effect === 'nothing' ? '' : `  (${effect})`
 }
 
 interface FieldChange {

@@ -1,0 +1,86 @@
+/** The table of what changes do (container.changes.ts) against what the agent does. */
+import test from 'ava'
+import { containerChange } from '#pkg/apis/container.changes.ts'
+import type { ChangeClass } from '#pkg/apis/kind.ts'
+import { configMap, container, engineNetwork, network, observed, volume, world } from '#test/helpers/world.ts'
+import { planContainer } from './container.ts'
+import { resolve } from './resolve.ts'
+
+const base = {
+  args: ['serve'],
+  env: [{ name: 'A', value: '1' }],
+  healthcheck: { shell: 'true' },
+  networks: [{ name: 'front' }],
+  resources: { limits: { memory: '64Mi' } },
+}
+
+/** The path of the field that `change` changes, and the change. */
+const changes: readonly (readonly [string, Record<string, unknown>])[] = [
+  ['spec.image', { image: 'app:2' }],
+  ['spec.imagePullPolicy', { imagePullPolicy: 'Never' }],
+  ['spec.command', { command: ['run'] }],
+  ['spec.args[0]', { args: ['other'] }],
+  ['spec.env[0].value', { env: [{ name: 'A', value: '2' }] }],
+  ['spec.workingDir', { workingDir: '/srv' }],
+  ['spec.user', { user: '1000' }],
+  ['spec.ports[0].containerPort', { ports: [{ containerPort: 80 }] }],
+  ['spec.mounts[0]', { mounts: [{ volume: 'data', mountPath: '/d' }] }],
+  ['spec.mounts[0]', { mounts: [{ configMap: 'conf', mountPath: '/c' }] }],
+  ['spec.mounts[0]', { mounts: [{ tmpfs: {}, mountPath: '/t' }] }],
+  ['spec.networks[0].aliases', { networks: [{ name: 'front', aliases: ['www'] }] }],
+  ['spec.networks', { networks: [] }],
+  ['spec.healthcheck.interval', { healthcheck: { shell: 'true', interval: '5s' } }],
+  ['spec.healthcheck.onUnhealthy', { healthcheck: { shell: 'true', onUnhealthy: 'None' } }],
+  ['spec.restartPolicy', { restartPolicy: 'Never' }],
+  ['spec.resources.limits.memory', { resources: { limits: { memory: '128Mi' } } }],
+  ['spec.terminationGracePeriodSeconds', { terminationGracePeriodSeconds: 3 }],
+  ['spec.dependsOn', { dependsOn: [{ container: 'db' }] }],
+  ['spec.state', { state: 'Paused' }],
+  ['spec.nodeSelector.disk', { nodeSelector: { disk: 'ssd' } }],
+]
+
+function whatHappens(spec: Record<string, unknown>): ChangeClass {
+  const others = [network('front'), volume('data'), configMap('conf', { a: '1' })]
+  const before = container('web', base)
+  const given = world({ objects: [before, ...others] })
+  const resolved = resolve({ container: before, ...given })
+  if ('missing' in resolved) throw new Error(resolved.missing.message)
+  const { networks, limits } = resolved.create
+  const running = observed(before, resolved.fingerprint, {
+    networks: networks.map((attachment) => ({ ...attachment, ip: '10.0.0.2' })),
+    limits,
+  })
+  const db = container('db')
+  const after = container('web', { ...base, ...spec })
+  const plan = planContainer(
+    after,
+    world({
+      objects: [after, db, ...others],
+      containers: [running, observed(db, 'x')],
+      networks: [engineNetwork('front')],
+      volumes: [{ name: 'data', driver: 'local', options: {}, labels: {}, mountpoint: '/v', createdAt: '' }],
+      images: ['app:1', 'app:2'].map((name) => ({
+        id: name,
+        references: [name],
+        digests: [],
+        sizeBytes: 1,
+        createdAt: '',
+      })),
+    }),
+  ).plan
+  const types = plan.ops.map(({ op }) => op.type)
+  if (types.includes('createContainer')) return 'recreate'
+  return types.length > 0 ? 'in place' : 'nothing'
+}
+
+for (const [path, spec] of changes) {
+  test(`changing ${path} (${JSON.stringify(spec)}) does what the table says`, (t) => {
+    t.is(containerChange(path), whatHappens(spec))
+  })
+}
+
+test('metadata changes nothing, and a field that nobody thought of makes a new container', (t) => {
+  t.is(containerChange('metadata.labels.app'), 'nothing')
+  t.is(containerChange('spec.resourcesX'), 'recreate')
+  t.is(containerChange('spec.stateful'), 'recreate')
+})
