@@ -19,7 +19,7 @@ function config(more: Record<string, unknown> = {}): string {
 function load(files: Readonly<Record<string, string>>, more: Partial<KubeconfigInput> = {}) {
   return loadKubeconfig({
     home: '/home/me',
-    directory: '/work',
+    directory: '/srv',
     readFile: async (path) => files[path],
     parseYaml: () => {
       throw new Error('no YAML here')
@@ -28,7 +28,7 @@ function load(files: Readonly<Record<string, string>>, more: Partial<KubeconfigI
   })
 }
 
-const certificate = { '/home/me/.cove/pki/c.pem': 'CERT', '/work/pki/c.pem': 'CERT' }
+const certificate = { '/home/me/.cove/pki/c.pem': 'CERT', '/srv/pki/c.pem': 'CERT' }
 
 test('without anything named it is ~/.cove/kubeconfig; paths in it are relative to it', async (t) => {
   t.deepEqual(await load({ '/home/me/.cove/kubeconfig': config(), ...certificate }), {
@@ -42,7 +42,7 @@ test('without anything named it is ~/.cove/kubeconfig; paths in it are relative 
 
 test('--kubeconfig goes before $KUBECONFIG, and --context before the current one', async (t) => {
   const other = config({ clusters: [{ name: 'c', cluster: { server: 'https://other' } }] })
-  const files = { '/work/a': config(), '/work/b': other, ...certificate }
+  const files = { '/srv/a': config(), '/srv/b': other, ...certificate }
   t.is((await load(files, { environment: 'b' })).server, 'https://other')
   const found = await load(files, { explicit: 'a', environment: 'b', context: 'two' })
   t.deepEqual([found.server, found.namespace], ['https://h:1', 'team'])
@@ -54,15 +54,15 @@ test('of several files in $KUBECONFIG the first that says a thing wins', async (
     clusters: [{ name: 'c', cluster: { server: 'https://first' } }],
   })
   const found = await load(
-    { '/work/a': first, '/work/b': config(), ...certificate },
-    { environment: '/work/a:/work/missing:/work/b' },
+    { '/srv/a': first, '/srv/b': config(), ...certificate },
+    { environment: '/srv/a:/srv/missing:/srv/b' },
   )
   t.deepEqual([found.server, found.namespace], ['https://first', 'team'])
 })
 
 test('a token, and files in other forms than JSON, are read too', async (t) => {
   const parsed = JSON.parse(config({ users: [{ name: 'u', user: { token: 'T' } }] }))
-  const found = await load({ '/work/a': 'a: yaml' }, { explicit: 'a', parseYaml: () => parsed })
+  const found = await load({ '/srv/a': 'a: yaml' }, { explicit: 'a', parseYaml: () => parsed })
   t.deepEqual(found, { server: 'https://h:1', namespace: 'default', ca: 'CA', token: 'T' })
 })
 
@@ -75,9 +75,9 @@ test('what is missing is named, with what to do', async (t) => {
     /no kubeconfig found at \/home\/me\/\.cove\/kubeconfig: start a server here with `cove up`/,
   )
   await fails({}, { explicit: 'x' }, /there is no kubeconfig at "x"/)
-  await fails({ '/work/a': config() }, { explicit: 'a', context: 'three' }, /has no context "three"/)
-  await fails({ '/work/a': config() }, { explicit: 'a' }, /names a missing file: pki\/c\.pem/)
-  await fails({ '/work/a': '{' }, { explicit: 'a' }, /the kubeconfig \/work\/a cannot be read/)
+  await fails({ '/srv/a': config() }, { explicit: 'a', context: 'three' }, /has no context "three"/)
+  await fails({ '/srv/a': config() }, { explicit: 'a' }, /names a missing file: pki\/c\.pem/)
+  await fails({ '/srv/a': '{' }, { explicit: 'a' }, /the kubeconfig \/srv\/a cannot be read/)
   const exec = config({ users: [{ name: 'u', user: { exec: {} } }] })
-  await fails({ '/work/a': exec }, { explicit: 'a' }, /logs in with "exec", which cove does not support/)
+  await fails({ '/srv/a': exec }, { explicit: 'a' }, /logs in with "exec", which cove does not support/)
 })
