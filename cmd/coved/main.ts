@@ -32,6 +32,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { dataDir, ambient, startWorker, build } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const storage = await openSqliteStorage({ path: join(dataDir, 'cove.db'), startWorker, log: ambient.log })
+  const own = join(dataDir, 'admin.kubeconfig')
+  const users = join(homedir(), '.cove/kubeconfig')
+  let isServing = false
   const serving = await serve({
     ...options.listen,
     storage,
@@ -39,11 +42,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     pkiDir: join(dataDir, 'pki'),
     hosts: [hostname(), 'localhost', '127.0.0.1', '::1'],
     build: { ...build, version: build.version.replace(/^v/, ''), platform: platform() },
-    publish: (kubeconfig) => writeKubeconfigs(dataDir, kubeconfig),
+    publish: (kubeconfig) => writeKubeconfigs(kubeconfig, isServing ? [own, users] : [own]),
   }).catch(async (error) => {
     await storage.close()
     throw error
   })
+  // Where kubectl's and cove's users look first: not before the port is ours, or a failed start would cut them off.
+  isServing = true
+  await writeKubeconfigs(serving.kubeconfig, [users])
   ambient.log.info('API server ready', { url: serving.url, dataDir })
   const stop = new AbortController()
   const client = new Client(inProcess(serving.handler, controllerUser), 'cove-controllers')
@@ -59,9 +65,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-/** For whoever owns the data directory, and where kubectl's and cove's users look first. */
-async function writeKubeconfigs(dataDir: string, text: string): Promise<void> {
-  for (const path of [join(dataDir, 'admin.kubeconfig'), join(homedir(), '.cove/kubeconfig')]) {
+async function writeKubeconfigs(text: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await replaceFile(path, text)
   }
