@@ -51,8 +51,22 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# A machine that went down hard leaves pid files behind, and the numbers in them may be somebody else's by now:
+# dockerd would take those for itself and refuse to start.
+drop_stale() {
+  local file=$1 program=$2 pid
+  [ -e "$file" ] || return 0
+  pid="$(cat "$file")"
+  # The link of a process that has ended and was not yet reaped leads nowhere.
+  if [[ "$(readlink "/proc/$pid/exe" 2>/dev/null)" == */"$program" ]]; then return 0; fi
+  say "removing $file, which a $program that is gone left behind"
+  rm -f "$file"
+}
+
 start_dockerd() {
   local log pid
+  drop_stale /var/run/docker.pid dockerd
+  drop_stale /var/run/docker/containerd/containerd.pid containerd
   log="$(make_log)"
   say "starting dockerd, its log is $log"
   # Closes the lock's descriptor: a daemon that kept it would hold the lock for its whole life.
