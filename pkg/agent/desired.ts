@@ -1,6 +1,6 @@
 /** What this node should hold: local copies of the API's objects, kept by list and watch. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { byKey, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { type ConfigMap, configMapKind, type Secret, secretKind } from '#pkg/apis/core.ts'
@@ -70,8 +70,4 @@ export class DesiredState {
   #informers() {
     return [this.#containers, this.#volumes, this.#networks, this.#secrets, this.#configMaps]
   }
-}
-
-function byKey<T extends KubeObject>(objects: Iterable<T>): Map<string, T> {
-  return new Map([...objects].map((object) => [objectKey(object.metadata), object]))
 }

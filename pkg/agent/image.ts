@@ -13,6 +13,7 @@ import { type Decision, groupOf, type Waiting, type World } from './world.ts'
 /** A pull this young answers the policy Always for everybody who asks. */
 const freshFor = 60_000
 
+/** `nginx` and `docker.io/library/nginx:latest` are the same wish. */
 export function canonicalImage(reference: string): string {
   const parsed = parseReference(reference)
   return parsed.ok ? canonicalReference(parsed.reference) : reference

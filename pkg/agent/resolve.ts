@@ -6,7 +6,6 @@
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
-import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
 import type { Container, ContainerHealthcheck, ContainerLimits, ContainerMount } from '#pkg/apis/container.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type {
@@ -18,6 +17,7 @@ import type {
   ResourceLimits,
 } from '#pkg/engine/port.ts'
 import { resolveEnv } from './env.ts'
+import { canonicalImage } from './image.ts'
 import type { ProjectedFiles } from './ops.ts'
 import { type Desired, groupOf, type Waiting, type World } from './world.ts'
 
@@ -87,12 +87,6 @@ function assemble(
     },
   }
   return { create, fingerprint: hash, projections: mounts.flatMap(({ projection }) => projection ?? []) }
-}
-
-/** `nginx` and `docker.io/library/nginx:latest` are the same wish. */
-function canonicalImage(text: string): string {
-  const parsed = parseReference(text)
-  return parsed.ok ? canonicalReference(parsed.reference) : text
 }
 
 /** Projected files count by their content, not by where the node keeps them. */

@@ -1,15 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import {
-  type Logger,
-  ManualClock,
-  pause,
-  seededRandom,
-  sleep,
-  systemClock,
-  systemRandom,
-  withFields,
-} from './ambient.ts'
+import { ManualClock, pause, seededRandom, sleep, systemClock, systemRandom } from './ambient.ts'
 
 test('timers run in order of their time, those of one time in order of asking', async (t) => {
   const clock = new ManualClock(0)
@@ -104,21 +95,4 @@ test('the real clock waits also for longer than a timer of the process can', asy
   })
   cancel()
   t.pass()
-})
-
-test('a logger adds its fields to every line, and a line may overrule them', (t) => {
-  const lines: unknown[] = []
-  const note = (message: string, fields?: object) => lines.push([message, fields])
-  const log: Logger = { debug: note, info: note, warn: note, error: note }
-  const named = withFields(log, { node: 'n1', pass: 1 })
-  named.debug('d')
-  named.info('i', { pass: 2 })
-  named.warn('w', { key: 'k' })
-  named.error('e')
-  t.deepEqual(lines, [
-    ['d', { node: 'n1', pass: 1 }],
-    ['i', { node: 'n1', pass: 2 }],
-    ['w', { node: 'n1', pass: 1, key: 'k' }],
-    ['e', { node: 'n1', pass: 1 }],
-  ])
 })

@@ -156,13 +156,3 @@ export function seededRandom(seed: number): Random {
 }
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
-
-/** A logger that adds `fields` to every line of `log`. */
-export function withFields(log: Logger, fields: LogFields): Logger {
-  return {
-    debug: (message, more) => log.debug(message, { ...fields, ...more }),
-    info: (message, more) => log.info(message, { ...fields, ...more }),
-    warn: (message, more) => log.warn(message, { ...fields, ...more }),
-    error: (message, more) => log.error(message, { ...fields, ...more }),
-  }
-}

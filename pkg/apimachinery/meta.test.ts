@@ -1,12 +1,11 @@
 import test from 'ava'
 import {
   apiVersionOf,
+  byKey,
   type Condition,
   findCondition,
-  objectKey,
   parseApiVersion,
   setCondition,
-  splitKey,
   timestamp,
 } from './meta.ts'
 
@@ -54,9 +53,8 @@ test('group and version are taken apart and put together again', (t) => {
   }
 })
 
-test('keys are taken apart and put together again', (t) => {
-  for (const meta of [{ name: 'n1' }, { namespace: 'default', name: 'web' }]) {
-    t.deepEqual(splitKey(objectKey(meta)), meta)
-  }
-  t.is(objectKey({ namespace: 'default', name: 'web' }), 'default/web')
+test('objects are found by namespace and name, those of the cluster by name', (t) => {
+  const objects = [{ metadata: { name: 'n1' } }, { metadata: { namespace: 'default', name: 'web' } }]
+  t.deepEqual([...byKey(objects).keys()], ['n1', 'default/web'])
+  t.is(byKey(objects).get('default/web'), objects[1])
 })

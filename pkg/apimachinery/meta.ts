@@ -82,9 +82,9 @@ export function objectKey(meta: { namespace?: string; name: string }): string {
   return meta.namespace === undefined ? meta.name : `${meta.namespace}/${meta.name}`
 }
 
-export function splitKey(key: string): { namespace?: string; name: string } {
-  const slash = key.indexOf('/')
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
+/** The objects by `namespace/name`; a later one of the same key wins. */
+export function byKey<T extends { readonly metadata: ObjectMeta }>(objects: Iterable<T>): Map<string, T> {
+  return new Map([...objects].map((object) => [objectKey(object.metadata), object]))
 }
 
 /**

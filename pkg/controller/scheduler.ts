@@ -1,7 +1,7 @@
 /** Places Containers, Volumes and Networks on nodes: watches, lets the plan decide, writes. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
-import { type KubeObject, objectKey, setCondition } from '#pkg/apimachinery/meta.ts'
+import { byKey, type KubeObject, setCondition } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
@@ -103,8 +103,4 @@ export class Scheduler {
       if (!isReason(error, 'NotFound')) throw error
     }
   }
-}
-
-function byKey<T extends KubeObject>(objects: Iterable<T>): Map<string, T> {
-  return new Map([...objects].map((object) => [objectKey(object.metadata), object]))
 }
