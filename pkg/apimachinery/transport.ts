@@ -7,6 +7,9 @@
 export interface UserInfo {
   readonly name: string
   readonly groups: readonly string[]
+  readonly uid?: string
+  /** What authentication knows besides, such as the token's id. */
+  readonly extra?: Readonly<Record<string, readonly string[]>>
 }
 
 export interface ApiRequest {
@@ -17,6 +20,11 @@ export interface ApiRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
+  /**
+   * What the asker goes on to send while the answer comes, of a request that both sides write to (exec, attach,
+   * port-forward); `body` is absent then. Ends when the asker has nothing more to send.
+   */
+  readonly input?: AsyncIterable<Uint8Array>
   /** Aborts when the asker goes away; watches and log streams end then. */
   readonly signal: AbortSignal
 }

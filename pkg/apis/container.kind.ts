@@ -20,6 +20,7 @@ export const containerKind: Kind<Container> = {
     'Container is one container on one node. It can be changed; the agent replaces it where it must.',
   schema: objectSchema({ spec: containerSpec, status: containerStatus }, ['spec']),
   statusSubresource: true,
+  subresources: [{ name: 'log', verbs: ['get'] }],
   selectableFields: ['spec.nodeName', 'spec.image', 'status.phase', 'status.health.status'],
   columns: containerColumns,
   prepare: withDefaultPullPolicy,

@@ -19,6 +19,15 @@ export interface Column<T> {
 /** What changing a field does to what the node holds of the object. */
 export type ChangeClass = 'nothing' | 'in place' | 'recreate'
 
+/** What is served below an object besides `status`, for discovery; who answers it is not the kind's business. */
+export interface Subresource {
+  /** Such as `log`. */
+  readonly name: string
+  readonly verbs: readonly string[]
+  /** What it takes and answers; absent: the kind itself. */
+  readonly kind?: { readonly group: string; readonly version: string; readonly kind: string }
+}
+
 export interface Kind<T extends KubeObject = KubeObject> {
   readonly group: string
   readonly version: string
@@ -35,6 +44,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly statusSubresource: boolean
   /** Field selectors beside metadata.name and metadata.namespace, as dotted paths. */
   readonly selectableFields: readonly string[]
+  /** Absent: none besides status. */
+  readonly subresources?: readonly Subresource[]
   readonly columns: readonly Column<T>[]
   /** Defaults that depend on other fields; runs after the schema's own. Returns a new object. */
   readonly prepare?: (object: T) => T

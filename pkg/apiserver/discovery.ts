@@ -6,24 +6,9 @@
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { apiVersionOf } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
-import type { Kind } from '#pkg/apis/kind.ts'
+import type { Kind, Subresource } from '#pkg/apis/kind.ts'
 import { groupVersionPath } from '#pkg/apis/paths.ts'
 import { cachedAnswer, onlyReads, type Surface } from './answer.ts'
-
-/** A subresource beside `status`, such as `log` of containers. */
-export interface Subresource {
-  readonly group: string
-  readonly plural: string
-  readonly name: string
-  readonly verbs: readonly string[]
-}
-
-export const containerLog: Subresource = {
-  group: 'cove.run',
-  plural: 'containers',
-  name: 'log',
-  verbs: ['get'],
-}
 
 export const resourceVerbs = [
   'create',
@@ -50,18 +35,15 @@ interface GroupVersion {
 }
 
 /** Answers `/api`, `/apis`, `/api/v1`, `/apis/GROUP` and `/apis/GROUP/VERSION` for these kinds. */
-export function discovery(
-  kinds: readonly Kind[],
-  subresources: readonly Subresource[] = [containerLog],
-): Surface {
+export function discovery(kinds: readonly Kind[]): Surface {
   const versions = groupVersions(kinds)
   const aggregated = new Map(
     ['v2', 'v2beta1'].flatMap((version) => [
-      [`/api ${version}`, aggregatedList(versions, version, subresources, true)],
-      [`/apis ${version}`, aggregatedList(versions, version, subresources, false)],
+      [`/api ${version}`, aggregatedList(versions, version, true)],
+      [`/apis ${version}`, aggregatedList(versions, version, false)],
     ]),
   )
-  const legacy = legacyDocuments(versions, subresources)
+  const legacy = legacyDocuments(versions)
   return (request) => {
     const path = request.path.length > 1 ? request.path.replace(/\/$/, '') : request.path
     const document = aggregated.get(`${path} ${aggregatedVersion(request)}`) ?? legacy.get(path)
@@ -105,12 +87,7 @@ function makeDocument(value: unknown, contentType: string): Document {
   return { body: JSON.stringify(value), etag: `"${fingerprint(value)}"`, headers }
 }
 
-function aggregatedList(
-  versions: readonly GroupVersion[],
-  version: string,
-  subresources: readonly Subresource[],
-  core: boolean,
-): Document {
+function aggregatedList(versions: readonly GroupVersion[], version: string, core: boolean): Document {
   const groups = groupNames(versions).filter((group) => (group === '') === core)
   const value = {
     kind: 'APIGroupDiscoveryList',
@@ -118,9 +95,7 @@ function aggregatedList(
     metadata: {},
     items: groups.map((group) => ({
       metadata: group === '' ? {} : { name: group },
-      versions: versions
-        .filter((entry) => entry.group === group)
-        .map((entry) => aggregatedEntry(entry, subresources)),
+      versions: versions.filter((entry) => entry.group === group).map((entry) => aggregatedEntry(entry)),
     })),
   }
   return makeDocument(value, `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`)
@@ -130,7 +105,7 @@ function groupNames(versions: readonly GroupVersion[]): string[] {
   return [...new Set(versions.map((entry) => entry.group))]
 }
 
-function aggregatedEntry(entry: GroupVersion, subresources: readonly Subresource[]) {
+function aggregatedEntry(entry: GroupVersion) {
   return {
     version: entry.version,
     freshness: 'Current',
@@ -142,28 +117,25 @@ function aggregatedEntry(entry: GroupVersion, subresources: readonly Subresource
       verbs: resourceVerbs,
       shortNames: kind.shortNames,
       categories: kind.categories,
-      subresources: subresourcesOf(kind, subresources).map(({ name, verbs }) => ({
+      subresources: subresourcesOf(kind).map(({ name, verbs, kind: own = kind }) => ({
         subresource: name,
-        responseKind: responseKind(kind),
+        responseKind: responseKind(own),
         verbs,
       })),
     })),
   }
 }
 
-function responseKind({ group, version, kind }: Kind) {
+function responseKind({ group, version, kind }: Pick<Kind, 'group' | 'version' | 'kind'>) {
   return { group, version, kind }
 }
 
-function subresourcesOf(kind: Kind, subresources: readonly Subresource[]) {
-  const own = subresources.filter((entry) => entry.group === kind.group && entry.plural === kind.plural)
+function subresourcesOf(kind: Kind): readonly Subresource[] {
+  const own = kind.subresources ?? []
   return kind.statusSubresource ? [{ name: 'status', verbs: statusVerbs }, ...own] : own
 }
 
-function legacyDocuments(
-  versions: readonly GroupVersion[],
-  subresources: readonly Subresource[],
-): Map<string, Document> {
+function legacyDocuments(versions: readonly GroupVersion[]): Map<string, Document> {
   const groups = groupNames(versions).filter((group) => group !== '')
   const values: [string, unknown][] = [
     ['/api', coreVersions(versions)],
@@ -175,10 +147,7 @@ function legacyDocuments(
       `/apis/${name}`,
       { kind: 'APIGroup', apiVersion: 'v1', ...group(name, versions) },
     ]),
-    ...versions.map((entry): [string, unknown] => [
-      groupVersionPath(entry),
-      resourceList(entry, subresources),
-    ]),
+    ...versions.map((entry): [string, unknown] => [groupVersionPath(entry), resourceList(entry)]),
   ]
   return new Map(values.map(([path, value]) => [path, makeDocument(value, 'application/json')]))
 }
@@ -199,7 +168,7 @@ function group(name: string, versions: readonly GroupVersion[]) {
   return { name, versions: own, preferredVersion: own[0] }
 }
 
-function resourceList(entry: GroupVersion, subresources: readonly Subresource[]) {
+function resourceList(entry: GroupVersion) {
   return {
     kind: 'APIResourceList',
     apiVersion: 'v1',
@@ -214,11 +183,11 @@ function resourceList(entry: GroupVersion, subresources: readonly Subresource[])
         shortNames: kind.shortNames,
         categories: kind.categories,
       },
-      ...subresourcesOf(kind, subresources).map(({ name, verbs }) => ({
+      ...subresourcesOf(kind).map(({ name, verbs, kind: own }) => ({
         name: `${kind.plural}/${name}`,
         singularName: '',
         namespaced: kind.namespaced,
-        kind: kind.kind,
+        ...(own === undefined ? { kind: kind.kind } : responseKind(own)),
         verbs,
       })),
     ]),

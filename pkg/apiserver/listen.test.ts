@@ -11,6 +11,7 @@ import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachine
 import { eventually } from '#test/helpers/eventually.ts'
 import { ask, type Client, open } from '#test/helpers/https.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
+import { userOf } from './authenticate.ts'
 import { type Listener, type ListenOptions, listen } from './listen.ts'
 import { ensurePki, issueNodeIdentity, type Pki } from './pki.ts'
 
@@ -34,7 +35,15 @@ async function serve(
   more: Partial<ListenOptions> = {},
 ): Promise<Served> {
   const pki = await makePki(t)
-  const options = { handler, host: '127.0.0.1', port: 0, pki, log: silentLogger, clock: systemClock() }
+  const options = {
+    handler,
+    authenticate: userOf,
+    host: '127.0.0.1',
+    port: 0,
+    pki,
+    log: silentLogger,
+    clock: systemClock(),
+  }
   const listener = await listen({ ...options, ...more })
   t.teardown(() => listener.close())
   const stranger = { port: listener.port, ca: pki.ca.cert }

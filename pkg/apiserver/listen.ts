@@ -3,7 +3,7 @@
  * bounded, streams are flushed chunk by chunk at the reader's pace, the request's signal aborts when the client goes
  * away, no error of a socket ends the process, and closing ends watches at once and everything else within a bound.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -22,7 +22,7 @@ import {
   writeChunks,
 } from '#pkg/apimachinery/wire.ts'
 import { answerFor } from './answer.ts'
-import { userOf } from './auth.ts'
+import type { Peer } from './authenticate.ts'
 import { bind } from './bind.ts'
 import { compress } from './compress.ts'
 import type { Pki } from './pki.ts'
@@ -41,8 +41,12 @@ export type OnUpgrade = (upgrade: Upgrade) => Promise<ApiResponse | undefined> |
 
 export type ServerIdentity = Pick<Pki, 'ca' | 'server'>
 
+/** Whose connection it is. Throws Unauthorized. */
+export type Authenticate = (peer: Peer, headers: IncomingHttpHeaders) => UserInfo
+
 export interface ListenOptions {
   readonly handler: Handler
+  readonly authenticate: Authenticate
   readonly host: string
   /** 0: any free one. */
   readonly port: number
@@ -163,10 +167,10 @@ class Front {
   }
 
   async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiResponse> {
-    const { handler, log } = this.#options
+    const { handler, authenticate, log } = this.#options
     const bare = bareRequest(incoming, signal)
     try {
-      const user = userOf(tlsSocket(incoming.socket), incoming.headers)
+      const user = authenticate(tlsSocket(incoming.socket), incoming.headers)
       const body = await bodyOf(incoming)
       const request = { ...bare, ...splitTarget(incoming.url ?? ''), ...(body !== undefined && { body }) }
       return await handler(request, user)
@@ -218,10 +222,10 @@ class Front {
     head: Buffer,
     signal: AbortSignal,
   ): Promise<ApiResponse | undefined> {
-    const { onUpgrade, log } = this.#options
+    const { onUpgrade, authenticate, log } = this.#options
     const bare = bareRequest(incoming, signal)
     try {
-      const user = userOf(tlsSocket(incoming.socket), incoming.headers)
+      const user = authenticate(tlsSocket(incoming.socket), incoming.headers)
       const request = { ...bare, ...splitTarget(incoming.url ?? '') }
       if (onUpgrade === undefined) throw noUpgrade()
       return await onUpgrade({ request, user, socket, head })

@@ -2,7 +2,7 @@ import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { readAll, type UserInfo } from '#pkg/apimachinery/transport.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
-import { nodeUser } from './auth.ts'
+import { nodeUser } from './authenticate.ts'
 import { selfReview } from './reviews.ts'
 
 const surface = selfReview()

@@ -9,7 +9,8 @@ import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
-import { authorizing } from './auth.ts'
+import { userOf } from './authenticate.ts'
+import { authorizing, guard } from './authorize.ts'
 import { discovery } from './discovery.ts'
 import { type Listener, listen } from './listen.ts'
 import { openapi } from './openapi.ts'
@@ -71,12 +72,21 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       containerLogs({ connections, lookup: (namespace, name) => logTarget(server, namespace, name) }),
     ],
   })
-  const handler = authorizing(server.handler)
-  const onUpgrade = acceptTunnels({ connections, clock, log })
+  const handler = authorizing(server.handler, guard)
+  const onUpgrade = acceptTunnels({ connections, clock, log, guard })
   const stop = new AbortController()
   await server.start(stop.signal)
   await publish(options, pki)
-  const listener = await listen({ handler, host, port, pki, log, clock, onUpgrade }).catch(async (error) => {
+  const listener = await listen({
+    handler,
+    authenticate: userOf,
+    host,
+    port,
+    pki,
+    log,
+    clock,
+    onUpgrade,
+  }).catch(async (error) => {
     await server.close()
     throw error
   })

@@ -15,6 +15,8 @@ import { type Dial, dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts
 import { eventually } from '#test/helpers/eventually.ts'
 import { ask, open } from '#test/helpers/https.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
+import { userOf } from './authenticate.ts'
+import { guard } from './authorize.ts'
 import { listen } from './listen.ts'
 import { ensurePki, issueNodeIdentity } from './pki.ts'
 import { containerLogs, NodeConnections } from './proxy.ts'
@@ -42,8 +44,8 @@ async function makeWorld(t: ExecutionContext, clock: Clock = systemClock()): Pro
   })
   const handler: Handler = async (request, user) => (await logs(request, user)) ?? notServed
   const base = { host: '127.0.0.1', port: 0, pki, log: silentLogger, clock }
-  const onUpgrade = acceptTunnels({ connections, clock, log: silentLogger })
-  const listener = await listen({ ...base, handler, onUpgrade })
+  const onUpgrade = acceptTunnels({ connections, clock, log: silentLogger, guard })
+  const listener = await listen({ ...base, authenticate: userOf, handler, onUpgrade })
   t.teardown(() => listener.close())
   const identity = await issueNodeIdentity(pki.ca, node, { now, random })
   const sockets: Duplex[] = []

@@ -15,7 +15,7 @@ import {
   tunnelProtocol,
 } from '#pkg/apimachinery/tunnel.ts'
 import { joinTarget, plainHeaders } from '#pkg/apimachinery/wire.ts'
-import { attributesOf, authorize, impersonate } from './auth.ts'
+import type { Guard } from './authorize.ts'
 import { noUpgrade, type OnUpgrade } from './listen.ts'
 import type { NodeConnections } from './proxy.ts'
 
@@ -23,6 +23,7 @@ export interface TunnelOptions {
   readonly connections: NodeConnections
   readonly clock: Clock
   readonly log: Logger
+  readonly guard: Guard
 }
 
 const switching = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`
@@ -30,10 +31,11 @@ const tunnelPath = /^\/apis\/cove\.run\/v1\/nodes\/([^/]+)\/tunnel$/
 
 /** Takes `Upgrade: cove-tunnel` of a node's own agent; refuses everything else with a Status. */
 export function acceptTunnels(options: TunnelOptions): OnUpgrade {
+  const { guard } = options
   return ({ request, user, socket, head }) => {
     const match = tunnelPath.exec(request.path)
     if (match === null) throw noUpgrade()
-    authorize(impersonate(user, request.headers), attributesOf(request))
+    guard(request, user)
     const asked = request.headers['upgrade'] ?? ''
     if (asked.toLowerCase() !== tunnelProtocol)
       throw new StatusError('BadRequest', `cannot upgrade to "${asked}": this path speaks ${tunnelProtocol}`)

@@ -2,7 +2,7 @@ import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { readAll } from '#pkg/apimachinery/transport.ts'
 import { makeRequest } from '#test/helpers/request.ts'
-import { anonymous } from './auth.ts'
+import { anonymous } from './authenticate.ts'
 import { version } from './version.ts'
 
 const build = { version: '0.1.0', platform: 'linux/amd64' }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { silentLogger, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
+import { userOf } from '#pkg/apiserver/authenticate.ts'
 import { listen } from '#pkg/apiserver/listen.ts'
 import { ensurePki, type Pki } from '#pkg/apiserver/pki.ts'
 import { makeApiServer } from '#pkg/apiserver/server.ts'
@@ -30,7 +31,14 @@ const open: OpenApi = async (t, { window } = {}) => {
   const storage = openInProcessStorage()
   const server = makeApiServer({ storage, ambient, ...(window !== undefined && { window }) })
   await server.start(new AbortController().signal)
-  const listener = await listen({ handler: server.handler, host, port: 0, pki, ...ambient })
+  const listener = await listen({
+    handler: server.handler,
+    authenticate: userOf,
+    host,
+    port: 0,
+    pki,
+    ...ambient,
+  })
   const transport = httpsTransport(clientOf(pki, listener.port))
   t.teardown(async () => {
     transport.close()

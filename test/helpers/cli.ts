@@ -12,6 +12,7 @@ import {
 import { inProcess, type Transport } from '#pkg/apimachinery/transport.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { firstOf } from '#pkg/apiserver/answer.ts'
+import { userOf } from '#pkg/apiserver/authenticate.ts'
 import { discovery } from '#pkg/apiserver/discovery.ts'
 import { listen } from '#pkg/apiserver/listen.ts'
 import { openapi } from '#pkg/apiserver/openapi.ts'
@@ -131,7 +132,14 @@ export async function startCliServer(t: Teardown): Promise<CliServer> {
     asked.push(`${request.method} ${request.path}`)
     return server.handler(request, user)
   }
-  const listener = await listen({ ...ambient, handler, host: '127.0.0.1', port: 0, pki })
+  const listener = await listen({
+    ...ambient,
+    authenticate: userOf,
+    handler,
+    host: '127.0.0.1',
+    port: 0,
+    pki,
+  })
   t.teardown(async () => {
     await listener.close()
     await server.close()

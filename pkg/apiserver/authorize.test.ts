@@ -2,7 +2,9 @@ import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
-import { anonymous, attributesOf, authorize, authorizing, nodeUser } from './auth.ts'
+import { attributesOf } from './attributes.ts'
+import { anonymous, nodeUser } from './authenticate.ts'
+import { authorize, authorizing, guard } from './authorize.ts'
 
 const bob: UserInfo = { name: 'bob', groups: ['system:authenticated'] }
 const node = nodeUser('edge-1')
@@ -25,49 +27,6 @@ function refusal(user: UserInfo, method: string, target: string): string {
     return error instanceof Error ? error.message : String(error)
   }
 }
-
-test('paths read as Kubernetes reads them', (t) => {
-  const read = (method: string, target: string) => attributesOf(makeRequest(target, { method }))
-  const containers = { group: 'cove.run', resource: 'containers' }
-  const base = '/apis/cove.run/v1/namespaces/shop/containers'
-  t.deepEqual(read('GET', base), { verb: 'list', ...containers, namespace: 'shop' })
-  t.deepEqual(read('GET', `${base}?watch=true`), { verb: 'watch', ...containers, namespace: 'shop' })
-  t.deepEqual(read('PATCH', `${base}/web/status`), {
-    verb: 'patch',
-    group: 'cove.run',
-    resource: 'containers/status',
-    namespace: 'shop',
-    name: 'web',
-  })
-  t.deepEqual(read('DELETE', base), { verb: 'deletecollection', ...containers, namespace: 'shop' })
-  t.deepEqual(read('GET', '/api/v1/namespaces/shop'), {
-    verb: 'get',
-    group: '',
-    resource: 'namespaces',
-    name: 'shop',
-  })
-  t.deepEqual(read('PUT', '/api/v1/namespaces/shop/finalize'), {
-    verb: 'update',
-    group: '',
-    resource: 'namespaces/finalize',
-    name: 'shop',
-  })
-  t.deepEqual(read('GET', '/apis/cove.run/v1'), { verb: 'get', path: '/apis/cove.run/v1' })
-})
-
-test('a path that two readers could take apart differently is refused', (t) => {
-  for (const path of [
-    '/api/v1//secrets',
-    '/api//v1/secrets',
-    '/api/v1/../v1/secrets',
-    '/api/v1/%2e%2e/x',
-    '/a/%zz',
-    '/api/v1/a%2Fb',
-  ]) {
-    const error = t.throws(() => attributesOf({ ...makeRequest('/'), path }))
-    t.true(isReason(error, 'BadRequest'), path)
-  }
-})
 
 test('administrators may do everything', (t) => {
   t.true(may(adminUser, 'DELETE', '/api/v1/namespaces/shop/secrets/s'))
@@ -121,7 +80,7 @@ test('a refusal is worded as Kubernetes words it', (t) => {
 const tellUser: Handler = async (_request, user) => ({ status: 200, headers: {}, body: user.name })
 
 test('administrators may act as others, with the rights of those', async (t) => {
-  const handler = authorizing(tellUser)
+  const handler = authorizing(tellUser, guard)
   const headers = { 'impersonate-user': 'bob', 'impersonate-group': 'a, b' }
   t.is((await handler(makeRequest('/apis', { headers }), adminUser)).body, 'bob')
   t.is((await handler(makeRequest('/api/v1/secrets', { headers }), adminUser)).status, 403)
@@ -129,7 +88,7 @@ test('administrators may act as others, with the rights of those', async (t) => 
 })
 
 test('the guarded handler is only asked when the table allows it', async (t) => {
-  const handler = authorizing(tellUser)
+  const handler = authorizing(tellUser, guard)
   t.is((await handler(makeRequest('/version'), anonymous)).body, 'system:anonymous')
   const refused = await handler(makeRequest('/api/v1/secrets'), anonymous)
   t.is(refused.status, 403)

@@ -1,107 +1,9 @@
-/**
- * Who asks, and what they may do. Identity comes from the client certificate (subject CN and O), as Kubernetes
- * reads it. What each group may do is one table here, until Roles take its place.
- */
-import type { TLSSocket } from 'node:tls'
+/** Who may do what. What each group may do is one table here, until Roles take its place. */
 import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import { failureAnswer } from './answer.ts'
-
-export const adminGroup = 'system:masters'
-export const nodesGroup = 'system:nodes'
-const authenticatedGroup = 'system:authenticated'
-const nodeUserPrefix = 'system:node:'
-
-export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
-
-/** The user that a node's certificate names. */
-export function nodeUser(nodeName: string): UserInfo {
-  return { name: `${nodeUserPrefix}${nodeName}`, groups: [nodesGroup, authenticatedGroup] }
-}
-
-type Peer = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>
-
-/**
- * The user of a connection that asked for, and did not insist on, a client certificate. Throws Unauthorized for a
- * certificate that our authority did not sign, and for a token: none is given out, so none is good. A resumed session
- * without any certificate counts as authorized in Node, so a name is required beside it.
- */
-export function userOf(socket: Peer, headers: Readonly<{ authorization?: string | undefined }>): UserInfo {
-  const subject = socket.getPeerCertificate()?.subject
-  if (subject === undefined && headers.authorization !== undefined)
-    throw new StatusError('Unauthorized', 'Unauthorized: this server knows client certificates, no tokens')
-  if (subject === undefined) return anonymous
-  const [name] = listOf(subject.CN)
-  if (!socket.authorized || name === undefined || name === '')
-    throw new StatusError('Unauthorized', 'Unauthorized: the client certificate is not from this server')
-  return { name, groups: [...listOf(subject.O), authenticatedGroup] }
-}
-
-function listOf(value: string | string[] | undefined): string[] {
-  return value === undefined ? [] : typeof value === 'string' ? [value] : value
-}
-
-/** What a request wants to do: with a resource, or with a path that is none. */
-export type Attributes =
-  | {
-      readonly verb: string
-      readonly group: string
-      /** The plural, with its subresource: `containers/status`. */
-      readonly resource: string
-      readonly namespace?: string
-      readonly name?: string
-    }
-  | { readonly verb: string; readonly path: string }
-
-/**
- * Reads them off the method and the path, as Kubernetes lays out paths. Throws BadRequest for a malformed escape, and
- * for empty or dotted segments: a path that two readers could take apart differently is no path.
- */
-export function attributesOf(request: Pick<ApiRequest, 'method' | 'path' | 'query'>): Attributes {
-  const segments = request.path.replace(/\/$/, '').split('/').slice(1).map(decodeSegment)
-  const rooted = segments[0] === 'api' ? segments.slice(2) : segments[0] === 'apis' ? segments.slice(3) : []
-  const [first = '', second = '', ...others] = rooted
-  if (first === '') return { verb: request.method.toLowerCase(), path: request.path }
-  const group = segments[0] === 'api' ? '' : (segments[1] ?? '')
-  const nested = first === 'namespaces' && others.length > 0 && !namespaceSubresources.has(others[0] ?? '')
-  const [plural = '', name = '', ...subresource] = nested ? others : rooted
-  return {
-    verb: verbOf(request, name !== ''),
-    group,
-    resource: [plural, ...subresource].join('/'),
-    ...(nested && { namespace: second }),
-    ...(name !== '' && { name }),
-  }
-}
-
-const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize'])
-
-function decodeSegment(segment: string): string {
-  const decoded = decodeEscapes(segment)
-  if (decoded === '' || decoded === '.' || decoded === '..' || decoded.includes('/'))
-    throw new StatusError('BadRequest', `malformed path segment "${segment}"`)
-  return decoded
-}
-
-function decodeEscapes(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch (error) {
-    throw new StatusError('BadRequest', `malformed path segment "${segment}"`, {}, { cause: error })
-  }
-}
-
-const writeVerbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch' }
-
-function verbOf({ method, query }: Pick<ApiRequest, 'method' | 'query'>, named: boolean): string {
-  if (method === 'GET' || method === 'HEAD') {
-    if (named) return 'get'
-    const watch = query.get('watch')
-    return watch !== null && watch !== 'false' && watch !== '0' ? 'watch' : 'list'
-  }
-  if (method === 'DELETE') return named ? 'delete' : 'deletecollection'
-  return writeVerbs[method] ?? method.toLowerCase()
-}
+import { type Attributes, attributesOf } from './attributes.ts'
+import { adminGroup, authenticatedGroup, nodesGroup, nodeUserPrefix } from './authenticate.ts'
 
 interface Rule {
   readonly group: string
@@ -195,10 +97,19 @@ export function impersonate(user: UserInfo, headers: ApiRequest['headers']): Use
   return { name, groups: [...asked, authenticatedGroup] }
 }
 
+/** Who the request is made as, once it is clear that they may make it. Throws Forbidden or BadRequest. */
+export type Guard = (request: ApiRequest, user: UserInfo) => UserInfo
+
+export function guard(request: ApiRequest, user: UserInfo): UserInfo {
+  const effective = impersonate(user, request.headers)
+  authorize(effective, attributesOf(request))
+  return effective
+}
+
 /** `handler` for those who may; a 403 Status for everybody else. */
-export function authorizing(handler: Handler): Handler {
+export function authorizing(handler: Handler, guard: Guard): Handler {
   return (request, user) => {
-    const allowed = check(request, user)
+    const allowed = check(guard, request, user)
     return allowed.ok ? handler(request, allowed.user) : Promise.resolve(allowed.refusal)
   }
 }
@@ -207,11 +118,9 @@ type Allowed =
   | { readonly ok: true; readonly user: UserInfo }
   | { readonly ok: false; readonly refusal: ApiResponse }
 
-function check(request: ApiRequest, user: UserInfo): Allowed {
+function check(guard: Guard, request: ApiRequest, user: UserInfo): Allowed {
   try {
-    const effective = impersonate(user, request.headers)
-    authorize(effective, attributesOf(request))
-    return { ok: true, user: effective }
+    return { ok: true, user: guard(request, user) }
   } catch (error) {
     if (error instanceof StatusError) return { ok: false, refusal: failureAnswer(error) }
     throw error
