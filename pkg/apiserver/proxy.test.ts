@@ -2,15 +2,17 @@ import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, Transport } from '#pkg/apimachinery/transport.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
-import { containerLogs, type LogTarget, NodeConnections } from './proxy.ts'
+import { containerLogs, NodeConnections, nodeFinder, type Placement } from './proxy.ts'
 
 const base = '/apis/cove.run/v1/namespaces/default/containers'
-const running: LogTarget = { nodeName: 'n1', containerID: 'c1' }
+const running: Placement = { nodeName: 'n1', containerID: 'c1' }
 
-function makeLogs(transport?: Transport, target: LogTarget | undefined = running) {
+function makeLogs(transport?: Transport, target: Placement | undefined = running) {
   const connections = new NodeConnections()
   if (transport !== undefined) connections.register('n1', transport)
-  return containerLogs({ connections, lookup: (_namespace, name) => (name === 'gone' ? undefined : target) })
+  return containerLogs(
+    nodeFinder({ connections, lookup: (_namespace, name) => (name === 'gone' ? undefined : target) }),
+  )
 }
 
 const answering: Transport = async () => ({ status: 200, headers: {}, body: 'log' })
@@ -34,7 +36,7 @@ test("the form that the reader wants the output in is the agent's to choose", as
     seen.push(request)
     return { status: 200, headers: {}, body: '' }
   })
-  const headers = { accept: 'application/vnd.cove.run.log-frames' }
+  const headers = { accept: 'application/vnd.cove.run.frames' }
   await logs(makeRequest(`${base}/web/log`, { headers }), adminUser)
   t.deepEqual(seen[0]?.headers, headers)
 })
@@ -53,11 +55,11 @@ test('a mistake in an option is told before any node is asked', async (t) => {
 })
 
 test('a container that is missing, not placed or not created says so', async (t) => {
-  const ask = (name: string, target?: LogTarget) =>
+  const ask = (name: string, target?: Placement) =>
     t.throwsAsync(async () => makeLogs(answering, target)(makeRequest(`${base}/${name}/log`), adminUser))
   t.true(isReason(await ask('gone'), 'NotFound'))
   t.regex((await ask('web', {}))?.message ?? '', /not been placed/)
-  t.regex((await ask('web', { nodeName: 'n1' }))?.message ?? '', /node "n1" has not created it/)
+  t.regex((await ask('web', { nodeName: 'n1' }))?.message ?? '', /node "n1" has not created it yet/)
 })
 
 test('a node whose connection breaks is named in a 503', async (t) => {

@@ -15,10 +15,11 @@ import { discovery } from './discovery.ts'
 import { type Listener, listen } from './listen.ts'
 import { openapi } from './openapi.ts'
 import { adminKubeconfig, ensurePki, type Pki } from './pki.ts'
-import { containerLogs, type LogTarget, NodeConnections } from './proxy.ts'
+import { containerLogs, NodeConnections, nodeFinder, type Placement } from './proxy.ts'
 import { selfReview } from './reviews.ts'
 import { type ApiServer, makeApiServer } from './server.ts'
-import { acceptTunnels } from './tunnel.ts'
+import { acceptTunnels, tunnelPath } from './tunnel.ts'
+import { routeUpgrades } from './upgrade.ts'
 import { type BuildInfo, version } from './version.ts'
 
 export interface ServeOptions {
@@ -60,6 +61,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const { clock, log } = ambient
   const pki = await ensurePki(options.pkiDir, pkiOptions(options))
   const connections = new NodeConnections()
+  const findNode = nodeFinder({
+    connections,
+    lookup: (namespace, name) => placementOf(server, namespace, name),
+  })
   let ready = false
   const server: ApiServer = makeApiServer({
     storage,
@@ -69,11 +74,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       discovery(kinds),
       openapi(kinds, options.build.version),
       selfReview(),
-      containerLogs({ connections, lookup: (namespace, name) => logTarget(server, namespace, name) }),
+      containerLogs(findNode),
     ],
   })
   const handler = authorizing(server.handler, guard)
-  const onUpgrade = acceptTunnels({ connections, clock, log, guard })
+  const onUpgrade = routeUpgrades([
+    { path: tunnelPath, take: acceptTunnels({ connections, clock, log, guard }) },
+  ])
   const stop = new AbortController()
   await server.start(stop.signal)
   await publish(options, pki)
@@ -138,7 +145,7 @@ function urlOf(host: string, port: number): string {
   return `https://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
-function logTarget(server: ApiServer, namespace: string, name: string): LogTarget | undefined {
+function placementOf(server: ApiServer, namespace: string, name: string): Placement | undefined {
   const entry = server.cache.of(containerKind).get(`${namespace}/${name}`)
   if (entry === undefined) return undefined
   const object: unknown = JSON.parse(entry.text)

@@ -19,7 +19,7 @@ import { userOf } from './authenticate.ts'
 import { guard } from './authorize.ts'
 import { listen } from './listen.ts'
 import { ensurePki, issueNodeIdentity } from './pki.ts'
-import { containerLogs, NodeConnections } from './proxy.ts'
+import { containerLogs, NodeConnections, nodeFinder } from './proxy.ts'
 import { acceptTunnels } from './tunnel.ts'
 
 const node = 'edge-1'
@@ -38,10 +38,12 @@ async function makeWorld(t: ExecutionContext, clock: Clock = systemClock()): Pro
   const [now, random] = [Date.now(), seededRandom(Date.now() % 1e6)]
   const pki = await ensurePki(join(await makeTempDir(t, 'tunnel'), 'pki'), { hosts: [], now, random })
   const connections = new NodeConnections()
-  const logs = containerLogs({
-    connections,
-    lookup: (_namespace, name) => (name === 'web' ? { nodeName: node, containerID: 'c1' } : undefined),
-  })
+  const logs = containerLogs(
+    nodeFinder({
+      connections,
+      lookup: (_namespace, name) => (name === 'web' ? { nodeName: node, containerID: 'c1' } : undefined),
+    }),
+  )
   const handler: Handler = async (request, user) => (await logs(request, user)) ?? notServed
   const base = { host: '127.0.0.1', port: 0, pki, log: silentLogger, clock }
   const onUpgrade = acceptTunnels({ connections, clock, log: silentLogger, guard })

@@ -27,7 +27,8 @@ export interface TunnelOptions {
 }
 
 const switching = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`
-const tunnelPath = /^\/apis\/cove\.run\/v1\/nodes\/([^/]+)\/tunnel$/
+/** Where an agent dials in. */
+export const tunnelPath = /^\/apis\/cove\.run\/v1\/nodes\/([^/]+)\/tunnel$/
 
 /** Takes `Upgrade: cove-tunnel` of a node's own agent; refuses everything else with a Status. */
 export function acceptTunnels(options: TunnelOptions): OnUpgrade {
