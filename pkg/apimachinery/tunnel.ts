@@ -5,6 +5,7 @@
  */
 import type { Http2Session } from 'node:http2'
 import type { Clock } from './ambient.ts'
+import { inputHeader, inputStream } from './frames.ts'
 
 /** The name of the protocol in the Upgrade header. */
 export const tunnelProtocol = 'cove-tunnel'
@@ -39,6 +40,11 @@ const connectionHeaders: ReadonlySet<string> = new Set([
 
 export function tunnelHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !connectionHeaders.has(name)))
+}
+
+/** Whether a request's body is a stream that goes on while the answer comes, and not to be read beforehand. */
+export function hasInput(headers: Readonly<Record<string, unknown>>): boolean {
+  return headers[inputHeader] === inputStream
 }
 
 /** Asks the peer for a sign of life again and again, and destroys the session when none comes in time. Ends with it. */

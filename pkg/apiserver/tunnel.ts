@@ -2,10 +2,11 @@
  * The server's end of tunnels: takes over the socket of an agent that dialled in, speaks HTTP/2 over it as the one
  * who asks, and registers it as the way to that node for as long as it lives.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Clock, Logger } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { inputHeader, inputStream } from '#pkg/apimachinery/frames.ts'
 import type { ApiRequest, ApiResponse, Transport } from '#pkg/apimachinery/transport.ts'
 import {
   keepAlive,
@@ -14,7 +15,7 @@ import {
   tunnelHeaders,
   tunnelProtocol,
 } from '#pkg/apimachinery/tunnel.ts'
-import { joinTarget, plainHeaders } from '#pkg/apimachinery/wire.ts'
+import { joinTarget, plainHeaders, writeChunks } from '#pkg/apimachinery/wire.ts'
 import type { Guard } from './authorize.ts'
 import { noUpgrade, type OnUpgrade } from './listen.ts'
 import type { NodeConnections } from './proxy.ts'
@@ -74,23 +75,43 @@ export function overSession(session: ClientHttp2Session, nodeName: string): Tran
   return (request) =>
     new Promise((resolve, reject) => {
       request.signal.throwIfAborted()
-      const lost = (cause?: unknown) => unreachable(nodeName, cause)
+      const lost = (cause?: unknown) =>
+        request.signal.aborted ? request.signal.reason : unreachable(nodeName, cause)
       if (session.closed || session.destroyed) throw lost()
       const stream = session.request({
         ...tunnelHeaders(request.headers),
+        ...(request.input !== undefined && { [inputHeader]: inputStream }),
         ':method': request.method,
         ':path': joinTarget(request.path, request.query),
       })
-      const giveUp = () => stream.close(constants.NGHTTP2_CANCEL)
+      const giveUp = () => reset(stream)
       request.signal.addEventListener('abort', giveUp, { once: true })
       stream.once('response', (headers) => resolve(responseOf(stream, headers, request, nodeName)))
       stream.on('error', (error) => reject(lost(error)))
       stream.once('close', () => {
         request.signal.removeEventListener('abort', giveUp)
-        reject(request.signal.aborted ? request.signal.reason : lost())
+        reject(lost())
       })
-      stream.end(request.body)
+      if (request.input === undefined) stream.end(request.body)
+      else void send(stream, request.input, request.signal)
     })
+}
+
+/**
+ * What the asker goes on to send. The end of its input ends the stream's one direction; an input that fails, both:
+ * what was sent is not the whole.
+ */
+async function send(
+  stream: ClientHttp2Stream,
+  input: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await writeChunks(stream, input, signal)
+    if (!stream.destroyed) stream.end()
+  } catch (error) {
+    stream.destroy(error instanceof Error ? error : new Error(messageOf(error)))
+  }
 }
 
 function responseOf(
@@ -110,7 +131,7 @@ function responseOf(
         return {
           next: () => chunks.next(),
           return: () => {
-            stream.close(constants.NGHTTP2_CANCEL)
+            reset(stream)
             return chunks.return(undefined)
           },
         }
@@ -140,4 +161,9 @@ function unreachable(nodeName: string, cause?: unknown): StatusError {
     {},
     { cause },
   )
+}
+
+/** Not `close`: that would first say that the input has come to its end. */
+function reset(stream: ClientHttp2Stream): void {
+  stream.destroy(new Error('the asker has gone'))
 }

@@ -9,6 +9,7 @@ import { type Clock, type Logger, type Random, sleep } from '#pkg/apimachinery/a
 import { fromStatus, isAbort, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import {
+  hasInput,
   keepAlive,
   sessionWindowBytes,
   streamWindowBytes,
@@ -135,18 +136,37 @@ async function answerStream(
   log: Logger,
 ): Promise<ApiResponse> {
   try {
-    const body = await readBody(stream)
+    const streaming = hasInput(headers)
+    const body = streaming ? undefined : await readBody(stream)
     const request: ApiRequest = {
       method: String(headers[':method'] ?? 'GET'),
       ...splitTarget(String(headers[':path'] ?? '')),
       headers: plainHeaders(headers),
       ...(body !== undefined && { body }),
+      ...(streaming && { input: readInput(stream) }),
       signal,
     }
     return await handler(request, apiServer)
   } catch (error) {
     return failure(error, signal, log)
   }
+}
+
+/**
+ * What the asker goes on to send. Ends only when it has said so: a stream that was reset looks ended too, and would
+ * make half of an input the whole.
+ */
+async function* readInput(stream: ServerHttp2Stream): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) yield chunk
+  } catch (cause) {
+    throw inputBroke(cause)
+  }
+  if ((stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR) throw inputBroke(stream.rstCode)
+}
+
+function inputBroke(cause: unknown): StatusError {
+  return new StatusError('ServiceUnavailable', 'the input broke off: the asker is gone', {}, { cause })
 }
 
 function failure(error: unknown, signal: AbortSignal, log: Logger): ApiResponse {
