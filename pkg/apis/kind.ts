@@ -28,6 +28,16 @@ export interface Subresource {
   readonly kind?: { readonly group: string; readonly version: string; readonly kind: string }
 }
 
+/** For a kind that stores nothing: each of its objects shows one of another kind, and is made when it is asked for. */
+export interface ViewOf<T> {
+  /** The kind whose objects are shown, under the same namespace and name; whoever wants a change changes those. */
+  readonly source: Kind
+  /** Pure. Keeps name, namespace, labels and revision. */
+  readonly project: (source: KubeObject) => T
+  /** Of the selectable fields those that the source has under the same path: selected without projecting. */
+  readonly sameFields: readonly string[]
+}
+
 export interface Kind<T extends KubeObject = KubeObject> {
   readonly group: string
   readonly version: string
@@ -44,6 +54,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly statusSubresource: boolean
   /** Field selectors beside metadata.name and metadata.namespace, as dotted paths. */
   readonly selectableFields: readonly string[]
+  /** Absent: objects of the kind are stored, and can be written. */
+  readonly viewOf?: ViewOf<T>
   /** Absent: none besides status. */
   readonly subresources?: readonly Subresource[]
   readonly columns: readonly Column<T>[]

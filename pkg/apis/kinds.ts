@@ -1,10 +1,11 @@
-/** Every kind that Cove serves, in the order of discovery: where two groups share a plural, the earlier one wins. */
+/** Every kind that Cove stores, in the order of discovery: where two groups share a plural, the earlier one wins. */
 import { containerKind } from './container.kind.ts'
 import { configMapKind, namespaceKind, secretKind } from './core.ts'
 import { eventKind } from './event.ts'
 import { anyKind, type Kind } from './kind.ts'
 import { networkKind } from './network.ts'
 import { nodeKind } from './node.ts'
+import { podKind } from './pod.kind.ts'
 import { volumeKind } from './volume.ts'
 
 export const kinds: readonly Kind[] = [
@@ -17,6 +18,9 @@ export const kinds: readonly Kind[] = [
   anyKind(configMapKind),
   anyKind(eventKind),
 ]
+
+/** What the server serves: besides the kinds that people write, those that only show others. */
+export const servedKinds: readonly Kind[] = [...kinds, anyKind(podKind)]
 
 export function findKind(gvk: { group: string; version: string; kind: string }): Kind | undefined {
   return kinds.find(

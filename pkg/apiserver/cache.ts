@@ -8,7 +8,8 @@ import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { Storage, StoredEvent, StoredRecord } from '#pkg/storage/port.ts'
 import { registryPrefix, storagePrefix } from './encoded.ts'
-import { type Indexer, KindCache } from './kindcache.ts'
+import { type Indexer, KindCache, type KindReader } from './kindcache.ts'
+import { ViewCache } from './viewcache.ts'
 
 export interface CacheOptions {
   readonly storage: Storage
@@ -45,6 +46,7 @@ export class Cache {
   readonly #storage: Storage
   readonly #ambient: Ambient
   readonly #kinds = new Map<string, KindCache>()
+  readonly #views = new Map<string, ViewCache>()
   #revision = 0
   #listed = false
   #changes = 0
@@ -59,9 +61,10 @@ export class Cache {
     }
     const onUnreadable = (key: string, error: unknown) =>
       ambient.log.error('a stored object cannot be read', { key, error: messageOf(error) })
-    for (const kind of kinds) {
+    for (const kind of kinds.filter(({ viewOf }) => viewOf === undefined)) {
       this.#kinds.set(storagePrefix(kind), new KindCache(kind, { window, index, onEncode, onUnreadable }))
     }
+    for (const kind of kinds) this.#addView(kind, { onEncode, onUnreadable })
   }
 
   /** Everything up to here is in the cache. */
@@ -69,8 +72,9 @@ export class Cache {
     return this.#revision
   }
 
-  of(kind: Pick<Kind, 'group' | 'plural' | 'kind'>): KindCache {
-    const cache = this.#kinds.get(storagePrefix(kind))
+  of(kind: Pick<Kind, 'group' | 'plural' | 'kind'>): KindReader {
+    const prefix = storagePrefix(kind)
+    const cache = this.#kinds.get(prefix) ?? this.#views.get(prefix)
     if (cache === undefined) throw new StatusError('InternalError', `no cache of kind ${kind.kind}`)
     return cache
   }
@@ -152,6 +156,16 @@ export class Cache {
     } catch (error) {
       if (!signal.aborted) this.#lost(error)
     }
+  }
+
+  #addView(
+    kind: Kind,
+    options: Pick<ConstructorParameters<typeof ViewCache>[2], 'onEncode' | 'onUnreadable'>,
+  ) {
+    const { viewOf } = kind
+    const source = viewOf && this.#kinds.get(storagePrefix(viewOf.source))
+    if (viewOf === undefined || source === undefined) return
+    this.#views.set(storagePrefix(kind), new ViewCache(kind, source, { ...options, viewOf }))
   }
 
   #wait(revision: number): { waiter: Waiter; promise: Promise<void> } {

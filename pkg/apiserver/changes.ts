@@ -4,7 +4,7 @@
  */
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
-import { dated, type Entry } from './entry.ts'
+import { datedText, type Entry } from './entry.ts'
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
 
@@ -51,18 +51,18 @@ export class Change {
     const key = `${type}/${encoding.name}`
     const known = this.#frames.get(key)
     if (known !== undefined) return known
-    const made = Buffer.from(eventText(type, encoding.encode(this.#entry(type).text)))
+    const made = Buffer.from(eventText(type, encoding.encode(this.#text(type))))
     this.#onEncode()
     this.#frames.set(key, made)
     return made
   }
 
   /** What is gone, or has left a selection, is shown as it last was, with the revision of the change. */
-  #entry(type: EventType): Entry {
+  #text(type: EventType): string {
     const { before, after } = this
-    const entry = type !== 'DELETED' ? after : before && dated(this.#kind, before, this.revision)
-    if (entry === undefined) throw new StatusError('InternalError', `a change without the state for ${type}`)
-    return entry
+    const text = type !== 'DELETED' ? after?.text : before && datedText(this.#kind, before, this.revision)
+    if (text === undefined) throw new StatusError('InternalError', `a change without the state for ${type}`)
+    return text
   }
 }
 

@@ -20,6 +20,8 @@ export const resourceVerbs = [
   'update',
   'watch',
 ] as const
+/** Of kinds that only show others. */
+const viewVerbs = ['get', 'list', 'watch'] as const
 const statusVerbs = ['get', 'patch', 'update'] as const
 
 interface Document {
@@ -114,7 +116,7 @@ function aggregatedEntry(entry: GroupVersion) {
       responseKind: responseKind(kind),
       scope: kind.namespaced ? 'Namespaced' : 'Cluster',
       singularResource: kind.singular,
-      verbs: resourceVerbs,
+      verbs: verbsOf(kind),
       shortNames: kind.shortNames,
       categories: kind.categories,
       subresources: subresourcesOf(kind).map(({ name, verbs, kind: own = kind }) => ({
@@ -124,6 +126,10 @@ function aggregatedEntry(entry: GroupVersion) {
       })),
     })),
   }
+}
+
+function verbsOf({ viewOf }: Kind): readonly string[] {
+  return viewOf === undefined ? resourceVerbs : viewVerbs
 }
 
 function responseKind({ group, version, kind }: Pick<Kind, 'group' | 'version' | 'kind'>) {
@@ -179,7 +185,7 @@ function resourceList(entry: GroupVersion) {
         singularName: kind.singular,
         namespaced: kind.namespaced,
         kind: kind.kind,
-        verbs: resourceVerbs,
+        verbs: verbsOf(kind),
         shortNames: kind.shortNames,
         categories: kind.categories,
       },

@@ -55,9 +55,9 @@ export function readRecord(kind: Kind, record: StoredRecord): { entry: Entry; ob
 
 const none: Readonly<Record<string, string>> = {}
 
-/** The same state, dated by the change that made it leave a selection. */
-export function dated(kind: Kind, entry: Entry, revision: number): Entry {
-  return { ...entry, revision, text: atRevision(headOf(kind), entry.text, revision) }
+/** The text of the same state, dated by the change that made it leave a selection. */
+export function datedText(kind: Kind, entry: Entry, revision: number): string {
+  return atRevision(headOf(kind), entry.text, revision)
 }
 
 export function matchesEntry(filter: Filter, entry: Entry): boolean {
@@ -75,7 +75,7 @@ export function selectedName(filter: Pick<Filter, 'fieldSelector'>): string | un
   return filter.fieldSelector.find(({ field, equal }) => field === 'metadata.name' && equal)?.value
 }
 
-function readFields(kind: Kind, object: ApiObject): Readonly<Record<string, string>> {
+export function readFields(kind: Kind, object: ApiObject): Readonly<Record<string, string>> {
   if (kind.selectableFields.length === 0) return none
   const fields: Record<string, string> = {}
   for (const path of kind.selectableFields) {

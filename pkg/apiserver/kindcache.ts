@@ -3,7 +3,7 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import type { StoredEvent, StoredRecord } from '#pkg/storage/port.ts'
 import { Change, Window } from './changes.ts'
 import { type ApiObject, storagePrefix } from './encoded.ts'
-import { type Entry, type Filter, matchesEntry, readRecord, selectedName } from './entry.ts'
+import { type Entry, type Filter, matchesEntry, readRecord, recordText, selectedName } from './entry.ts'
 
 /** Gets every change of a kind in order, in the same turn in which the cache takes it. Must not throw. */
 export interface Watcher {
@@ -17,7 +17,26 @@ export interface Watcher {
 /** Sees every object that comes, changes or goes (undefined), before anybody is told. */
 export type Indexer = (kind: Kind, key: string, object: ApiObject | undefined) => void
 
-export class KindCache {
+/** The objects of one kind for those who read and watch, whether they are stored or shown from another kind's. */
+export interface KindReader {
+  readonly kind: Kind
+  /** Of the records that its objects come from. */
+  readonly prefix: string
+  /** `key` is NAMESPACE/NAME, or NAME. */
+  get(key: string): Entry | undefined
+  /** Matching entries in the order of their keys. */
+  select(filter: Filter): Entry[]
+  /** The changes after `revision`. Throws Expired when some of them are forgotten. */
+  since(revision: number, current: number): readonly Change[]
+  /** Tells the watcher of every change from now on, until the returned function is called. */
+  watch(watcher: Watcher): () => void
+  /** An object as it was stored at some revision. */
+  entryOf(record: StoredRecord): Entry
+  /** The text alone, for less. */
+  textOf(record: StoredRecord): string
+}
+
+export class KindCache implements KindReader {
   readonly kind: Kind
   readonly prefix: string
   readonly window: Window
@@ -51,12 +70,11 @@ export class KindCache {
     return this.#entries.size
   }
 
-  /** `key` is NAMESPACE/NAME, or NAME. */
   get(key: string): Entry | undefined {
     return this.#entries.get(key)
   }
 
-  /** Matching entries in the order of their keys, those of one namespace found without looking at the others. */
+  /** Those of one namespace are found without looking at the others. */
   select(filter: Filter): Entry[] {
     const name = selectedName(filter)
     const { namespace } = filter
@@ -71,6 +89,23 @@ export class KindCache {
       if (entry !== undefined && matchesEntry(filter, entry)) selected.push(entry)
     }
     return selected
+  }
+
+  since(revision: number, current: number): readonly Change[] {
+    return this.window.since(revision, current)
+  }
+
+  watch(watcher: Watcher): () => void {
+    this.watchers.add(watcher)
+    return () => this.watchers.delete(watcher)
+  }
+
+  entryOf(record: StoredRecord): Entry {
+    return readRecord(this.kind, record).entry
+  }
+
+  textOf(record: StoredRecord): string {
+    return recordText(this.kind, record)
   }
 
   apply(event: StoredEvent): void {

@@ -81,7 +81,7 @@ function collection(kind: Kind): Json {
   const scope = kind.namespaced ? [pathParameter('namespace', 'The namespace.')] : []
   return {
     get: operation(kind, 'list', list),
-    post: operation(kind, 'post', create),
+    ...(kind.viewOf === undefined && { post: operation(kind, 'post', create) }),
     ...(scope.length > 0 && { parameters: scope }),
   }
 }
@@ -99,14 +99,17 @@ function single(kind: Kind, suffix: '' | 'Status'): Json {
   }
   const remove = { body: jsonBody(components.deleteOptions, false), answer: components.status }
   const scope = kind.namespaced ? [pathParameter('namespace', 'The namespace.')] : []
+  const read = operation(kind, 'get', of('read', `Read ${what}.`))
+  const path = [pathParameter('name', `Name of the ${kind.kind}.`), ...scope]
+  if (kind.viewOf !== undefined) return { get: read, parameters: path }
   return {
-    get: operation(kind, 'get', of('read', `Read ${what}.`)),
+    get: read,
     put: operation(kind, 'put', { ...of('replace', `Replace ${what}.`), ...replace }),
     patch: operation(kind, 'patch', { ...of('patch', `Change parts of ${what}.`), ...patch }),
     ...(suffix === '' && {
       delete: operation(kind, 'delete', { ...of('delete', `Delete ${what}.`), ...remove }),
     }),
-    parameters: [pathParameter('name', `Name of the ${kind.kind}.`), ...scope],
+    parameters: path,
   }
 }
 

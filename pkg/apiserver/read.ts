@@ -8,7 +8,8 @@ import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
 import type { Context } from './context.ts'
-import { type Entry, type Filter, matchesEntry, readRecord, recordText } from './entry.ts'
+import { type Entry, type Filter, matchesEntry } from './entry.ts'
+import type { KindReader } from './kindcache.ts'
 import { requireName } from './mutate.ts'
 import { jsonResponse, listText, objectText } from './present.ts'
 import type { RequestInfo } from './request.ts'
@@ -27,12 +28,13 @@ export async function list(context: Context, info: RequestInfo, request: ApiRequ
   return jsonResponse(200, listText(info, texts, metadata, context.ambient.clock.now()))
 }
 
-interface Page {
+export interface Page {
   readonly texts: readonly string[]
   readonly metadata: ListMeta
 }
 
-function selectPage(context: Context, info: RequestInfo, signal: AbortSignal): Page | Promise<Page> {
+/** The page that the options ask for. */
+export function selectPage(context: Context, info: RequestInfo, signal: AbortSignal): Page | Promise<Page> {
   const { continue: token, resourceVersion, resourceVersionMatch, sendInitialEvents } = info.options
   if (sendInitialEvents !== undefined) throw badRequest('sendInitialEvents is only for watches')
   if (resourceVersionMatch !== undefined && resourceVersion === undefined) {
@@ -55,15 +57,15 @@ function selectPage(context: Context, info: RequestInfo, signal: AbortSignal): P
 async function firstPage({ cache }: Context, info: RequestInfo, signal: AbortSignal): Promise<Page> {
   const { limit, resourceVersion } = info.options
   await cache.atLeast(resourceVersion ?? 0, signal)
-  const kindCache = cache.of(info.kind)
-  const entries = kindCache.select(filterOf(info))
+  const reader = cache.of(info.kind)
+  const entries = reader.select(filterOf(info))
   const { revision } = cache
   const page = limit === 0 || entries.length <= limit ? entries : entries.slice(0, limit)
   const texts = page.map((entry) => entry.text)
   const last = page.at(-1)
   const remaining = entries.length - page.length
   if (remaining === 0 || last === undefined) return { texts, metadata: { resourceVersion: String(revision) } }
-  const position = { revision, after: kindCache.prefix + keyOf(last) }
+  const position = { revision, after: reader.prefix + keyOf(last) }
   return { texts, metadata: moreToCome(info, position, remaining) }
 }
 
@@ -81,7 +83,8 @@ async function nextPage(context: Context, info: RequestInfo, position: Position)
 async function storedPage(context: Context, info: RequestInfo, { revision, after }: Position): Promise<Page> {
   const { limit } = info.options
   const scope = info.namespace === undefined ? '' : `${info.namespace}/`
-  const prefix = context.cache.of(info.kind).prefix + scope
+  const reader = context.cache.of(info.kind)
+  const prefix = reader.prefix + scope
   const texts: string[] = []
   for (let last = after; ; ) {
     const options = {
@@ -90,7 +93,7 @@ async function storedPage(context: Context, info: RequestInfo, { revision, after
       ...(limit > 0 && { limit: limit - texts.length }),
     }
     const { records, remaining } = await context.storage.list(prefix, options)
-    texts.push(...matchingTexts(info, records))
+    texts.push(...matchingTexts(reader, info, records))
     last = records.at(-1)?.key ?? last
     if (remaining === 0) return { texts, metadata: { resourceVersion: String(revision) } }
     if (texts.length >= limit)
@@ -132,12 +135,11 @@ function decodeToken(token: string): Position {
 }
 
 /** Only a selector needs to look inside. */
-function matchingTexts(info: RequestInfo, records: readonly StoredRecord[]): string[] {
+function matchingTexts(reader: KindReader, info: RequestInfo, records: readonly StoredRecord[]): string[] {
+  if (!isFiltered(info)) return records.map((record) => reader.textOf(record))
   const filter = filterOf(info)
-  const matching = isFiltered(info)
-    ? records.filter((record) => matchesEntry(filter, readRecord(info.kind, record).entry))
-    : records
-  return matching.map((record) => recordText(info.kind, record))
+  const entries = records.map((record) => reader.entryOf(record))
+  return entries.filter((entry) => matchesEntry(filter, entry)).map(({ text }) => text)
 }
 
 function isFiltered({ options }: RequestInfo): boolean {

@@ -1,5 +1,5 @@
 /** From an HTTP request to what is asked of the API: kind, verb, object and options. Pure. */
-import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
+import { badRequest, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { negotiate, type Representation } from './accept.ts'
@@ -42,6 +42,7 @@ export function parseRequest(
   const options = parseOptions(request.query, resource.kind)
   const verb = verbOf(resource, request.method, options.watch)
   if (verb === undefined) throw methodNotAllowed()
+  if (resource.kind.viewOf !== undefined && !isReading(verb)) throw onlyShown(resource, verb)
   return { ...resource, verb, options, accept: negotiate(request.headers['accept']) }
 }
 
@@ -68,6 +69,28 @@ export function methodNotAllowed(): StatusError {
     'MethodNotAllowed',
     'the server does not allow this method on the requested resource',
   )
+}
+
+const commands: Readonly<Partial<Record<Verb, string>>> = {
+  create: 'create',
+  update: 'replace',
+  patch: 'edit',
+  delete: 'delete',
+  deletecollection: 'delete',
+}
+
+function isReading(verb: Verb): boolean {
+  return commands[verb] === undefined
+}
+
+/** What is only shown cannot be written; what it shows can. */
+function onlyShown({ kind, name }: Resource, verb: Verb): StatusError {
+  const { group, plural } = kind.viewOf?.source ?? kind
+  const source = qualifiedResource({ group, plural })
+  const which = name === undefined ? '' : ` ${name}`
+  const message = `${kind.plural} only show ${source}: write those instead, as with "kubectl ${commands[verb]} ${source}${which}"`
+  const details = { group: kind.group, kind: kind.plural, ...(name !== undefined && { name }) }
+  return new StatusError('MethodNotAllowed', message, details)
 }
 
 function splitPath(path: string): string[] {

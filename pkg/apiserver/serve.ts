@@ -7,7 +7,7 @@ import { messageOf } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
-import { kinds } from '#pkg/apis/kinds.ts'
+import { servedKinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
 import { userOf } from './authenticate.ts'
 import { authorizing, guard } from './authorize.ts'
@@ -71,8 +71,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     ambient,
     surfaces: [
       version({ build: options.build, ready: () => ready }),
-      discovery(kinds),
-      openapi(kinds, options.build.version),
+      discovery(servedKinds),
+      openapi(servedKinds, options.build.version),
       selfReview(),
       containerLogs(findNode),
     ],

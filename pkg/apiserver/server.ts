@@ -4,7 +4,7 @@ import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
-import { kinds as allKinds } from '#pkg/apis/kinds.ts'
+import { servedKinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
 import type { Surface } from './answer.ts'
 import { Cache } from './cache.ts'
@@ -40,7 +40,7 @@ export interface ApiServer {
 }
 
 export function makeApiServer(options: ApiServerOptions): ApiServer {
-  const { storage, ambient, kinds = allKinds, window } = options
+  const { storage, ambient, kinds = servedKinds, window } = options
   const containers = new ContainerIndex()
   const cache = new Cache({
     storage,

@@ -9,7 +9,7 @@ import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { type Change, type Encoding, type EventType, eventText } from './changes.ts'
 import type { Context } from './context.ts'
 import { type Entry, type Filter, matchesEntry } from './entry.ts'
-import type { KindCache, Watcher } from './kindcache.ts'
+import type { KindReader, Watcher } from './kindcache.ts'
 import { bookmarkText, encodingOf } from './present.ts'
 import { filterOf } from './read.ts'
 import type { RequestInfo } from './request.ts'
@@ -41,16 +41,16 @@ export async function watch(context: Context, info: RequestInfo, request: ApiReq
 /** Without a pause from reading the cache to hearing of changes: that is why there is no gap. */
 function openStream({ cache, ambient }: Context, info: RequestInfo, signal: AbortSignal): WatchStream {
   const { resourceVersion = 0, sendInitialEvents, allowWatchBookmarks, timeoutSeconds } = info.options
-  const kindCache = cache.of(info.kind)
+  const reader = cache.of(info.kind)
   const filter = filterOf(info)
   const fromNow = sendInitialEvents ?? resourceVersion === 0
   const start = sendInitialEvents === false && resourceVersion === 0 ? cache.revision : resourceVersion
-  const missed = fromNow ? [] : kindCache.window.since(start, cache.revision)
+  const missed = fromNow ? [] : reader.since(start, cache.revision)
   return new WatchStream({
-    kindCache,
+    reader,
     filter,
     encoding: encodingOf(info, () => ambient.clock.now()),
-    initial: fromNow ? kindCache.select(filter) : [],
+    initial: fromNow ? reader.select(filter) : [],
     missed,
     bookmark: (initialEventsEnd) =>
       allowWatchBookmarks
@@ -64,7 +64,7 @@ function openStream({ cache, ambient }: Context, info: RequestInfo, signal: Abor
 }
 
 interface StreamOptions {
-  readonly kindCache: KindCache
+  readonly reader: KindReader
   readonly filter: Filter
   readonly encoding: Encoding
   readonly initial: readonly Entry[]
@@ -85,6 +85,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   #ended = false
   #reader: ((result: IteratorResult<Chunk>) => void) | undefined
   #beats = 0
+  #stopWatching: () => void = () => {}
   #cancelBeat: () => void = () => {}
   #cancelTimeout: () => void = () => {}
   readonly #onAbort = () => this.#finish([])
@@ -132,7 +133,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   }
 
   #open(): void {
-    const { signal, kindCache, missed, initialEventsEnd, bookmark, clock, timeoutMs } = this.#options
+    const { signal, reader, missed, initialEventsEnd, bookmark, clock, timeoutMs } = this.#options
     if (signal.aborted) {
       this.#ended = true
       return
@@ -141,7 +142,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
     const listed = initialEventsEnd ? bookmark(true) : undefined
     if (listed !== undefined) this.#push(listed)
     for (const change of missed) this.change(change)
-    kindCache.watchers.add(this)
+    this.#stopWatching = reader.watch(this)
     this.#cancelBeat = clock.after(keepAliveMs, () => this.#beat())
     if (timeoutMs !== undefined) this.#cancelTimeout = clock.after(timeoutMs, () => this.#timeout())
   }
@@ -201,7 +202,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   /** Takes nothing more; what is queued can still be read. */
   #close(): void {
     this.#ended = true
-    this.#options.kindCache.watchers.delete(this)
+    this.#stopWatching()
     this.#options.signal.removeEventListener('abort', this.#onAbort)
     this.#cancelBeat()
     this.#cancelTimeout()

@@ -1,0 +1,154 @@
+/**
+ * The objects of a kind that only shows another, made from the other's cache when they are asked for. Nothing is held
+ * twice: an entry projects its object when somebody needs its text or its fields, and forgets it with itself; a change
+ * is projected once, however many watch.
+ */
+import { messageOf } from '#pkg/apimachinery/errors.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import type { Kind, ViewOf } from '#pkg/apis/kind.ts'
+import type { StoredRecord } from '#pkg/storage/port.ts'
+import { Change } from './changes.ts'
+import { type ApiObject, decodeObject, encodeObject, headOf, withRevision } from './encoded.ts'
+import { type Entry, type Filter, matchesEntry, readFields } from './entry.ts'
+import type { KindReader, Watcher } from './kindcache.ts'
+
+export interface ViewOptions {
+  readonly viewOf: ViewOf<KubeObject>
+  readonly onEncode: () => void
+  /** Told of an object that cannot be projected: a watch that met it is cut, and no other is harmed. */
+  readonly onUnreadable: (key: string, error: unknown) => void
+}
+
+export class ViewCache implements KindReader {
+  readonly kind: Kind
+  readonly #source: KindReader
+  readonly #options: ViewOptions
+  /** By the source's change; gone with it. */
+  readonly #changes = new WeakMap<Change, Change>()
+
+  constructor(kind: Kind, source: KindReader, options: ViewOptions) {
+    this.kind = kind
+    this.#source = source
+    this.#options = options
+  }
+
+  get prefix(): string {
+    return this.#source.prefix
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#show(this.#source.get(key))
+  }
+
+  /** What the source can select is left to it, so that only the rest needs projecting. */
+  select(filter: Filter): Entry[] {
+    const { sameFields } = this.#options.viewOf
+    const isSame = (field: string) => field.startsWith('metadata.') || sameFields.includes(field)
+    const { same = [], own = [] } = Object.groupBy(filter.fieldSelector, ({ field }) =>
+      isSame(field) ? 'same' : 'own',
+    )
+    const entries = this.#source.select({ ...filter, fieldSelector: same }).map((entry) => this.#entry(entry))
+    if (own.length === 0) return entries
+    return entries.filter((entry) => matchesEntry({ labelSelector: [], fieldSelector: own }, entry))
+  }
+
+  since(revision: number, current: number): readonly Change[] {
+    return this.#source.since(revision, current).map((change) => this.#change(change))
+  }
+
+  watch(watcher: Watcher): () => void {
+    return this.#source.watch({
+      change: (change) => this.#tell(watcher, change),
+      cut: (reason) => watcher.cut(reason),
+      end: () => watcher.end(),
+    })
+  }
+
+  entryOf(record: StoredRecord): Entry {
+    return this.#entry(this.#source.entryOf(record))
+  }
+
+  textOf(record: StoredRecord): string {
+    return this.entryOf(record).text
+  }
+
+  #tell(watcher: Watcher, change: Change): void {
+    try {
+      watcher.change(this.#change(change))
+    } catch (error) {
+      const entry = change.after ?? change.before
+      this.#options.onUnreadable(`${this.prefix}${entry?.namespace}/${entry?.name}`, error)
+      watcher.cut(`an object cannot be shown: ${messageOf(error)}`)
+    }
+  }
+
+  #change(change: Change): Change {
+    const known = this.#changes.get(change)
+    if (known !== undefined) return known
+    const { revision, before, after } = change
+    const states = { revision, before: this.#show(before), after: this.#show(after) }
+    const made = new Change(this.kind, states, this.#options.onEncode)
+    this.#changes.set(change, made)
+    return made
+  }
+
+  #show(entry: Entry | undefined): Entry | undefined {
+    return entry && this.#entry(entry)
+  }
+
+  #entry(entry: Entry): Entry {
+    return new ViewEntry(this.kind, this.#options.viewOf, entry)
+  }
+}
+
+class ViewEntry implements Entry {
+  readonly #kind: Kind
+  readonly #viewOf: ViewOf<KubeObject>
+  readonly #source: Entry
+  #shown: { readonly text: string; readonly fields: Readonly<Record<string, string>> } | undefined
+
+  constructor(kind: Kind, viewOf: ViewOf<KubeObject>, source: Entry) {
+    this.#kind = kind
+    this.#viewOf = viewOf
+    this.#source = source
+  }
+
+  get namespace(): string | undefined {
+    return this.#source.namespace
+  }
+
+  get name(): string {
+    return this.#source.name
+  }
+
+  get revision(): number {
+    return this.#source.revision
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.#source.labels
+  }
+
+  get text(): string {
+    return this.#show().text
+  }
+
+  get fields(): Readonly<Record<string, string>> {
+    return this.#show().fields
+  }
+
+  /** What it shows is its owner. */
+  get owners(): readonly string[] {
+    return []
+  }
+
+  #show() {
+    if (this.#shown !== undefined) return this.#shown
+    const kind = this.#kind
+    const projected: KubeObject = this.#viewOf.project(decodeObject(this.#source.text))
+    const object: ApiObject = { ...projected }
+    const text = withRevision(headOf(kind), encodeObject(kind, object), this.revision)
+    this.#shown = { text, fields: readFields(kind, object) }
+    return this.#shown
+  }
+}
