@@ -4,7 +4,7 @@
  */
 import { LogServer } from './logserver.ts'
 import { LogStorage } from './logstorage.ts'
-import type { Storage } from './port.ts'
+import type { FileStorage } from './port.ts'
 import { defaultKeepRevisions, defaultMaxUnread } from './sqlite.ts'
 import { SqliteLog } from './sqlitelog.ts'
 
@@ -16,7 +16,7 @@ export interface InProcessOptions {
   readonly maxUnread?: number
 }
 
-export function openInProcessStorage(options: InProcessOptions = {}): Storage {
+export function openInProcessStorage(options: InProcessOptions = {}): FileStorage {
   const path = options.path ?? ':memory:'
   const log = SqliteLog.open(options.maxBytes === undefined ? { path } : { path, maxBytes: options.maxBytes })
   const server = new LogServer(log, { keepRevisions: options.keepRevisions ?? defaultKeepRevisions })

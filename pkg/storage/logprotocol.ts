@@ -27,6 +27,8 @@ export type Call =
   | { readonly op: 'since'; readonly prefix: string; readonly after: number }
   | { readonly op: 'revisions' }
   | { readonly op: 'compact'; readonly revision: number }
+  | { readonly op: 'copy'; readonly path: string }
+  | { readonly op: 'scrub' }
   | { readonly op: 'close' }
 
 /** Part of a watch's backlog. `last`: nothing was left after `upTo`, the store's revision at that moment. */
@@ -43,6 +45,8 @@ export type Answer =
   | { readonly op: 'revisions'; readonly current: number; readonly compacted: number }
   /** One slice was done; `done`: the asked revision is reached. */
   | { readonly op: 'compact'; readonly done: boolean }
+  | { readonly op: 'copy' }
+  | { readonly op: 'scrub' }
   | { readonly op: 'close' }
   | { readonly op: 'failed'; readonly failure: Failure }
 

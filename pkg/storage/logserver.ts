@@ -105,6 +105,12 @@ export class LogServer {
         return { op: 'revisions', current: log.current, compacted: log.compacted }
       case 'compact':
         return { op: 'compact', done: log.compactSlice(call.revision, slice) }
+      case 'copy':
+        log.copyTo(call.path)
+        return { op: 'copy' }
+      case 'scrub':
+        log.scrub()
+        return { op: 'scrub' }
       case 'close':
         this.#closed = true
         log.close()

@@ -14,7 +14,7 @@ import {
   type Write,
   type WriteOutcome,
 } from './logprotocol.ts'
-import type { ListOptions, ListResult, Storage, StoredEvent, StoredRecord, WriteResult } from './port.ts'
+import type { FileStorage, ListOptions, ListResult, StoredEvent, StoredRecord, WriteResult } from './port.ts'
 import { Subscriber } from './subscriber.ts'
 
 export interface Channel {
@@ -37,7 +37,7 @@ interface PendingCall {
 
 type AnswerTo<Op extends Answer['op']> = Extract<Answer, { op: Op }>
 
-export class LogStorage implements Storage {
+export class LogStorage implements FileStorage {
   readonly #channel: Channel
   readonly #maxUnread: number
   readonly #subscribers = new Set<Subscriber>()
@@ -83,6 +83,14 @@ export class LogStorage implements Storage {
 
   async compact(revision: number): Promise<void> {
     for (let done = false; !done; ) done = (await this.#call({ op: 'compact', revision }, 'compact')).done
+  }
+
+  async copyTo(path: string): Promise<void> {
+    await this.#call({ op: 'copy', path }, 'copy')
+  }
+
+  async scrub(): Promise<void> {
+    await this.#call({ op: 'scrub' }, 'scrub')
   }
 
   async *watch(prefix: string, after: number, signal: AbortSignal): AsyncGenerator<readonly StoredEvent[]> {

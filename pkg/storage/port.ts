@@ -74,3 +74,11 @@ export interface Storage {
   /** Finishes what has been asked, then lets go of the store. May be called twice. */
   close(): Promise<void>
 }
+
+/** A store that is a file of this machine. Both calls hold up everything else for as long as they take. */
+export interface FileStorage extends Storage {
+  /** Writes all of it, as of one moment, into a new file that only the owner may read. Not synced. */
+  copyTo(path: string): Promise<void>
+  /** Leaves nothing in its files of what was overwritten, deleted or compacted before. */
+  scrub(): Promise<void>
+}

@@ -62,12 +62,15 @@ test('a schema version of the future is refused and left as it is', async (t) =>
   const path = await databasePath(t)
   await (await open(t, path)).close()
   const database = new DatabaseSync(path)
-  database.exec('PRAGMA user_version = 7')
+  database.exec(`PRAGMA user_version = 7; UPDATE about SET value = '3.4.0' WHERE name = 'needs'`)
   database.close()
   const before = await readFile(path)
   const error = await refused(t, path)
   t.is(error?.reason, 'InternalError')
-  t.is(error?.message, `${path} has schema version 7; this cove knows version 1`)
+  t.is(
+    error?.message,
+    `${path} has schema version 7; this cove knows version 2: it needs cove 3.4.0 or newer`,
+  )
   t.deepEqual(await readFile(path), before)
 })
 

@@ -8,7 +8,7 @@ import { type Logger, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { type Batch, errorOf, type Failure, type Reply } from './logprotocol.ts'
 import { LogStorage } from './logstorage.ts'
-import type { Storage } from './port.ts'
+import type { FileStorage } from './port.ts'
 
 export const defaultKeepRevisions = 10_000
 export const defaultMaxUnread = 10_000
@@ -48,7 +48,7 @@ export type FromWorker =
  * Fails with InUse when another process has the file open, with InternalError when the file is no cove database or
  * one of an unknown schema version.
  */
-export async function openSqliteStorage(options: SqliteOptions): Promise<Storage> {
+export async function openSqliteStorage(options: SqliteOptions): Promise<FileStorage> {
   const workerData: WorkerData = {
     path: options.path,
     keepRevisions: options.keepRevisions ?? defaultKeepRevisions,

@@ -8,7 +8,8 @@ import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Page, Write, WriteOutcome } from './logprotocol.ts'
 import type { ListOptions, ListResult, StoredEvent, StoredRecord } from './port.ts'
 import { translate, translateOpening } from './sqliteerrors.ts'
-import { applicationId, createTables, endOfPrefix, schemaVersion, sql, startOfPage } from './sqliteschema.ts'
+import { checkSchemaVersion, migrate, readSchemaVersion } from './sqlitemigrate.ts'
+import { createTables, endOfPrefix, migrations, schemaVersion, sql, startOfPage } from './sqliteschema.ts'
 
 export interface LogOptions {
   /** A file, or `:memory:`. */
@@ -168,6 +169,31 @@ export class SqliteLog {
     this.#reading('checkpoint', () => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'))
   }
 
+  /** Everything as of now in one new file of its own, without a WAL, for its owner only. */
+  copyTo(path: string): void {
+    this.#reading(`copy to ${path}`, () => {
+      makePrivate(path)
+      this.#db.prepare('VACUUM INTO ?').run(path)
+    })
+  }
+
+  /** Writes the file anew, so that nothing deleted is left in free pages or in the WAL. */
+  scrub(): void {
+    this.#reading('scrub', () => this.#db.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)'))
+  }
+
+  /**
+   * Forgets all history and goes on from `revision`, above the current one, as if everything before were compacted:
+   * a store that was set back must not give out a revision again that somebody has seen with other content.
+   */
+  jumpTo(revision: number): void {
+    if (revision < this.#current) throw new StatusError('BadRequest', `revision ${revision} lies in the past`)
+    while (!this.compactSlice(this.#current, Number.MAX_SAFE_INTEGER));
+    this.#transaction('set the revision', () => this.#statements.setCompacted.run(revision))
+    this.#compacted = revision
+    this.#current = revision
+  }
+
   close(): void {
     try {
       this.#reading('checkpoint', () => this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)'))
@@ -268,7 +294,8 @@ function makePrivate(path: string): void {
 function setUp(db: DatabaseSync, path: string): void {
   // Exclusive before the first read: the lock is taken then, kept until close, and the WAL needs no shared memory.
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
-  const fresh = isFresh(db, path)
+  const { fresh, version } = readSchemaVersion(db, path)
+  if (!fresh) checkSchemaVersion(db, path, { version, target: schemaVersion, migrations })
   if (fresh) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
   db.exec(`
     PRAGMA journal_mode = WAL;
@@ -278,18 +305,7 @@ function setUp(db: DatabaseSync, path: string): void {
     PRAGMA cache_size = -${cacheKiB};
     PRAGMA temp_store = MEMORY`)
   if (fresh) db.exec(`BEGIN EXCLUSIVE; ${createTables} COMMIT`)
-}
-
-/** Whether the file is empty; throws when it holds anything but a log this version knows. */
-function isFresh(db: DatabaseSync, path: string): boolean {
-  const tables = Number(db.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables'])
-  const application = Number(db.prepare('PRAGMA application_id').get()?.['application_id'])
-  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'])
-  if (tables === 0 && application === 0 && version === 0) return true
-  if (application !== applicationId) throw new StatusError('InternalError', `${path} is not a cove database`)
-  if (version === schemaVersion) return false
-  const message = `${path} has schema version ${version}; this cove knows version ${schemaVersion}`
-  throw new StatusError('InternalError', message)
+  else migrate(db, version, migrations)
 }
 
 function prepareAll(db: DatabaseSync): Statements {

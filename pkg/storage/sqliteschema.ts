@@ -7,7 +7,15 @@
 
 /** "Cove", in the header of the file: tells our databases from others. */
 export const applicationId = 0x436f7665
-export const schemaVersion = 1
+export const schemaVersion = 2
+
+/** Texts about the file itself. `needs`: the first version of Cove that knows this schema. */
+const createAbout = `
+  CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`
+
+/** From each older schema to the next; a new one gets its step here and its tables in createTables. */
+export const migrations = [{ to: 2, needs: '0.1.0', sql: createAbout }] as const
 
 /**
  * Keys are named by a number in the log, so that its index stays a fifth of the size: its pages are most of what a
@@ -26,6 +34,8 @@ export const createTables = `
   ) STRICT;
   CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO meta (name, value) VALUES ('compacted', 0);
+  ${createAbout}
+  INSERT INTO about (name, value) VALUES ('needs', '0.1.0');
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${schemaVersion};
 `
