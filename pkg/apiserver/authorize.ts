@@ -33,6 +33,7 @@ const rules: readonly Rule[] = [
     verbs: ['create'],
     resources: ['authorization.k8s.io/selfsubjectaccessreviews', 'authentication.k8s.io/selfsubjectreviews'],
   },
+  { group: 'system:bootstrappers', verbs: ['create'], resources: ['cove.run/nodes/certificate'] },
   { group: nodesGroup, verbs: [...read, 'update', 'patch', 'delete'], resources: engineObjects },
   {
     group: nodesGroup,
@@ -49,7 +50,12 @@ const rules: readonly Rule[] = [
   {
     group: nodesGroup,
     verbs: ['get', 'update', 'patch', 'create'],
-    resources: ['cove.run/nodes', 'cove.run/nodes/status', 'cove.run/nodes/tunnel'],
+    resources: [
+      'cove.run/nodes',
+      'cove.run/nodes/status',
+      'cove.run/nodes/tunnel',
+      'cove.run/nodes/certificate',
+    ],
     ownNode: true,
   },
 ]
