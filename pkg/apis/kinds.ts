@@ -6,6 +6,8 @@ import { anyKind, type Kind } from './kind.ts'
 import { networkKind } from './network.ts'
 import { nodeKind } from './node.ts'
 import { podKind } from './pod.kind.ts'
+import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac.ts'
+import { serviceAccountKind } from './serviceaccount.ts'
 import { volumeKind } from './volume.ts'
 
 export const kinds: readonly Kind[] = [
@@ -17,6 +19,11 @@ export const kinds: readonly Kind[] = [
   anyKind(secretKind),
   anyKind(configMapKind),
   anyKind(eventKind),
+  anyKind(serviceAccountKind),
+  anyKind(roleKind),
+  anyKind(clusterRoleKind),
+  anyKind(roleBindingKind),
+  anyKind(clusterRoleBindingKind),
 ]
 
 /** What the server serves: besides the kinds that people write, those that only show others. */

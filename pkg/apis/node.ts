@@ -71,6 +71,9 @@ export interface Node extends KubeObject<NodeSpec, NodeStatus> {
   spec: NodeSpec
 }
 
+/** What a node's certificate is asked for with: `spec.csr` in PEM goes in, `status.certificate` and `status.ca` come back. */
+export const nodeCertificateKind = { group: 'cove.run', version: 'v1', kind: 'NodeCertificate' } as const
+
 export const nodeKind: Kind<Node> = {
   group: 'cove.run',
   version: 'v1',
@@ -84,6 +87,7 @@ export const nodeKind: Kind<Node> = {
   schema: objectSchema({ spec, status }),
   statusSubresource: true,
   selectableFields: [],
+  subresources: [{ name: 'certificate', verbs: ['create'], kind: nodeCertificateKind }],
   columns: [
     { name: 'Status', type: 'string', description: 'Whether it works.', cell: nodeState },
     {

@@ -1,6 +1,10 @@
-/** Who asks. Identity comes from the client certificate (subject CN and O), as Kubernetes reads it. */
+/**
+ * Who asks. A client certificate (subject CN and O), else a bearer token, else nobody known, in Kubernetes' order: a
+ * good certificate wins over a token. What is wrong is told to the log and never to the asker.
+ */
 import type { TLSSocket } from 'node:tls'
-import { StatusError } from '#pkg/apimachinery/errors.ts'
+import type { Logger } from '#pkg/apimachinery/ambient.ts'
+import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
 
 export const adminGroup = 'system:masters'
@@ -15,22 +19,62 @@ export function nodeUser(nodeName: string): UserInfo {
   return { name: `${nodeUserPrefix}${nodeName}`, groups: [nodesGroup, authenticatedGroup] }
 }
 
+/** The user that a ServiceAccount is. */
+export function serviceAccountUser(namespace: string, name: string): string {
+  return `system:serviceaccount:${namespace}:${name}`
+}
+
 export type Peer = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>
+type Headers = Readonly<{ authorization?: string | undefined }>
+
+/** Whose token it is. Throws Unauthorized with a reason that does not hold the token. */
+export type TokenUser = (token: string) => UserInfo
+
+/** The user of a connection, for `listen`. Whatever is wrong, the asker hears the same word. */
+export function makeAuthenticate(
+  tokenUser: TokenUser,
+  log: Logger,
+): (peer: Peer, headers: Headers) => UserInfo {
+  return (peer, headers) => {
+    try {
+      return userOf(peer, headers, tokenUser)
+    } catch (error) {
+      if (!isReason(error, 'Unauthorized')) throw error
+      log.info('request refused: who asks is not known', { reason: error.message })
+      throw new StatusError('Unauthorized', 'Unauthorized', {}, { cause: error })
+    }
+  }
+}
 
 /**
  * The user of a connection that asked for, and did not insist on, a client certificate. Throws Unauthorized for a
- * certificate that our authority did not sign, and for a token: none is given out, so none is good. A resumed session
- * without any certificate counts as authorized in Node, so a name is required beside it.
+ * certificate that our authority did not sign, unless a good token goes with it, and for a token that is not good.
  */
-export function userOf(socket: Peer, headers: Readonly<{ authorization?: string | undefined }>): UserInfo {
+export function userOf(socket: Peer, headers: Headers, tokenUser: TokenUser = noTokens): UserInfo {
+  const certificate = certificateUser(socket)
+  if (certificate !== undefined && certificate !== 'refused') return certificate
+  if (headers.authorization !== undefined) return tokenUser(bearerToken(headers.authorization))
+  if (certificate === undefined) return anonymous
+  throw new StatusError('Unauthorized', 'Unauthorized: the client certificate is not from this server')
+}
+
+/** A resumed session without any certificate counts as authorized in Node, so a name is required beside it. */
+function certificateUser(socket: Peer): UserInfo | 'refused' | undefined {
   const subject = socket.getPeerCertificate()?.subject
-  if (subject === undefined && headers.authorization !== undefined)
-    throw new StatusError('Unauthorized', 'Unauthorized: this server knows client certificates, no tokens')
-  if (subject === undefined) return anonymous
+  if (subject === undefined) return undefined
   const [name] = listOf(subject.CN)
-  if (!socket.authorized || name === undefined || name === '')
-    throw new StatusError('Unauthorized', 'Unauthorized: the client certificate is not from this server')
+  if (!socket.authorized || name === undefined || name === '') return 'refused'
   return { name, groups: [...listOf(subject.O), authenticatedGroup] }
+}
+
+function bearerToken(header: string): string {
+  const [, token] = /^bearer +(\S+)\s*$/i.exec(header) ?? []
+  if (token !== undefined) return token
+  throw new StatusError('Unauthorized', 'Unauthorized: the Authorization header is no bearer token')
+}
+
+function noTokens(): UserInfo {
+  throw new StatusError('Unauthorized', 'Unauthorized: this server knows client certificates, no tokens')
 }
 
 function listOf(value: string | string[] | undefined): string[] {

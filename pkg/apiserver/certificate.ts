@@ -5,6 +5,7 @@
 import { createPublicKey, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Random } from '#pkg/apimachinery/ambient.ts'
+import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 
 export interface Subject {
   /** CN: the user's name, or what the certificate is for. */
@@ -35,7 +36,9 @@ interface Made {
 
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const
-/** Clients whose clock is behind must still take a certificate made just now. */
+/** What a request may ask to be certified: the curve of our own keys, or a stronger one. */
+const requestCurves: readonly string[] = ['P-256', 'P-384', 'P-521']
+/** Clients whose clock is behind must still take a certificate made just now; a short-lived one by a tenth of its life. */
 const backdateMs = 5 * 60_000
 
 /** A new authority. */
@@ -58,8 +61,75 @@ export async function selfSign(name: string, validity: Validity): Promise<Made> 
 
 /** A new key and its certificate, signed by `issuer`. */
 export async function issue(subject: Subject, issuer: Issuer): Promise<Made> {
+  await load()
+  const keys = await generateKeys()
+  return { cert: await certify(keys.publicKey, subject, issuer), key: await exportKey(keys.privateKey) }
+}
+
+/** A new key, and the request to certify it. The key never has to leave whoever calls this. */
+export async function makeRequest(name: string): Promise<{ readonly key: string; readonly csr: string }> {
   const x509 = await load()
   const keys = await generateKeys()
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [name] }],
+    keys,
+    signingAlgorithm,
+  })
+  return { csr: `${request.toString('pem').trim()}\n`, key: await exportKey(keys.privateKey) }
+}
+
+/**
+ * The certificate of the key in a request, for `subject`: what the request itself says of its subject counts for
+ * nothing. Throws BadRequest unless the request is signed with its key, which must be of an accepted curve.
+ */
+export async function signRequest(csr: string, subject: Subject, issuer: Issuer): Promise<string> {
+  const x509 = await load()
+  const request = readRequest(x509, csr)
+  const { algorithm } = request.publicKey
+  const curve = 'namedCurve' in algorithm ? String(algorithm.namedCurve) : algorithm.name
+  if (!requestCurves.includes(curve))
+    throw badRequest(
+      `the certificate request has a key of ${curve}; ${requestCurves.join(', ')} are accepted`,
+    )
+  if (!(await isSignedByItsKey(request)))
+    throw badRequest('the certificate request is not signed with its key')
+  const key = await webcrypto.subtle.importKey(
+    'spki',
+    request.publicKey.rawData,
+    { name: 'ECDSA', namedCurve: curve },
+    true,
+    ['verify'],
+  )
+  return certify(key, subject, issuer)
+}
+
+type X509 = Awaited<ReturnType<typeof load>>
+
+function readRequest(x509: X509, csr: string) {
+  try {
+    return new x509.Pkcs10CertificateRequest(csr)
+  } catch (error) {
+    const message = `the certificate request cannot be read: ${messageOf(error)}`
+    throw new StatusError('BadRequest', message, {}, { cause: error })
+  }
+}
+
+/** The library fails on a signature that it cannot take apart: that one is wrong too. */
+async function isSignedByItsKey(request: { verify(): Promise<boolean> }): Promise<boolean> {
+  try {
+    return await request.verify()
+  } catch (error) {
+    throw new StatusError(
+      'BadRequest',
+      `the signature of the certificate request cannot be read: ${messageOf(error)}`,
+      {},
+      { cause: error },
+    )
+  }
+}
+
+async function certify(publicKey: webcrypto.CryptoKey, subject: Subject, issuer: Issuer): Promise<string> {
+  const x509 = await load()
   const authority = new x509.X509Certificate(issuer.cert)
   const usage = subject.usage === 'server' ? 'serverAuth' : 'clientAuth'
   const organization = subject.organization === undefined ? [] : [{ O: [subject.organization] }]
@@ -67,7 +137,7 @@ export async function issue(subject: Subject, issuer: Issuer): Promise<Made> {
     ...dates(issuer),
     subject: [...organization, { CN: [subject.name] }],
     issuer: authority.subject,
-    publicKey: keys.publicKey,
+    publicKey,
     signingKey: await importKey(issuer.key),
     signingAlgorithm,
     extensions: [
@@ -84,7 +154,7 @@ export async function issue(subject: Subject, issuer: Issuer): Promise<Made> {
           ]),
     ],
   })
-  return { cert: `${certificate.toString('pem').trim()}\n`, key: await exportKey(keys.privateKey) }
+  return `${certificate.toString('pem').trim()}\n`
 }
 
 /** The library finds its parts by decorators, which need the metadata to be there first. */
@@ -94,7 +164,7 @@ async function load() {
 }
 
 function dates({ from, to, random }: Validity) {
-  const notBefore = new Date(from - backdateMs)
+  const notBefore = new Date(from - Math.min(backdateMs, (to - from) / 10))
   return { notBefore, notAfter: new Date(to), serialNumber: serialNumber(random) }
 }
 

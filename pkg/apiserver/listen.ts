@@ -92,8 +92,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return { port, close, renew: (pki) => server.setSecureContext(tlsOptions(pki)) }
 }
 
+/** The authority goes along, so that a machine that knows no more than its hash can find it out. */
 function tlsOptions({ ca, server }: ServerIdentity) {
-  return { ca: ca.cert, cert: server.cert, key: server.key }
+  return { ca: ca.cert, cert: `${server.cert}${ca.cert}`, key: server.key }
 }
 
 /** One open exchange: how to end it when the server closes. */
@@ -239,13 +240,14 @@ export function noUpgrade(): StatusError {
   return new StatusError('NotFound', 'the server could not find the requested resource')
 }
 
-/** The request before its target and body have been looked at. */
+/** The request before its target and body have been looked at. What it authenticates with goes no further. */
 function bareRequest(incoming: IncomingMessage, signal: AbortSignal): ApiRequest {
+  const { authorization: _secret, ...headers } = plainHeaders(incoming.headers)
   return {
     method: incoming.method ?? 'GET',
     path: incoming.url ?? '',
     query: new URLSearchParams(),
-    headers: plainHeaders(incoming.headers),
+    headers,
     signal,
   }
 }

@@ -9,7 +9,7 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Random } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
-import { type Issuer, issue, type Subject, selfSign } from './certificate.ts'
+import { type Issuer, issue, type Subject, selfSign, signRequest } from './certificate.ts'
 
 /** PEM texts. */
 export interface Identity {
@@ -60,14 +60,32 @@ export async function ensurePki(dir: string, options: PkiOptions): Promise<Pki> 
   }
 }
 
+export interface NodeCertificateOptions extends Omit<PkiOptions, 'hosts'> {
+  /** How long the certificate is good; absent: a year. */
+  readonly lifetimeMs?: number
+}
+
 /** A client certificate by which an agent is known as the node `nodeName`. */
 export function issueNodeIdentity(
   ca: Identity,
   nodeName: string,
-  options: Omit<PkiOptions, 'hosts'>,
+  options: NodeCertificateOptions,
 ): Promise<Identity> {
-  const subject = { name: `system:node:${nodeName}`, organization: 'system:nodes', usage: 'client' } as const
-  return issue(subject, issuer(ca, options))
+  return issue(nodeSubject(nodeName), issuer(ca, options))
+}
+
+/** The same for a key that the node keeps to itself. Throws BadRequest for a request that is not good. */
+export function signNodeRequest(
+  ca: Identity,
+  nodeName: string,
+  csr: string,
+  options: NodeCertificateOptions,
+): Promise<string> {
+  return signRequest(csr, nodeSubject(nodeName), issuer(ca, options))
+}
+
+function nodeSubject(nodeName: string): Subject {
+  return { name: `system:node:${nodeName}`, organization: 'system:nodes', usage: 'client' }
 }
 
 function serverHosts(hosts: readonly string[]): string[] {
@@ -109,9 +127,12 @@ async function ensureLeaf(
   return made
 }
 
-function issuer(ca: Identity, { now, random }: Omit<PkiOptions, 'hosts'>): Issuer {
+function issuer(
+  ca: Identity,
+  { now, random, lifetimeMs = certificateDays * dayMs }: NodeCertificateOptions,
+): Issuer {
   const end = Date.parse(new X509Certificate(ca.cert).validTo)
-  return { ...ca, random, from: now, to: Math.min(now + certificateDays * dayMs, end) }
+  return { ...ca, random, from: now, to: Math.min(now + lifetimeMs, end) }
 }
 
 /** Signed by this authority, not near its end unless the authority is too, and for exactly these hosts. */
@@ -148,7 +169,8 @@ function parseIdentity(text: string): Identity | undefined {
   return key === undefined || cert === undefined ? undefined : { key: `${key}\n`, cert: `${cert}\n` }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+/** Undefined when there is no such file. */
+export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {

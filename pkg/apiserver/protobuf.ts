@@ -88,6 +88,94 @@ const accessReviewSpec: Message = new Map([
       ]),
     ),
   ],
+]
+
+const accessReview: Message = new Map([
+  [1, metadata],
+  [
+    2,
+    message(
+      'spec',
+      new Map([...accessReviewFields, [3, scalar('user')], [4, strings('groups')], [6, scalar('uid')]]),
+    ),
+  ],
+])
+
+const policyRule: Message = new Map([
+  [1, strings('verbs')],
+  [2, strings('apiGroups')],
+  [3, strings('resources')],
+  [4, strings('resourceNames')],
+  [5, strings('nonResourceURLs')],
+])
+
+const labelSelector: Message = new Map([
+  [1, map('matchLabels')],
+  [
+    2,
+    messages(
+      'matchExpressions',
+      new Map([
+        [1, scalar('key')],
+        [2, scalar('operator')],
+        [3, strings('values')],
+      ]),
+    ),
+  ],
+])
+
+const role: Message = new Map([
+  [1, metadata],
+  [2, messages('rules', policyRule)],
+  [3, message('aggregationRule', new Map([[1, messages('clusterRoleSelectors', labelSelector)]]))],
+])
+
+const roleBinding: Message = new Map([
+  [1, metadata],
+  [
+    2,
+    messages(
+      'subjects',
+      new Map([
+        [1, scalar('kind')],
+        [2, scalar('apiGroup')],
+        [3, scalar('name')],
+        [4, scalar('namespace')],
+      ]),
+    ),
+  ],
+  [
+    3,
+    message(
+      'roleRef',
+      new Map([
+        [1, scalar('apiGroup')],
+        [2, scalar('kind')],
+        [3, scalar('name')],
+      ]),
+    ),
+  ],
+])
+
+const objectReference: Message = new Map([
+  [1, scalar('kind')],
+  [2, scalar('namespace')],
+  [3, scalar('name')],
+  [4, scalar('uid')],
+  [5, scalar('apiVersion')],
+])
+
+const boundObject: Message = new Map([
+  [1, scalar('kind')],
+  [2, scalar('apiVersion')],
+  [3, scalar('name')],
+  [4, scalar('uid')],
+])
+
+const tokenRequestSpec: Message = new Map([
+  [1, strings('audiences')],
+  [3, message('boundObjectRef', boundObject)],
+  [4, scalar('expirationSeconds', 'integer')],
 ])
 
 /** By `apiVersion/kind`; DeleteOptions come under the version of what is deleted. */
@@ -140,6 +228,38 @@ const kinds: ReadonlyMap<string, Message> = new Map<string, Message>([
       [1, scalar('gracePeriodSeconds', 'integer')],
       [2, message('preconditions', preconditions)],
       [3, scalar('orphanDependents', 'boolean')],
+  [
+    'v1/ServiceAccount',
+    new Map([
+      [1, metadata],
+      [2, messages('secrets', objectReference)],
+      [3, messages('imagePullSecrets', new Map([[1, scalar('name')]]))],
+      [4, scalar('automountServiceAccountToken', 'boolean')],
+    ]),
+  ],
+  [
+    'authentication.k8s.io/v1/TokenRequest',
+    new Map([
+      [1, metadata],
+      [2, message('spec', tokenRequestSpec)],
+    ]),
+  ],
+  [
+    'authentication.k8s.io/v1/TokenReview',
+    new Map([
+      [1, metadata],
+      [
+        2,
+        message(
+          'spec',
+          new Map([
+            [1, scalar('token')],
+            [2, strings('audiences')],
+          ]),
+        ),
+      ],
+    ]),
+  ],
       [4, scalar('propagationPolicy')],
       [5, strings('dryRun')],
     ]),

@@ -9,15 +9,17 @@ import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
-import { userOf } from './authenticate.ts'
+import type { AccountTokens } from './accounttokens.ts'
 import { authorizing, guard } from './authorize.ts'
 import { discovery } from './discovery.ts'
+import { makeIdentity } from './identity.ts'
 import { type Listener, listen } from './listen.ts'
 import { openapi } from './openapi.ts'
 import { adminKubeconfig, ensurePki, type Pki } from './pki.ts'
 import { containerLogs, NodeConnections, nodeFinder, type Placement } from './proxy.ts'
 import { selfReview } from './reviews.ts'
 import { type ApiServer, makeApiServer } from './server.ts'
+import { ensureTokenKeys } from './tokenkeys.ts'
 import { acceptTunnels, tunnelPath } from './tunnel.ts'
 import { routeUpgrades } from './upgrade.ts'
 import { type BuildInfo, version } from './version.ts'
@@ -35,6 +37,8 @@ export interface ServeOptions {
   /** Further names and addresses by which clients reach the server: certificates must name them. */
   readonly hosts: readonly string[]
   readonly build: BuildInfo
+  /** How long the certificates of nodes are good; absent: a year. */
+  readonly nodeCertificateMs?: number | undefined
   /** Given the administrator's kubeconfig before a fixed port answers, and again when its certificate was renewed. */
   readonly publish?: (kubeconfig: string) => Promise<void>
 }
@@ -47,6 +51,8 @@ export interface Serving {
   readonly kubeconfig: string
   /** Guarded, as on the socket: for callers in this process, who name the user they are. */
   readonly handler: Handler
+  /** Gives out long-lived tokens, for the controller that fills Secrets. */
+  readonly accountTokens: AccountTokens
   /** An agent in this process registers itself here. */
   readonly connections: NodeConnections
   /** Ends watches, finishes requests, lets go of the port. May be called twice. */
@@ -60,6 +66,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const { storage, ambient, host, port } = options
   const { clock, log } = ambient
   const pki = await ensurePki(options.pkiDir, pkiOptions(options))
+  const identity = makeIdentity({
+    ca: pki.ca,
+    keys: await ensureTokenKeys(options.pkiDir),
+    ambient,
+    cache: () => server.cache,
+    nodeCertificateMs: options.nodeCertificateMs,
+  })
   const connections = new NodeConnections()
   const findNode = nodeFinder({
     connections,
@@ -74,6 +87,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       discovery(servedKinds),
       openapi(servedKinds, options.build.version),
       selfReview(),
+      ...identity.surfaces,
       containerLogs(findNode),
     ],
   })
@@ -86,7 +100,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   await publish(options, pki)
   const listener = await listen({
     handler,
-    authenticate: userOf,
+    authenticate: identity.authenticate,
     host,
     port,
     pki,
@@ -108,7 +122,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     stop.abort()
     await server.close()
   }
-  return { url, pki, kubeconfig, handler, connections, close }
+  return { url, pki, kubeconfig, handler, accountTokens: identity.tokens, connections, close }
 }
 
 async function publish({ host, port, publish: write }: ServeOptions, pki: Pki): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { Handler } from '#pkg/apimachinery/transport.ts'
+import { systemNamespace } from '#pkg/apis/bootstraptoken.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
@@ -33,7 +34,7 @@ export interface ApiServer {
   /** Answers from the moment `start` has resolved. */
   readonly handler: Handler
   readonly cache: Cache
-  /** Fills the cache, makes the namespace `default`, and goes on in the background until the signal aborts. */
+  /** Fills the cache, makes the namespaces `default` and `kube-system`, and goes on in the background until the signal aborts. */
   start(signal: AbortSignal): Promise<void>
   /** Ends all watches and resolves when nothing runs any more. */
   close(): Promise<void>
@@ -59,7 +60,7 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     async start(signal) {
       await cache.fill()
       running = cache.run(AbortSignal.any([signal, stop.signal]))
-      await bootstrap(context)
+      for (const name of ['default', systemNamespace]) await bootstrap(context, name)
     },
     close() {
       stop.abort()
@@ -69,11 +70,11 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
 }
 
 /** What must be there before anybody comes. */
-async function bootstrap(context: Context): Promise<void> {
+async function bootstrap(context: Context, name: string): Promise<void> {
   const kind = context.kinds.find((known) => known.kind === namespaceKind.kind && known.group === '')
-  if (kind === undefined || context.cache.of(kind).get('default') !== undefined) return
+  if (kind === undefined || context.cache.of(kind).get(name) !== undefined) return
   const options = parseOptions(new URLSearchParams(), kind)
-  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
   try {
     await createObject(context, { kind, options }, body)
   } catch (error) {

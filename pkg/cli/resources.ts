@@ -53,6 +53,23 @@ export function builtinResource(kind: 'Container' | 'Event'): Resource {
   if (found === undefined) throw new RangeError(`no built-in kind ${kind}`)
   return found
 }
+  {
+    ...core,
+    kind: 'ServiceAccount',
+    plural: 'serviceaccounts',
+    singular: 'serviceaccount',
+    shortNames: ['sa'],
+  },
+  { ...rbac, kind: 'Role', plural: 'roles', singular: 'role' },
+  { ...rbac, kind: 'ClusterRole', plural: 'clusterroles', singular: 'clusterrole', namespaced: false },
+  { ...rbac, kind: 'RoleBinding', plural: 'rolebindings', singular: 'rolebinding' },
+  {
+    ...rbac,
+    kind: 'ClusterRoleBinding',
+    plural: 'clusterrolebindings',
+    singular: 'clusterrolebinding',
+    namespaced: false,
+  },
 
 /** The resources that a word names: one, several for a category, none when it is unknown. */
 export function findResources(word: string, known: readonly Resource[]): readonly Resource[] {
