@@ -14,6 +14,12 @@ export const engineLabels = {
 /** kubectl's: the manifest as last applied, the base of the three-way patch. */
 export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
 
+/** Kubernetes': the object goes after its dependents. */
+export const foregroundFinalizer = 'foregroundDeletion'
+
+/** Kubernetes': the object goes when its dependents do not name it as their owner any more. */
+export const orphanFinalizer = 'orphan'
+
 const nodeFinalizerPrefix = 'node.cove.run/'
 
 /**

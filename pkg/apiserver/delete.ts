@@ -1,15 +1,30 @@
 /** DELETE: an object goes at once, or is marked and goes when the last finalizer has been taken off. */
-import { badRequest, conflict, invalid, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
+import {
+  badRequest,
+  conflict,
+  invalid,
+  isReason,
+  qualifiedResource,
+  StatusError,
+} from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
+import { systemNamespace } from '#pkg/apis/bootstraptoken.ts'
+import { foregroundFinalizer, orphanFinalizer } from '#pkg/apis/wellknown.ts'
 import { isEmpty, type Json, readMembers } from './body.ts'
 import type { Context, Written } from './context.ts'
-import type { ApiObject } from './encoded.ts'
+import { type ApiObject, decodeObject } from './encoded.ts'
 import { type Mutated, mutate, requireName } from './mutate.ts'
 import { isTerminating, mayGo, type Prepared, type Target, terminating } from './objects.ts'
-import { type PropagationPolicy, parseDryRun, propagationPolicies } from './options.ts'
+import { parseDryRun } from './options.ts'
+import { selectPage } from './read.ts'
 import { isNamespaceKind, type RequestInfo } from './request.ts'
+import type { ListMeta } from './table.ts'
+
+const propagationPolicies = ['Foreground', 'Background', 'Orphan'] as const
+
+type PropagationPolicy = (typeof propagationPolicies)[number]
 
 interface DeleteOptions {
   readonly dryRun: boolean
@@ -20,7 +35,7 @@ interface DeleteOptions {
 }
 
 /** Namespaces that the server itself needs. */
-const protectedNamespaces = new Set(['default'])
+const protectedNamespaces = new Set(['default', systemNamespace])
 
 /** Answers the object when it is only marked, else a Status that says what is gone. */
 export async function remove(
@@ -35,34 +50,69 @@ export async function remove(
   return deleted.removed ? { ...deleted, text: goneStatus(target, deleted) } : deleted
 }
 
-/** Removes what the selectors match, one after the other; answers the list of what was there. */
+/** Removes what the selectors match, page by page when there is a limit; answers the list of what was there. */
 export async function removeCollection(
   context: Context,
   info: RequestInfo,
   request: ApiRequest,
-): Promise<readonly string[]> {
+): Promise<{ readonly texts: readonly string[]; readonly metadata: ListMeta }> {
   const options = readOptions(info, request)
-  const { labelSelector, fieldSelector } = info.options
-  const scope = info.namespace === undefined ? {} : { namespace: info.namespace }
-  const entries = context.cache.of(info.kind).select({ ...scope, labelSelector, fieldSelector })
-  for (const { name } of entries) checkProtected({ ...info, name })
+  const { texts, metadata } = await selectPage(context, info, request.signal)
+  const targets = texts.map((text) => ({ ...info, ...nameOf(decodeObject(text)) }))
+  for (const target of targets) checkProtected(target)
   const removed: string[] = []
-  for (const { name } of entries) {
-    removed.push((await removeObject(context, { ...info, name }, options)).text)
+  for (const target of targets) {
+    const deleted = await removeObject(context, target, options).catch(unlessGone)
+    if (deleted !== undefined) removed.push(deleted.text)
   }
-  return removed
+  return { texts: removed, metadata }
+}
+
+function nameOf({ metadata: { name, namespace } }: ApiObject) {
+  return { name, ...(namespace !== undefined && { namespace }) }
+}
+
+/** Somebody else was faster, which is as good. */
+function unlessGone(error: unknown): undefined {
+  if (!isReason(error, 'NotFound')) throw error
 }
 
 function removeObject(context: Context, target: Target, options: DeleteOptions): Promise<Mutated> {
   const decide = (current: ApiObject): Prepared | 'remove' => {
     checkPreconditions(target, current, options)
-    checkDependents(context, target, current, options)
-    if (mayGo(target.kind, current)) return 'remove'
-    if (isTerminating(current)) return { object: current, warnings: [] }
+    const held = holding(current, options.propagationPolicy)
+    if (mayGo(target.kind, held)) return 'remove'
+    if (isTerminating(current)) return { object: sooner(held, options.gracePeriodSeconds), warnings: [] }
     const now = timestamp(context.ambient.clock.now())
-    return { object: terminating(target.kind, current, now, options.gracePeriodSeconds), warnings: [] }
+    return { object: terminating(target.kind, held, now, options.gracePeriodSeconds), warnings: [] }
   }
   return mutate(context, { target, dryRun: options.dryRun, decide })
+}
+
+/**
+ * With the finalizer by which the garbage collector knows what is to become of its dependents. Without a wish the
+ * finalizers that it carries decide, and without those nothing waits for them.
+ */
+function holding(object: ApiObject, wanted: PropagationPolicy | undefined): ApiObject {
+  const { finalizers = [] } = object.metadata
+  const policy = wanted ?? policyOf(finalizers)
+  const others = finalizers.filter((each) => each !== foregroundFinalizer && each !== orphanFinalizer)
+  const own = policy === 'Foreground' ? [foregroundFinalizer] : policy === 'Orphan' ? [orphanFinalizer] : []
+  if (own.every((each) => finalizers.includes(each)) && others.length + own.length === finalizers.length)
+    return object
+  return { ...object, metadata: { ...object.metadata, finalizers: [...others, ...own] } }
+}
+
+function policyOf(finalizers: readonly string[]): PropagationPolicy {
+  if (finalizers.includes(orphanFinalizer)) return 'Orphan'
+  return finalizers.includes(foregroundFinalizer) ? 'Foreground' : 'Background'
+}
+
+/** What is going already may be given less time to end, never more. */
+function sooner(object: ApiObject, gracePeriodSeconds: number | undefined): ApiObject {
+  const { deletionGracePeriodSeconds = 0 } = object.metadata
+  if (gracePeriodSeconds === undefined || gracePeriodSeconds >= deletionGracePeriodSeconds) return object
+  return { ...object, metadata: { ...object.metadata, deletionGracePeriodSeconds: gracePeriodSeconds } }
 }
 
 /** The body says what the query says, and wins: kubectl sends the one, other clients the other. */
@@ -81,7 +131,10 @@ function readOptions({ options }: RequestInfo, request: ApiRequest): DeleteOptio
     dryRun: options.dryRun || parseDryRun(dryRun),
     gracePeriodSeconds:
       gracePeriodSeconds === undefined ? options.gracePeriodSeconds : Number(gracePeriodSeconds),
-    propagationPolicy: readPropagation(body) ?? options.propagationPolicy,
+    propagationPolicy: readPropagation({
+      propagationPolicy: body['propagationPolicy'] ?? options.propagationPolicy,
+      orphanDependents: body['orphanDependents'] ?? options.orphanDependents,
+    }),
     uid: text(wanted['uid']),
     resourceVersion: text(wanted['resourceVersion']),
   }
@@ -92,13 +145,26 @@ function readOptionsBody(request: ApiRequest): Json {
   return Object.fromEntries(Object.entries(readMembers(request)).filter(([, value]) => value !== null))
 }
 
-function readPropagation(body: Json): PropagationPolicy | undefined {
-  const { propagationPolicy, orphanDependents } = body
-  if (orphanDependents === true) return 'Orphan'
-  if (propagationPolicy === undefined || propagationPolicy === '') return undefined
+/** The older orphanDependents says the same with fewer words; both at once is refused. */
+function readPropagation(asked: { propagationPolicy: unknown; orphanDependents: unknown }) {
+  const { propagationPolicy = '', orphanDependents } = asked
+  if (orphanDependents !== undefined && typeof orphanDependents !== 'boolean')
+    throw badRequest('orphanDependents: must be true or false')
+  if (propagationPolicy === '') {
+    return orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background'
+  }
+  if (orphanDependents !== undefined)
+    throw invalidOptions('FieldValueInvalid', 'orphanDependents and deletionPropagation cannot be both set')
   const known = propagationPolicies.find((policy) => policy === propagationPolicy)
   if (known !== undefined) return known
-  throw badRequest(`propagationPolicy: must be one of ${propagationPolicies.join(', ')}`)
+  const supported = propagationPolicies.map((policy) => `"${policy}"`).join(', ')
+  const message = `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: ${supported}`
+  throw invalidOptions('FieldValueNotSupported', message)
+}
+
+function invalidOptions(reason: 'FieldValueInvalid' | 'FieldValueNotSupported', message: string) {
+  const kind = { group: 'meta.k8s.io', kind: 'DeleteOptions' }
+  return invalid(kind, '', [{ reason, field: 'propagationPolicy', message }])
 }
 
 function text(value: unknown): string | undefined {
@@ -120,26 +186,6 @@ function checkPreconditions({ kind, name }: Target, { metadata }: ApiObject, opt
   if (resourceVersion === undefined || resourceVersion === metadata.resourceVersion) return
   const versions = `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`
   throw conflict(kind, name, `Precondition failed: ${versions}`)
-}
-
-/** Where dependents exist, an order among deletions is promised by nobody, so asking for one is refused. */
-function checkDependents(
-  { cache }: Context,
-  target: Target,
-  { metadata }: ApiObject,
-  options: DeleteOptions,
-) {
-  const policy = options.propagationPolicy
-  const { uid } = metadata
-  if (policy === undefined || policy === 'Background' || uid === undefined) return
-  for (const kindCache of cache.all()) {
-    const filter = { labelSelector: [], fieldSelector: [] }
-    const dependent = kindCache.select(filter).find((entry) => entry.owners.includes(uid))
-    if (dependent === undefined) continue
-    const message = `${policy} is not implemented in this version of Cove for an object with dependents (${kindCache.kind.kind} ${dependent.name}); use Background`
-    const cause = { reason: 'FieldValueNotSupported' as const, field: 'propagationPolicy', message }
-    throw invalid(target.kind, target.name, [cause])
-  }
 }
 
 function goneStatus({ kind, name }: Target, { object }: Mutated): string {

@@ -2,7 +2,7 @@
 import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import { answerFor, firstOf, type Surface } from './answer.ts'
-import type { Context, Written } from './context.ts'
+import type { Admit, Context, Write, Written } from './context.ts'
 import { create } from './create.ts'
 import { remove, removeCollection } from './delete.ts'
 import { patch } from './patch.ts'
@@ -22,6 +22,8 @@ export interface HandlerOptions {
   /** Asked first, and of anybody: they answer for themselves. */
   readonly surfaces: readonly Surface[]
   readonly authorize: Authorize
+  /** Asked before anything is written. */
+  readonly admit?: Admit
 }
 
 type Answer = (context: Context, info: RequestInfo, request: ApiRequest) => Promise<ApiResponse>
@@ -37,7 +39,7 @@ const answers: Readonly<Record<Verb, Answer>> = {
   deletecollection: answerDeleteCollection,
 }
 
-export function makeHandler(context: Context, { surfaces, authorize }: HandlerOptions): Handler {
+export function makeHandler(context: Context, { surfaces, authorize, admit }: HandlerOptions): Handler {
   const routes = makeRoutes(context.kinds)
   const surface = firstOf(...surfaces)
   return async (request, user) => {
@@ -48,7 +50,8 @@ export function makeHandler(context: Context, { surfaces, authorize }: HandlerOp
       const info = parseRequest(routes, request)
       const reason = await authorize(user, info)
       if (reason !== undefined) throw forbidden(user, info, reason)
-      return await answers[info.verb](context, info, request)
+      const own = admit === undefined ? context : { ...context, admit: (write: Write) => admit(user, write) }
+      return await answers[info.verb](own, info, request)
     } catch (error) {
       return answerFor(error, request, context.ambient.log)
     }
@@ -75,8 +78,7 @@ async function answerDeleteCollection(
   info: RequestInfo,
   request: ApiRequest,
 ): Promise<ApiResponse> {
-  const texts = await removeCollection(context, info, request)
-  const metadata = { resourceVersion: String(context.cache.revision) }
+  const { texts, metadata } = await removeCollection(context, info, request)
   return jsonResponse(200, listText(info, texts, metadata, context.ambient.clock.now()))
 }
 

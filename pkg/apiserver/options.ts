@@ -9,12 +9,10 @@ import {
 import type { Kind } from '#pkg/apis/kind.ts'
 
 export const fieldValidations = ['Strict', 'Warn', 'Ignore'] as const
-export const propagationPolicies = ['Background', 'Foreground', 'Orphan'] as const
 export const includeObjects = ['None', 'Metadata', 'Object'] as const
 const resourceVersionMatches = ['NotOlderThan', 'Exact'] as const
 
 export type FieldValidation = (typeof fieldValidations)[number]
-export type PropagationPolicy = (typeof propagationPolicies)[number]
 export type IncludeObject = (typeof includeObjects)[number]
 
 export interface RequestOptions {
@@ -33,7 +31,8 @@ export interface RequestOptions {
   readonly dryRun: boolean
   readonly fieldManager: string
   readonly fieldValidation: FieldValidation
-  readonly propagationPolicy: PropagationPolicy | undefined
+  readonly propagationPolicy: string | undefined
+  readonly orphanDependents: boolean | undefined
   readonly gracePeriodSeconds: number | undefined
   readonly includeObject: IncludeObject
 }
@@ -60,7 +59,8 @@ export function parseOptions(query: URLSearchParams, kind: Kind): RequestOptions
     dryRun: parseDryRun(query.getAll('dryRun')),
     fieldManager: query.get('fieldManager') ?? '',
     fieldValidation: word(query, 'fieldValidation', fieldValidations) ?? defaultFieldValidation,
-    propagationPolicy: word(query, 'propagationPolicy', propagationPolicies),
+    propagationPolicy: query.get('propagationPolicy') ?? undefined,
+    orphanDependents: boolean(query, 'orphanDependents'),
     gracePeriodSeconds: integer(query, 'gracePeriodSeconds'),
     includeObject: word(query, 'includeObject', includeObjects) ?? 'Metadata',
   }

@@ -20,6 +20,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly kind: Kind<T>
   readonly ambient: Ambient
   readonly select?: ListOptions
+  /** What of each object is kept, for readers that need little; absent: all of it. Keeps name, uid and resourceVersion. */
+  readonly trim?: (object: T) => T
   /** Something under this key changed; called after the copy shows it. */
   readonly onChange: (key: string) => void
 }
@@ -97,9 +99,9 @@ export class Informer<T extends KubeObject> implements Reader<T> {
   }
 
   async #list(signal: AbortSignal): Promise<string> {
-    const { client, kind, select = {}, onChange } = this.#options
+    const { client, kind, select = {}, onChange, trim = asItIs } = this.#options
     const { items, resourceVersion } = await client.list(kind, select, signal)
-    const found = new Map(items.map((item) => [objectKey(item.metadata), item]))
+    const found = new Map(items.map((item) => [objectKey(item.metadata), trim(item)]))
     const changed = [...found.entries()].filter(([key, item]) => !sameRevision(this.#objects.get(key), item))
     const gone = [...this.#objects.keys()].filter((key) => !found.has(key))
     for (const key of gone) this.#objects.delete(key)
@@ -111,7 +113,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
 
   /** Yields the revision up to which the copy is complete. */
   async *#watch(from: string, signal: AbortSignal): AsyncGenerator<string> {
-    const { client, kind, select = {}, onChange, ambient } = this.#options
+    const { client, kind, select = {}, onChange, ambient, trim = asItIs } = this.#options
     // A bounded watch cannot hang for good on a connection that died silently.
     const timeoutSeconds = 300 + Math.floor(ambient.random.next() * 300)
     for await (const event of client.watch(
@@ -125,7 +127,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
       }
       const key = objectKey(event.object.metadata)
       if (event.type === 'DELETED') this.#objects.delete(key)
-      else this.#objects.set(key, event.object)
+      else this.#objects.set(key, trim(event.object))
       onChange(key)
       yield event.object.metadata.resourceVersion ?? from
     }
@@ -137,6 +139,10 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     ambient.log.warn('watch broken', { kind: kind.plural, failures, error: messageOf(error) })
     await pause(ambient.clock, most * (0.75 + ambient.random.next() / 2), signal)
   }
+}
+
+function asItIs<T>(object: T): T {
+  return object
 }
 
 function sameRevision(before: KubeObject | undefined, after: KubeObject): boolean {

@@ -14,6 +14,8 @@ export interface ListOptions {
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
+  /** Objects come without spec, status and data, as kind PartialObjectMetadata. */
+  readonly metadataOnly?: true
 }
 
 export interface WatchOptions extends ListOptions {
@@ -44,6 +46,12 @@ interface Name {
   readonly name: string
 }
 
+interface Deletion {
+  readonly uid?: string
+  readonly resourceVersion?: string
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
+}
+
 export type PatchType = 'merge' | 'json' | 'strategic' | 'apply'
 
 const patchMediaTypes: Readonly<Record<PatchType, string>> = {
@@ -72,7 +80,8 @@ export class Client {
     signal: AbortSignal,
   ): Promise<ObjectList<T>> {
     const path = collectionPath(kind, options.namespace)
-    const body = await this.json({ method: 'GET', path, query: selectors(options) }, signal)
+    const headers = acceptOf(options, 'PartialObjectMetadataList')
+    const body = await this.json({ method: 'GET', path, query: selectors(options), headers }, signal)
     if (!isPlainObject(body) || !Array.isArray(body['items']))
       throw badRequest(`GET ${path} did not answer a list`)
     const metadata = isPlainObject(body['metadata']) ? body['metadata'] : {}
@@ -100,13 +109,19 @@ export class Client {
     return object(await this.json(request, signal))
   }
 
+  /** With `uid` or `resourceVersion` only the object that has them; absent, `propagationPolicy` is the server's choice. */
   async delete<T extends KubeObject>(
     kind: Kind<T>,
-    name: Name & { readonly uid?: string },
+    name: Name & Deletion,
     signal: AbortSignal,
   ): Promise<void> {
-    const preconditions = name.uid === undefined ? {} : { preconditions: { uid: name.uid } }
-    await this.json(this.#write('DELETE', objectPath(kind, name), preconditions), signal)
+    const { uid, resourceVersion, propagationPolicy } = name
+    const preconditions = {
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+    }
+    const options = { preconditions, ...(propagationPolicy !== undefined && { propagationPolicy }) }
+    await this.json(this.#write('DELETE', objectPath(kind, name), options), signal)
   }
 
   /** Changes after `resourceVersion`. Ends when the server ends it; throws Expired when that revision is gone. */
@@ -124,7 +139,12 @@ export class Client {
       ...(timeoutSeconds !== undefined && { timeoutSeconds: String(timeoutSeconds) }),
     }
     const response = await this.stream(
-      { method: 'GET', path: collectionPath(kind, options.namespace), query },
+      {
+        method: 'GET',
+        path: collectionPath(kind, options.namespace),
+        query,
+        headers: acceptOf(options, 'PartialObjectMetadata'),
+      },
       signal,
     )
     for await (const line of readLines(response.body)) {
@@ -168,6 +188,10 @@ function selectors({ labelSelector, fieldSelector }: ListOptions): Record<string
     ...(labelSelector !== undefined && { labelSelector }),
     ...(fieldSelector !== undefined && { fieldSelector }),
   }
+}
+
+function acceptOf({ metadataOnly }: ListOptions, as: string): Record<string, string> {
+  return metadataOnly === undefined ? {} : { accept: `application/json;as=${as};g=meta.k8s.io;v=v1` }
 }
 
 function decodeEvent<T extends KubeObject>(line: string): WatchEvent<T> {

@@ -3,6 +3,7 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { expireEvents } from './expiry.ts'
+import { GarbageCollector } from './garbage.ts'
 import { NamespaceController } from './namespace.ts'
 import { Scheduler } from './scheduler.ts'
 
@@ -14,6 +15,7 @@ export async function runControllers(
   await Promise.all([
     new Scheduler(options).run(signal),
     new NamespaceController({ ...options, kinds }).run(signal),
+    new GarbageCollector({ ...options, kinds }).run(signal),
     expireEvents(options, signal),
   ])
 }

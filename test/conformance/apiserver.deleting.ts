@@ -63,22 +63,7 @@ export function deleting(test: TestFn, name: string, open: OpenApi): void {
     t.is((await remove({ uid: metadata.uid, resourceVersion: metadata.resourceVersion })).status, 200)
   })
 
-  test(`${name}: an order of deletion is refused where there are dependents, and needs nothing where there are none`, async (t) => {
-    const { transport } = await open(t)
-    const { metadata } = (await ask(transport, `POST ${configMaps}`, { body: configMap('owner') })).body
-    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: metadata.uid }]
-    await ask(transport, `POST ${configMaps}`, { body: configMap('owned', {}, { ownerReferences }) })
-    const foreground = { propagationPolicy: 'Foreground' }
-    t.is((await ask(transport, `DELETE ${configMaps}/owner`, { body: foreground })).status, 422)
-    t.is((await ask(transport, `DELETE ${configMaps}/owner?propagationPolicy=Orphan`)).status, 422)
-    t.is((await ask(transport, `DELETE ${configMaps}/owned`, { body: foreground })).status, 200)
-    t.is((await ask(transport, `DELETE ${configMaps}/owner`, { body: foreground })).status, 200)
-    t.is(
-      (await ask(transport, `DELETE ${configMaps}/owner`, { body: { propagationPolicy: 'Sideways' } }))
-        .status,
-      400,
-    )
-  })
+  propagating(test, name, open)
 
   test(`${name}: a namespace terminates until it is finalized`, async (t) => {
     const { transport } = await open(t)
@@ -123,5 +108,98 @@ export function deleting(test: TestFn, name: string, open: OpenApi): void {
       body.items.map((item: { metadata: { name: string } }) => item.metadata.name),
       ['c'],
     )
+  })
+}
+
+/** The server only writes down what is to become of the dependents; the garbage collector does it. */
+function propagating(test: TestFn, name: string, open: OpenApi): void {
+  const finalizers = { Foreground: ['foregroundDeletion'], Orphan: ['orphan'] } as const
+
+  test(`${name}: what is to become of dependents is kept as a finalizer until it is done`, async (t) => {
+    const { transport } = await open(t)
+    for (const [policy, expected] of Object.entries(finalizers)) {
+      await ask(transport, `POST ${configMaps}`, { body: configMap('c', {}, { finalizers: ['a.com/b'] }) })
+      const marked = await ask(transport, `DELETE ${configMaps}/c`, { body: { propagationPolicy: policy } })
+      t.deepEqual(marked.body.metadata.finalizers, ['a.com/b', ...expected])
+      t.truthy(marked.body.metadata.deletionTimestamp)
+      t.is((await ask(transport, `DELETE ${configMaps}/c`)).body.metadata.finalizers.length, 2)
+      const changed = await ask(transport, `DELETE ${configMaps}/c?propagationPolicy=Background`)
+      t.deepEqual(changed.body.metadata.finalizers, ['a.com/b'])
+      await ask(transport, `PATCH ${configMaps}/c`, { body: { metadata: { finalizers: [] } } })
+      t.is((await ask(transport, `GET ${configMaps}/c`)).status, 404)
+    }
+  })
+
+  test(`${name}: the older orphanDependents says the same, in the body or in the query`, async (t) => {
+    const { transport } = await open(t)
+    await ask(transport, `POST ${configMaps}`, { body: configMap('a') })
+    await ask(transport, `POST ${configMaps}`, { body: configMap('b') })
+    const orphaned = await ask(transport, `DELETE ${configMaps}/a`, { body: { orphanDependents: true } })
+    t.deepEqual(orphaned.body.metadata.finalizers, ['orphan'])
+    t.deepEqual(
+      (await ask(transport, `DELETE ${configMaps}/b?orphanDependents=true`)).body.metadata.finalizers,
+      ['orphan'],
+    )
+    t.is((await ask(transport, `DELETE ${configMaps}/b?orphanDependents=false`)).body.status, 'Success')
+  })
+
+  test(`${name}: a policy that there is not, or two at once, are refused and delete nothing`, async (t) => {
+    const { transport } = await open(t)
+    await ask(transport, `POST ${configMaps}`, { body: configMap('c') })
+    const sideways = await ask(transport, `DELETE ${configMaps}/c`, {
+      body: { propagationPolicy: 'Sideways' },
+    })
+    t.is(sideways.status, 422)
+    t.is(
+      sideways.body.message,
+      'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways": supported values: "Foreground", "Background", "Orphan"',
+    )
+    const both = { propagationPolicy: 'Orphan', orphanDependents: true }
+    t.is((await ask(transport, `DELETE ${configMaps}/c`, { body: both })).status, 422)
+    t.is((await ask(transport, `DELETE ${configMaps}/c?propagationPolicy=Sideways`)).status, 422)
+    t.is((await ask(transport, `GET ${configMaps}/c`)).status, 200)
+  })
+
+  test(`${name}: a trial deletion says what it would do and does nothing`, async (t) => {
+    const { transport } = await open(t)
+    await ask(transport, `POST ${configMaps}`, { body: configMap('c') })
+    const dryRun = await ask(transport, `DELETE ${configMaps}/c`, {
+      body: { dryRun: ['All'], propagationPolicy: 'Foreground' },
+    })
+    t.deepEqual(dryRun.body.metadata.finalizers, ['foregroundDeletion'])
+    t.is((await ask(transport, `DELETE ${configMaps}/c?dryRun=All`)).body.status, 'Success')
+    t.is((await ask(transport, `GET ${configMaps}/c`)).body.metadata.deletionTimestamp, undefined)
+  })
+
+  test(`${name}: what is going already may be given less time, never more`, async (t) => {
+    const { transport } = await open(t)
+    const spec = { terminationGracePeriodSeconds: 30 }
+    await ask(transport, `POST ${containers}`, { body: container('web', spec, { finalizers: ['a.com/b'] }) })
+    const grace = async (gracePeriodSeconds?: number) => {
+      const { body } = await ask(transport, `DELETE ${containers}/web`, { body: { gracePeriodSeconds } })
+      return body.metadata.deletionGracePeriodSeconds
+    }
+    t.is(await grace(), 30)
+    t.is(await grace(60), 30)
+    t.is(await grace(1), 1)
+    t.is(await grace(), 1)
+    t.is(await grace(0), 0)
+  })
+
+  test(`${name}: a collection is deleted by fields, and page by page when there is a limit`, async (t) => {
+    const { transport } = await open(t)
+    for (const object of ['a', 'b', 'c', 'd']) {
+      await ask(transport, `POST ${configMaps}`, { body: configMap(object) })
+    }
+    await ask(transport, `DELETE ${configMaps}?fieldSelector=metadata.name%3Db`)
+    const first = await ask(transport, `DELETE ${configMaps}?limit=2`)
+    t.is(first.body.kind, 'ConfigMapList')
+    t.is(first.body.items.length, 2)
+    t.is(first.body.metadata.remainingItemCount, 1)
+    const dryRun = await ask(transport, `DELETE ${configMaps}`, { body: { dryRun: ['All'] } })
+    t.is(dryRun.body.items.length, 1)
+    const last = await ask(transport, `DELETE ${configMaps}?limit=2&continue=${first.body.metadata.continue}`)
+    t.is(last.body.items[0].metadata.name, 'd')
+    t.deepEqual((await ask(transport, `GET ${configMaps}`)).body.items, [])
   })
 }
