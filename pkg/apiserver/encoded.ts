@@ -5,6 +5,7 @@
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { apiVersionOf, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
+import { sealedWith, unreadable } from '#pkg/storage/envelope.ts'
 
 /** An object whose kind's schema has accepted it, with the fields that only its kind knows. */
 export type ApiObject = KubeObject & { readonly [field: string]: unknown }
@@ -52,6 +53,8 @@ export function decodeObject(text: string, what = 'a stored object'): ApiObject 
   try {
     return JSON.parse(text) as ApiObject
   } catch (error) {
+    const id = sealedWith(text)
+    if (id !== undefined) throw unreadable(what, id, 'and could not be opened', error)
     throw new StatusError('InternalError', `${what} is not JSON`, {}, { cause: error })
   }
 }

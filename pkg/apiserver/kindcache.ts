@@ -24,6 +24,8 @@ export interface KindReader {
   readonly prefix: string
   /** `key` is NAMESPACE/NAME, or NAME. */
   get(key: string): Entry | undefined
+  /** Throws why no object is shown although something is stored under its key. */
+  mustBeReadable?(key: string): void
   /** Matching entries in the order of their keys. */
   select(filter: Filter): Entry[]
   /** The changes after `revision`. Throws Expired when some of them are forgotten. */
@@ -45,6 +47,8 @@ export class KindCache implements KindReader {
   readonly #onEncode: () => void
   readonly #onUnreadable: (key: string, error: unknown) => void
   readonly #entries = new Map<string, Entry>()
+  /** Why what is stored under these keys is not among the entries. */
+  readonly #unreadable = new Map<string, unknown>()
   /** Sorted; within a namespaced kind the objects of one namespace stand together. */
   readonly #keys: string[] = []
 
@@ -72,6 +76,10 @@ export class KindCache implements KindReader {
 
   get(key: string): Entry | undefined {
     return this.#entries.get(key)
+  }
+
+  mustBeReadable(key: string): void {
+    if (this.#unreadable.has(key)) throw this.#unreadable.get(key)
   }
 
   /** Those of one namespace are found without looking at the others. */
@@ -112,6 +120,7 @@ export class KindCache implements KindReader {
     const { record } = event
     const key = record.key.slice(this.prefix.length)
     const before = this.#entries.get(key)
+    if (event.type === 'delete') this.#unreadable.delete(key)
     if (event.type === 'delete') this.#remove(key)
     const after = event.type === 'put' ? this.#put(key, record) : undefined
     // Nothing to tell of a record that cannot be read, or of the end of one.
@@ -122,6 +131,7 @@ export class KindCache implements KindReader {
   /** Takes a fresh list instead of what is known; watchers are cut, for what lies between is lost. */
   replace(records: readonly StoredRecord[], revision: number): void {
     const known = new Set(this.#keys)
+    this.#unreadable.clear()
     for (const record of records) {
       const key = record.key.slice(this.prefix.length)
       known.delete(key)
@@ -143,8 +153,11 @@ export class KindCache implements KindReader {
 
   #read(record: StoredRecord) {
     try {
-      return readRecord(this.kind, record)
+      const read = readRecord(this.kind, record)
+      this.#unreadable.delete(record.key.slice(this.prefix.length))
+      return read
     } catch (error) {
+      this.#unreadable.set(record.key.slice(this.prefix.length), error)
       this.#onUnreadable(record.key, error)
       return undefined
     }

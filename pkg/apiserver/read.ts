@@ -18,7 +18,9 @@ import type { ListMeta } from './table.ts'
 export async function get(context: Context, info: RequestInfo, request: ApiRequest): Promise<ApiResponse> {
   const target = requireName(info)
   await context.cache.atLeast(info.options.resourceVersion ?? 0, request.signal)
-  const entry = context.cache.of(info.kind).get(objectKey(target))
+  const reader = context.cache.of(info.kind)
+  const entry = reader.get(objectKey(target))
+  if (entry === undefined) reader.mustBeReadable?.(objectKey(target))
   if (entry === undefined) throw notFound(info.kind, target.name)
   return jsonResponse(200, objectText(info, entry.text, context.ambient.clock.now()))
 }
