@@ -76,7 +76,7 @@ export async function writeChunks(
 }
 
 /** Resolves when the target takes more, or never will again. */
-function drained(target: Writable): Promise<void> {
+export function drained(target: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       target.off('drain', done)

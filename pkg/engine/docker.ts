@@ -9,15 +9,19 @@ import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.
 import { type Call, DockerConnection } from './dockerconnection.ts'
 import { pullError, unavailable } from './dockererror.ts'
 import { dialOptions, type TlsFiles } from './dockerhost.ts'
+import { execExitCode, processStreams } from './dockerprocess.ts'
 import * as spec from './dockerspec.ts'
 import { demultiplex, jsonLines, rawOutput } from './dockerstream.ts'
 import * as view from './dockerview.ts'
 import { array, object, text } from './json.ts'
 import type {
+  AttachedProcess,
   ContainerCreate,
   Engine,
   EngineEvent,
   EngineInfo,
+  ExecOptions,
+  ExecProcess,
   LogChunk,
   LogOptions,
   NetworkAttachment,
@@ -29,6 +33,7 @@ import type {
   PullOptions,
   ResourceLimits,
   VolumeCreate,
+  WantedStreams,
 } from './port.ts'
 
 export interface DockerOptions {
@@ -157,6 +162,48 @@ class DockerEngine implements Engine {
     }
   }
 
+  async execContainer(container: string, options: ExecOptions): Promise<ExecProcess> {
+    const path = `${containerPath(container)}/exec`
+    const answer = await this.#connection.json({ method: 'POST', path, body: spec.makeExecBody(options) })
+    const exec = `/exec/${text(object(answer)['Id'])}`
+    const body = { Detach: false, Tty: options.tty }
+    const { signal, tty } = options
+    const socket = await this.#connection.hijack({ method: 'POST', path: `${exec}/start`, body }, signal)
+    const [connection, clock] = [this.#connection, this.#clock]
+    const streams = processStreams({ connection, clock, socket, tty, path: exec, signal })
+    return { ...streams, exitCode: () => execExitCode({ connection, clock, path: exec, signal }) }
+  }
+
+  async attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess> {
+    const path = containerPath(container)
+    const { tty } = view.readContainer(await this.#connection.json({ method: 'GET', path: `${path}/json` }))
+    const { stdin, stdout, stderr, signal } = options
+    const query = { stream: true, stdin, stdout, stderr }
+    const socket = await this.#connection.hijack({ method: 'POST', path: `${path}/attach`, query }, signal)
+    return processStreams({ connection: this.#connection, clock: this.#clock, socket, tty, path, signal })
+  }
+
+  readArchive(container: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const call: Call = { method: 'GET', path: `${containerPath(container)}/archive`, query: { path } }
+    return this.#connection.stream(call, signal)
+  }
+
+  async writeArchive(
+    container: string,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const query = { path, noOverwriteDirNonDir: true }
+    const call: Call = {
+      method: 'PUT',
+      path: `${containerPath(container)}/archive`,
+      query,
+      upload: archive,
+    }
+    for await (const piece of await this.#connection.stream(call, signal)) void piece
+  }
+
   async listImages(): Promise<readonly ObservedImage[]> {
     return array(await this.#connection.json({ method: 'GET', path: '/images/json' })).map(view.readImage)
   }
@@ -269,7 +316,7 @@ function pullQuery(reference: string): { fromImage: string; tag: string } {
 }
 
 function logQuery(options: LogOptions): Record<string, string | number | boolean> {
-  const { follow, tail, since, timestamps } = options
+  const { follow, tail, since, until, timestamps } = options
   return {
     follow,
     timestamps,
@@ -277,6 +324,7 @@ function logQuery(options: LogOptions): Record<string, string | number | boolean
     stderr: true,
     ...(tail !== undefined && { tail }),
     ...(since !== undefined && { since: unixTime(since) }),
+    ...(until !== undefined && { until: unixTime(until) }),
   }
 }
 

@@ -4,6 +4,7 @@
  * as a stream whatever its status, for its own helpers hide statuses and hold whole bodies in memory.
  */
 import { IncomingMessage } from 'node:http'
+import { addAbortSignal, Duplex, Readable } from 'node:stream'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { isVersionMismatch, type Refusal, refusalError, unavailable } from './dockererror.ts'
@@ -19,11 +20,13 @@ export interface Modem {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean>>
   readonly body?: Readonly<Record<string, unknown>>
   readonly credentials?: RegistryCredentials
+  /** A body of bytes in place of `body`. */
+  readonly upload?: AsyncIterable<Uint8Array>
 }
 
 export interface ConnectionOptions {
@@ -80,6 +83,23 @@ export class DockerConnection {
     return this.#translated(await this.#negotiated(call, signal, toError), signal)
   }
 
+  /**
+   * A call whose connection is taken over: both sides write to it from then on, and its writing side may be ended alone.
+   * Destroyed when the signal aborts. To be called after another call, which has negotiated the version.
+   */
+  async hijack(call: Call, signal: AbortSignal): Promise<Duplex> {
+    const abort = AbortSignal.any([signal, this.#closed.signal])
+    // Without a body the transport would send the end of a chunked one, which the process would read as input.
+    const empty = call.body === undefined && { file: Buffer.alloc(0) }
+    const answer = await this.#send(call, `/v${await this.version()}`, abort, { hijack: true, ...empty })
+    if (answer instanceof IncomingMessage) {
+      const message = await readRefusal(this.#translated(answer, signal))
+      throw refusalError({ statusCode: answer.statusCode ?? 0, message })
+    }
+    if (!(answer instanceof Duplex)) throw this.#broken(new Error('the engine gave no connection'), abort)
+    return addAbortSignal(abort, answer)
+  }
+
   /** A refused version means that the engine was replaced since: negotiate once more. Nothing was done yet. */
   async #negotiated(call: Call, signal: AbortSignal, toError: (refusal: Refusal) => StatusError) {
     for (const isLast of [false, true]) {
@@ -120,8 +140,14 @@ export class DockerConnection {
   }
 
   /** Resolves with the head of the answer, whatever its status. */
-  #dial(call: Call, prefix: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #dial(call: Call, prefix: string, signal: AbortSignal): Promise<IncomingMessage> {
     const abort = AbortSignal.any([signal, this.#closed.signal])
+    const answer = await this.#send(call, prefix, abort)
+    if (answer instanceof IncomingMessage) return answer
+    throw this.#broken(new Error('the engine gave no answer'), abort)
+  }
+
+  #send(call: Call, prefix: string, abort: AbortSignal, more: object = {}): Promise<unknown> {
     if (abort.aborted) return Promise.reject(abort.reason)
     return new Promise((resolve, reject) => {
       const request = {
@@ -130,12 +156,14 @@ export class DockerConnection {
         method: call.method,
         options: { _query: call.query ?? {}, _body: call.body ?? {} },
         ...(call.credentials && { authconfig: { ...call.credentials } }),
+        ...(call.upload && { file: Readable.from(call.upload, { objectMode: false }) }),
         abortSignal: abort,
         isStream: true,
         statusCodes: everyStatus,
+        ...more,
       }
       this.#modem.dial(request, (error, answer) => {
-        if (answer instanceof IncomingMessage) resolve(answer)
+        if (error === null) resolve(answer)
         else reject(this.#broken(error, abort))
       })
     })

@@ -5,6 +5,7 @@
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type {
   ContainerCreate,
+  ExecOptions,
   Healthcheck,
   Mount,
   NetworkAttachment,
@@ -35,6 +36,8 @@ export function makeContainerBody(create: ContainerCreate): Record<string, unkno
     ...(create.cmd && { Cmd: create.cmd }),
     ...(create.workingDir !== undefined && { WorkingDir: create.workingDir }),
     ...(create.user !== undefined && { User: create.user }),
+    ...(create.stdin === true && { OpenStdin: true }),
+    ...(create.tty === true && { Tty: true }),
     ...(create.healthcheck && { Healthcheck: makeHealthcheck(create.healthcheck) }),
     HostConfig: {
       NetworkMode: first?.network ?? 'default',
@@ -147,4 +150,9 @@ function portKey(port: PortMapping): string {
 
 function nanoseconds(milliseconds: number): number {
   return Math.round(milliseconds * 1e6)
+}
+
+/** The body of `POST /containers/x/exec`. */
+export function makeExecBody({ command, stdin, stdout, stderr, tty }: ExecOptions): Record<string, unknown> {
+  return { Cmd: command, AttachStdin: stdin, AttachStdout: stdout, AttachStderr: stderr, Tty: tty }
 }

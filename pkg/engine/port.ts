@@ -93,6 +93,10 @@ export interface ContainerCreate {
   /** Absent: the image's HEALTHCHECK. */
   readonly healthcheck?: Healthcheck
   readonly limits: ResourceLimits
+  /** Keeps standard input open for who attaches; absent: it is at its end from the start. */
+  readonly stdin?: boolean
+  /** Gives it a terminal; absent: none. */
+  readonly tty?: boolean
 }
 
 export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
@@ -241,6 +245,8 @@ export interface LogOptions {
   readonly tail?: number
   /** RFC 3339. */
   readonly since?: string
+  /** RFC 3339: nothing written later. */
+  readonly until?: string
   readonly timestamps: boolean
   readonly signal: AbortSignal
 }
@@ -249,6 +255,50 @@ export interface LogOptions {
 export interface LogChunk {
   readonly stream: 'stdout' | 'stderr'
   readonly data: Uint8Array
+}
+
+/** In characters. */
+export interface TerminalSize {
+  readonly width: number
+  readonly height: number
+}
+
+/** Which streams of a process are wanted; with a terminal its stderr comes as stdout. */
+export interface WantedStreams {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  /**
+   * Hangs up. The engine does not end the process for that: it reads the end of its input, and what it goes on to
+   * write is lost.
+   */
+  readonly signal: AbortSignal
+}
+
+export interface ExecOptions extends WantedStreams {
+  readonly command: readonly string[]
+  /** Gives it a terminal. */
+  readonly tty: boolean
+}
+
+/** The streams of a process in a container. */
+export interface AttachedProcess {
+  /** What it writes from now on, no faster than it is read: a slow reader slows the process down. Read it once. */
+  readonly output: AsyncIterable<LogChunk>
+  /** Resolves when the engine has taken it; false: the process takes no more input. */
+  write(data: Uint8Array): Promise<boolean>
+  /**
+   * A command reads the end of its input then, and its output goes on. The input of a container's own process stays
+   * open for whoever attaches next.
+   */
+  endInput(): void
+  /** Of its terminal. */
+  resize(size: TerminalSize): Promise<void>
+}
+
+export interface ExecProcess extends AttachedProcess {
+  /** Resolves when it has ended. To be asked when the output has ended. */
+  exitCode(): Promise<number>
 }
 
 export interface Engine {
@@ -276,6 +326,22 @@ export interface Engine {
   removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void>
   /** With `follow` until the container ends; always until the signal aborts, which is no error. */
   containerLogs(container: string, options: LogOptions): AsyncIterable<LogChunk>
+  /**
+   * Runs a command beside the container's own process. Conflict when that does not run. A program that is not there is
+   * no failure of this call: the engine says so in the output, and the exit code is 126 or 127.
+   */
+  execContainer(container: string, options: ExecOptions): Promise<ExecProcess>
+  /** To the container's own process, from now on. Input is taken only when it was created with `stdin`. */
+  attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess>
+  /** The file or directory at `path` as a tar archive whose entries begin with its base name. */
+  readArchive(container: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /** Unpacks a tar archive into a directory that is there (NotFound otherwise); everything is owned by root. */
+  writeArchive(
+    container: string,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void>
 
   listImages(): Promise<readonly ObservedImage[]>
   /** Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason. */

@@ -6,10 +6,13 @@
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { limitsLifted } from './dockerspec.ts'
 import type {
+  AttachedProcess,
   ContainerCreate,
   Engine,
   EngineEvent,
   EngineInfo,
+  ExecOptions,
+  ExecProcess,
   LogChunk,
   LogOptions,
   NetworkAttachment,
@@ -19,10 +22,12 @@ import type {
   PullOptions,
   ResourceLimits,
   VolumeCreate,
+  WantedStreams,
 } from './port.ts'
-import { isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
+import { followOutput, isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
 import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
+import { attached, type CommandHook, runCommand } from './simexec.ts'
 import type { EngineMethod, SimCall, SimFault } from './simfault.ts'
 import { type HeldImage, refuse, SimHost } from './simhost.ts'
 import { SimLife } from './simlife.ts'
@@ -37,6 +42,8 @@ export interface SimEngineOptions {
   readonly registry?: SimRegistry
   /** What processes do; absent: they run until they are stopped. */
   readonly behaviour?: BehaviourHook
+  /** What commands of execContainer do; absent: no program is there. */
+  readonly commands?: CommandHook
   /** Whether a bind source is there; absent: always. */
   readonly pathExists?: (path: string) => boolean
   readonly cpus?: number
@@ -226,6 +233,34 @@ export class SimEngine implements Engine {
     })
   }
 
+  execContainer(container: string, options: ExecOptions): Promise<ExecProcess> {
+    return this.#door.call('execContainer', [container, options.command], () => {
+      const found = this.host.mustContainer(container)
+      if (found.state !== 'running') refuse('Conflict', `Container ${found.id} is not running`)
+      return runCommand(this.#options.commands?.(options.command), options)
+    })
+  }
+
+  attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess> {
+    return this.#door.call('attachContainer', [container], () => {
+      const found = this.host.mustContainer(container)
+      if (found.state !== 'running') refuse('Conflict', `Container ${found.id} is not running`)
+      const takesInput = options.stdin && found.create.stdin === true
+      return attached({
+        output: wanted(followOutput(found, options.signal), options),
+        takeInput: (data) => takesInput && found.process?.input(Buffer.from(data).toString()) === true,
+      })
+    })
+  }
+
+  async readArchive(): Promise<never> {
+    return refuse('InvalidSpec', 'a simulated container has no files')
+  }
+
+  async writeArchive(): Promise<never> {
+    return refuse('InvalidSpec', 'a simulated container has no files')
+  }
+
   async *containerLogs(container: string, options: LogOptions): AsyncGenerator<LogChunk> {
     const found = await this.#door.call('containerLogs', [container, options], () =>
       this.host.mustContainer(container),
@@ -357,4 +392,11 @@ function observeImage(held: HeldImage): ObservedImage {
     sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
     createdAt: new Date(held.createdAt).toISOString(),
   }
+}
+
+async function* wanted(
+  chunks: AsyncIterable<LogChunk>,
+  streams: Pick<WantedStreams, 'stdout' | 'stderr'>,
+): AsyncGenerator<LogChunk> {
+  for await (const chunk of chunks) if (streams[chunk.stream]) yield chunk
 }

@@ -77,7 +77,7 @@ export function observeContainer(container: SimContainer): ObservedContainer {
     mounts: container.mounts,
     limits: container.limits,
     restartPolicy: container.restartPolicy,
-    tty: false,
+    tty: create.tty === true,
   }
 }
 
@@ -107,12 +107,27 @@ export function wake(container: SimContainer): void {
 
 export async function* readOutput(container: SimContainer, options: LogOptions): AsyncGenerator<LogChunk> {
   const since = options.since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(options.since)
-  const eligible = container.lines.filter((line) => line.at >= since)
+  const until = options.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(options.until)
+  const eligible = container.lines.filter((line) => line.at >= since && line.at <= until)
   const first =
     options.tail === undefined ? eligible : options.tail === 0 ? [] : eligible.slice(-options.tail)
-  let next = container.lines.length
+  const next = container.lines.length
   for (const line of first) yield makeChunk(line, options)
-  while (options.follow && !options.signal.aborted) {
+  if (options.follow) yield* linesFrom(container, next, options)
+}
+
+/** What it writes from this call on, until it ends. */
+export function followOutput(container: SimContainer, signal: AbortSignal): AsyncGenerator<LogChunk> {
+  return linesFrom(container, container.lines.length, { follow: true, timestamps: false, signal })
+}
+
+async function* linesFrom(
+  container: SimContainer,
+  first: number,
+  options: LogOptions,
+): AsyncGenerator<LogChunk> {
+  let next = first
+  while (!options.signal.aborted) {
     for (; next < container.lines.length; next++) {
       const line = container.lines[next]
       if (line !== undefined) yield makeChunk(line, options)
@@ -136,6 +151,7 @@ function change(container: SimContainer, signal: AbortSignal): Promise<void> {
     }
     container.watchers.add(done)
     signal.addEventListener('abort', done, { once: true })
+    if (signal.aborted) done()
   })
 }
 

@@ -16,6 +16,8 @@ export interface Behaviour {
     readonly stream: 'stdout' | 'stderr'
     readonly text: string
   }[]
+  /** Writes what it reads, as `cat` does. */
+  readonly echoes?: true
   /** How it answers the stop signal: at once with 143. `after: Infinity` is one that has to be killed. */
   readonly stop?: { readonly after: number; readonly code: number }
   /** Exit code of the health check command, probe by probe from 1; healthy (0). */
@@ -91,6 +93,13 @@ export class SimProcess {
     const isInTime = after <= gracePeriod
     this.#after(isInTime ? after : gracePeriod, () => this.#finish(isInTime ? code : 137, false))
     await this.#ended.promise
+  }
+
+  /** False when it takes no input. */
+  input(text: string): boolean {
+    if (this.#behaviour.echoes !== true || this.#isOver) return false
+    this.#owner.onOutput('stdout', text)
+    return true
   }
 
   kill(): void {

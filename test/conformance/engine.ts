@@ -4,6 +4,7 @@
  */
 import type { ExecutionContext, TestFn } from 'ava'
 import type { RegistryCredentials } from '#pkg/engine/port.ts'
+import { streamPromises } from './engine.streams.ts'
 import { programs, settingsArgv } from './engineprograms.ts'
 import {
   collect,
@@ -28,12 +29,12 @@ export type OpenEngine = () => Promise<EngineUnderTest>
 /** A promise that an engine cannot keep, by the test's title, and why. */
 export type Exemptions = Readonly<Record<string, string>>
 
-type Body = (t: ExecutionContext, on: EngineUnderTest) => Promise<void>
+export type Body = (t: ExecutionContext, on: EngineUnderTest) => Promise<void>
 
 const mebibyte = 1024 ** 2
 
 export function engineSuite(test: TestFn, open: OpenEngine, exemptions: Exemptions = {}): void {
-  for (const [title, body] of Object.entries(promises)) {
+  for (const [title, body] of Object.entries({ ...promises, ...streamPromises })) {
     const reason = exemptions[title]
     if (reason !== undefined) {
       test.skip(`${title} (not here: ${reason})`, () => undefined)

@@ -1,5 +1,6 @@
 /** The programs that the engine suite runs, each as a real command line and as the script of a simulated process. */
 import { canonicalJson } from '#pkg/apimachinery/hash.ts'
+import type { CommandHook, SimCommand } from '#pkg/engine/simexec.ts'
 import type { Behaviour, BehaviourHook } from '#pkg/engine/simprocess.ts'
 
 interface Program {
@@ -47,6 +48,7 @@ export const programs = {
     argv: shell('sleep 1.5; touch /ready; exec sleep 86400'),
     behaviour: { probe: ({ sinceStart }) => (sinceStart >= 1500 ? 0 : 1) },
   },
+  echoing: { argv: ['cat'], behaviour: { echoes: true } },
   missing: {
     argv: ['/no/such/program'],
     behaviour: { startFailure: { reason: 'ExecutableNotFound', message: 'no such file or directory' } },
@@ -75,4 +77,69 @@ export const simulatedPrograms: BehaviourHook = (create) => {
     (candidate) => canonicalJson(candidate.argv) === argv,
   )
   return program?.behaviour ?? {}
+}
+
+interface Command {
+  readonly argv: readonly string[]
+  readonly simulated: SimCommand
+}
+
+/** What the suite runs beside a container's own process. */
+export const commands = {
+  twoStreams: {
+    argv: shell('echo out; echo err >&2; exit 3'),
+    simulated: async ({ write }) => {
+      await write('stdout', 'out\n')
+      await write('stderr', 'err\n')
+      return 3
+    },
+  },
+  echo: {
+    argv: ['cat'],
+    simulated: async ({ input, write }) => {
+      for await (const data of input) await write('stdout', data)
+      return 0
+    },
+  },
+  count: {
+    argv: shell('cat | wc -c'),
+    simulated: async ({ input, write }) => {
+      let bytes = 0
+      for await (const data of input) bytes += data.length
+      await write('stdout', `${bytes}\n`)
+      return 0
+    },
+  },
+  firstByte: {
+    argv: ['head', '-c', '1'],
+    simulated: async ({ input, write }) => {
+      for await (const data of input) {
+        await write('stdout', data.subarray(0, 1))
+        break
+      }
+      return 0
+    },
+  },
+  /** Waits for a line, then says how large its terminal is. */
+  terminalSize: {
+    argv: shell('test -t 1 && echo ready; read line; stty size; exit 5'),
+    simulated: async ({ input, size, write }) => {
+      await write('stdout', 'ready\r\n')
+      for await (const _line of input) break
+      await write('stdout', `${size()?.height} ${size()?.width}\r\n`)
+      return 5
+    },
+  },
+  flood: {
+    argv: ['cat', '/dev/zero'],
+    simulated: async ({ write }) => {
+      for (;;) await write('stdout', new Uint8Array(65_536))
+    },
+  },
+} as const satisfies Record<string, Command>
+
+/** What a simulated engine has to be told to run these. */
+export const simulatedCommands: CommandHook = (argv) => {
+  const wanted = canonicalJson(argv)
+  return Object.values(commands).find((command) => canonicalJson(command.argv) === wanted)?.simulated
 }
