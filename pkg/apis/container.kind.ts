@@ -1,9 +1,9 @@
 /** The kind Container: its schema joined with its rules, defaults and table. */
 import { containerChange } from './container.changes.ts'
 import { containerColumns } from './container.columns.ts'
-import { containerRules, containerWarnings } from './container.rules.ts'
 import { containerStatus } from './container.status.ts'
-import { type Container, containerSpec } from './container.ts'
+import { type Container, containerRules, containerSpec } from './container.ts'
+import { containerWarnings } from './container.warnings.ts'
 import type { Kind } from './kind.ts'
 import { objectSchema, withDefaultPullPolicy } from './object.ts'
 
@@ -18,13 +18,13 @@ export const containerKind: Kind<Container> = {
   namespaced: true,
   description:
     'Container is one container on one node. It can be changed; the agent replaces it where it must.',
-  schema: objectSchema({ spec: containerSpec, status: containerStatus }, ['spec']),
+  schema: objectSchema({ spec: containerSpec, status: containerStatus }, ['spec'], containerRules),
   statusSubresource: true,
   subresources: [{ name: 'log', verbs: ['get'] }],
   selectableFields: ['spec.nodeName', 'spec.image', 'status.phase', 'status.health.status'],
   columns: containerColumns,
   prepare: withDefaultPullPolicy,
-  rules: containerRules,
+  rules: [],
   gracePeriod: ({ spec }) => spec.terminationGracePeriodSeconds,
   changeOf: containerChange,
   warn: containerWarnings,

@@ -1,9 +1,12 @@
 import test from 'ava'
+import { makeRuleChecker } from './cel.ts'
 import { containerKind } from './container.kind.ts'
-import { containerRules, containerWarnings } from './container.rules.ts'
 import type { Container } from './container.ts'
+import { containerWarnings } from './container.warnings.ts'
 import { applyDefaults } from './normalize.ts'
 import { validate } from './validate.ts'
+
+const rules = makeRuleChecker()
 
 function container(spec: Record<string, unknown>, name = 'web'): Container {
   const value = {
@@ -21,12 +24,12 @@ function container(spec: Record<string, unknown>, name = 'web'): Container {
 
 function broken(spec: Record<string, unknown>, name?: string): string[] {
   const object = container(spec, name)
-  return containerRules
-    .flatMap((rule) => rule(object))
+  return rules
+    .check(containerKind.schema, object)
     .map(({ reason, field, message }) => `${reason} ${field}: ${message}`)
 }
 
-const checks = 'command, shell, http, tcp'
+const checks = 'command, shell, disabled'
 
 /** What is said of each spec. */
 const table: readonly (readonly [string, Record<string, unknown>, readonly string[]])[] = [
@@ -124,7 +127,7 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
         { containerPort: 81, hostPort: 80 },
       ],
     },
-    ['FieldValueDuplicate spec.ports[2].hostPort: 80/TCP is already used by spec.ports[1]'],
+    ['FieldValueDuplicate spec.ports: more than one is published on 80/TCP'],
   ],
   [
     'a host port on one address and on all',
@@ -134,13 +137,13 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
         { containerPort: 81, hostPort: 80 },
       ],
     },
-    ['FieldValueDuplicate spec.ports[1].hostPort: 80/TCP is already used by spec.ports[0]'],
+    ['FieldValueDuplicate spec.ports: more than one is published on 80/TCP'],
   ],
   ['a dependency', { dependsOn: [{ container: 'db' }] }, []],
   [
     'a dependency on itself',
     { dependsOn: [{ container: 'db' }, { container: 'web' }] },
-    ['FieldValueInvalid spec.dependsOn[1].container: a Container cannot depend on itself'],
+    ['FieldValueInvalid spec.dependsOn: a Container cannot depend on itself'],
   ],
 ]
 

@@ -6,12 +6,23 @@ import type { Static } from 'typebox'
 import * as Type from 'typebox'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { containerStatus } from './container.status.ts'
-import { atomicList, duration, listMap, oneOf, quantity, stringMap, unimplemented } from './schema.ts'
+import {
+  atomicList,
+  duration,
+  exactlyOneOf,
+  listMap,
+  oneOf,
+  quantity,
+  rules,
+  stringMap,
+  unimplemented,
+  type Validation,
+} from './schema.ts'
 
 const text = (description: string, options: Record<string, unknown> = {}) =>
   Type.String({ description, ...options })
 const port = { minimum: 1, maximum: 65535 }
-const objectName = (description: string) => text(description, { minLength: 1 })
+const objectName = (description: string) => text(description, { minLength: 1, maxLength: 253 })
 
 const keySelector = (what: string) =>
   Type.Object(
@@ -29,29 +40,38 @@ const keySelector = (what: string) =>
 const allKeys = (what: string) =>
   Type.Object({ name: text(`Name of the ${what}.`) }, { description: `A ${what} of the namespace.` })
 
-const envVar = Type.Object({
-  name: text('Name of the variable.', { pattern: '^[A-Za-z_][A-Za-z0-9_.-]*$' }),
-  value: Type.Optional(text('Its value, taken as it stands.')),
-  valueFrom: Type.Optional(
-    Type.Object(
-      {
-        secretKeyRef: Type.Optional(keySelector('Secret')),
-        configMapKeyRef: Type.Optional(keySelector('ConfigMap')),
-        fieldRef: Type.Optional(
-          Type.Object(
-            {
-              fieldPath: oneOf(['metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName'], {
-                description: 'Path of the field.',
-              }),
-            },
-            { description: 'A field of the Container itself.' },
+const envVar = Type.Object(
+  {
+    name: text('Name of the variable.', { pattern: '^[A-Za-z_][A-Za-z0-9_.-]*$' }),
+    value: Type.Optional(text('Its value, taken as it stands.')),
+    valueFrom: Type.Optional(
+      Type.Object(
+        {
+          secretKeyRef: Type.Optional(keySelector('Secret')),
+          configMapKeyRef: Type.Optional(keySelector('ConfigMap')),
+          fieldRef: Type.Optional(
+            Type.Object(
+              {
+                fieldPath: oneOf(['metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName'], {
+                  description: 'Path of the field.',
+                }),
+              },
+              { description: 'A field of the Container itself.' },
+            ),
           ),
-        ),
-      },
-      { description: 'Where the value comes from; exactly one source.' },
+        },
+        {
+          description: 'Where the value comes from; exactly one source.',
+          ...rules(...exactlyOneOf('secretKeyRef', 'configMapKeyRef', 'fieldRef')),
+        },
+      ),
     ),
-  ),
-})
+  },
+  rules({
+    rule: '!(has(self.value) && has(self.valueFrom))',
+    message: 'has both value and valueFrom; keep one',
+  }),
+)
 
 const containerPort = Type.Object({
   name: Type.Optional(text('Name of the port, for people.')),
@@ -62,36 +82,58 @@ const containerPort = Type.Object({
       description: 'Port of the host; absent: the engine picks a free one at each start.',
     }),
   ),
-  hostIP: Type.Optional(text('Address of the host to bind; absent: all of them.')),
+  hostIP: Type.Optional(
+    text('Address of the host to bind; absent: all of them.', {
+      maxLength: 45,
+      ...rules({ rule: 'isIP(self)', messageExpression: `'"' + self + '" is not an address'` }),
+    }),
+  ),
   protocol: oneOf(['TCP', 'UDP', 'SCTP'], { default: 'TCP', description: 'Protocol of the port.' }),
 })
 
-const mount = Type.Object({
-  mountPath: text('Absolute path inside the container.', { pattern: '^/' }),
-  readOnly: Type.Boolean({ default: false, description: 'Whether the container may only read it.' }),
-  volume: Type.Optional(objectName('Name of a Volume. A new, empty one is filled from the image.')),
-  hostPath: Type.Optional(
-    text('Absolute path on the node. It must exist: a missing one is an error, not an empty directory.', {
-      pattern: '^/',
-    }),
-  ),
-  tmpfs: Type.Optional(
-    Type.Object(
-      {
-        sizeLimit: Type.Optional(
-          quantity({ description: 'Most bytes it may hold; absent: half the memory.' }),
-        ),
-      },
-      { description: 'An empty directory in memory, gone when the container stops.' },
+/** Of all ports that are published on one host port, protocol and address, every address counted for one of them. */
+const hostPortsDiffer = (() => {
+  const any = (port: string) => `(!has(${port}.hostIP) || ${port}.hostIP in ['0.0.0.0', '::'])`
+  const sameAddress = `(${any('one')} || ${any('other')} || one.hostIP == other.hostIP)`
+  const clashes = `self.filter(other, has(other.hostPort) && other.hostPort == one.hostPort && other.protocol == one.protocol && ${sameAddress}).size() > 1`
+  const clashing = `self.filter(one, has(one.hostPort) && ${clashes})`
+  return rules({
+    rule: `!self.exists(one, has(one.hostPort) && ${clashes})`,
+    message: 'two ports are published on the same host port',
+    messageExpression: `'more than one is published on ' + string(${clashing}[0].hostPort) + '/' + ${clashing}[0].protocol`,
+    reason: 'FieldValueDuplicate',
+  })
+})()
+
+const mount = Type.Object(
+  {
+    mountPath: text('Absolute path inside the container.', { pattern: '^/' }),
+    readOnly: Type.Boolean({ default: false, description: 'Whether the container may only read it.' }),
+    volume: Type.Optional(objectName('Name of a Volume. A new, empty one is filled from the image.')),
+    hostPath: Type.Optional(
+      text('Absolute path on the node. It must exist: a missing one is an error, not an empty directory.', {
+        pattern: '^/',
+      }),
     ),
-  ),
-  configMap: Type.Optional(
-    objectName('Name of a ConfigMap: each key becomes a file. A change recreates the container.'),
-  ),
-  secret: Type.Optional(
-    objectName('Name of a Secret: each key becomes a file. A change recreates the container.'),
-  ),
-})
+    tmpfs: Type.Optional(
+      Type.Object(
+        {
+          sizeLimit: Type.Optional(
+            quantity({ description: 'Most bytes it may hold; absent: half the memory.' }),
+          ),
+        },
+        { description: 'An empty directory in memory, gone when the container stops.' },
+      ),
+    ),
+    configMap: Type.Optional(
+      objectName('Name of a ConfigMap: each key becomes a file. A change recreates the container.'),
+    ),
+    secret: Type.Optional(
+      objectName('Name of a Secret: each key becomes a file. A change recreates the container.'),
+    ),
+  },
+  rules(...exactlyOneOf('volume', 'hostPath', 'tmpfs', 'configMap', 'secret')),
+)
 
 const networkAttachment = Type.Object({
   name: objectName('Name of a Network.'),
@@ -101,6 +143,40 @@ const networkAttachment = Type.Object({
     description: 'Further names of the container in this network.',
   }),
 })
+
+/** Go reads "0" as a duration, the library does not. */
+const atLeastAMillisecond = {
+  maxLength: 64,
+  ...rules({
+    rule: "!self.matches('^[+]?0$') && duration(self) >= duration('1ms')",
+    message: 'must be at least 1ms',
+  }),
+}
+
+const healthcheckRules = rules(
+  {
+    rule: 'self.disabled || has(self.command) || has(self.shell)',
+    message: 'needs one of command, shell, disabled',
+    reason: 'FieldValueRequired',
+  },
+  {
+    rule: '!(has(self.command) && has(self.shell))',
+    message: 'has command and shell; exactly one of command, shell, disabled is allowed',
+  },
+  {
+    rule: '!(self.disabled && (has(self.command) || has(self.shell)))',
+    message: 'excludes command and shell',
+    messageExpression:
+      "'excludes ' + [has(self.command) ? 'command' : '', has(self.shell) ? 'shell' : ''].filter(name, name != '').join(' and ')",
+    fieldPath: '.disabled',
+  },
+  {
+    rule: "self.onUnhealthy != 'Recreate'",
+    message: 'Recreate is not implemented in this version of Cove; use Restart or None',
+    reason: 'FieldValueForbidden',
+    fieldPath: '.onUnhealthy',
+  },
+)
 
 const healthcheck = Type.Object(
   {
@@ -130,10 +206,15 @@ const healthcheck = Type.Object(
     ),
     disabled: Type.Boolean({ default: false, description: 'Switches the HEALTHCHECK of the image off.' }),
     interval: duration({
+      ...atLeastAMillisecond,
       default: '30s',
       description: 'Time between two checks; the first runs one interval after the start.',
     }),
-    timeout: duration({ default: '30s', description: 'A check that runs longer has failed.' }),
+    timeout: duration({
+      ...atLeastAMillisecond,
+      default: '30s',
+      description: 'A check that runs longer has failed.',
+    }),
     retries: Type.Integer({
       minimum: 1,
       default: 3,
@@ -161,14 +242,24 @@ const healthcheck = Type.Object(
   {
     description:
       "How to tell whether the container works; absent: the image's HEALTHCHECK. Exactly one of command, shell, http, tcp, disabled.",
+    ...healthcheckRules,
   },
 )
 
+/** To the engine zero means no limit, which is said by leaving the field out. */
+const moreThanNothing = rules({
+  rule: 'quantity(string(self)).sign() > 0',
+  message: 'must be more than zero; leave it out for no limit',
+})
+
 const limits = Type.Object(
   {
-    cpu: Type.Optional(quantity({ description: 'Cores: 0.5 or 500m.' })),
+    cpu: Type.Optional(quantity({ description: 'Cores: 0.5 or 500m.', ...moreThanNothing })),
     memory: Type.Optional(
-      quantity({ description: 'Bytes: 64Mi. The kernel kills a container that takes more.' }),
+      quantity({
+        description: 'Bytes: 64Mi. The kernel kills a container that takes more.',
+        ...moreThanNothing,
+      }),
     ),
     pids: Type.Optional(Type.Integer({ minimum: 1, description: 'Most processes at once.' })),
   },
@@ -263,6 +354,7 @@ export const containerSpec = Type.Object(
     args: Type.Optional(atomicList(Type.String(), { description: "Replaces the image's CMD." })),
     env: listMap(envVar, ['name'], {
       default: [],
+      maxItems: 1024,
       description: 'Environment variables, added to those of the image.',
     }),
     envFrom: unimplemented(
@@ -291,11 +383,14 @@ export const containerSpec = Type.Object(
     }),
     ports: listMap(containerPort, ['containerPort', 'protocol'], {
       default: [],
+      maxItems: 128,
+      ...hostPortsDiffer,
       description: 'Ports published on the node.',
     }),
     publishAll: unimplemented(Type.Boolean({ description: 'Publish every port that the image exposes.' })),
     mounts: listMap(mount, ['mountPath'], {
       default: [],
+      maxItems: 256,
       description: 'Data from outside the image; one source each.',
     }),
     networks: listMap(networkAttachment, ['name'], {
@@ -342,6 +437,7 @@ export const containerSpec = Type.Object(
     ),
     dependsOn: listMap(dependency, ['container'], {
       default: [],
+      maxItems: 128,
       description: 'Containers of the namespace that must be there before this one starts.',
     }),
     state: oneOf(['Running', 'Paused', 'Stopped'], {
@@ -358,6 +454,21 @@ export const containerSpec = Type.Object(
   },
   { description: 'What should be.' },
 )
+
+/** Of the whole object: they name metadata.name too. */
+export const containerRules: readonly Validation[] = [
+  {
+    rule: '!has(self.metadata.name) || self.metadata.name.size() >= 2',
+    message: 'is too short: the engine wants at least 2 characters',
+    messageExpression: `'"' + self.metadata.name + '" is too short: the engine wants at least 2 characters'`,
+    fieldPath: '.metadata.name',
+  },
+  {
+    rule: '!has(self.metadata.name) || !self.spec.dependsOn.exists(one, one.container == self.metadata.name)',
+    message: 'a Container cannot depend on itself',
+    fieldPath: '.spec.dependsOn',
+  },
+]
 
 export type ContainerSpec = Static<typeof containerSpec>
 export type ContainerStatus = Static<typeof containerStatus>

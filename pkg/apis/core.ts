@@ -5,13 +5,29 @@ import type { Cause } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject, ObjectMeta } from '#pkg/apimachinery/meta.ts'
 import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
+import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
-import { oneOf, stringMap } from './schema.ts'
+import { oneOf, rules, stringMap, type Validation } from './schema.ts'
 
 const core = { group: '', version: 'v1' } as const
 const immutable = Type.Optional(Type.Boolean({ description: 'Once true, the data cannot be changed.' }))
 const base64Map = (description: string) =>
   Type.Record(Type.String(), Type.String({ format: 'byte' }), { description })
+
+/** `immutable: true` stays, and so does what it protects. */
+function frozen(...fields: readonly string[]): Validation[] {
+  const reason = 'FieldValueForbidden'
+  const message = 'field is immutable when `immutable` is set'
+  const free = '!has(oldSelf.immutable) || !oldSelf.immutable'
+  const same = (name: string) =>
+    `has(self.${name}) == has(oldSelf.${name}) && (!has(self.${name}) || self.${name} == oldSelf.${name})`
+  return ['immutable', ...fields].map((name) => ({
+    rule: `${free} || (${same(name)})`,
+    message,
+    reason,
+    fieldPath: `.${name}`,
+  }))
+}
 
 const namespaceSpec = Type.Object(
   {
@@ -23,7 +39,16 @@ const namespaceSpec = Type.Object(
   { description: 'What should be.', default: {} },
 )
 const namespaceStatus = Type.Object(
-  { phase: oneOf(['Active', 'Terminating'], { default: 'Active', description: 'Whether it may be used.' }) },
+  {
+    phase: oneOf(['Active', 'Terminating'], { default: 'Active', description: 'Whether it may be used.' }),
+    conditions: Type.Optional(
+      conditions([
+        'NamespaceDeletionContentFailure',
+        'NamespaceContentRemaining',
+        'NamespaceFinalizersRemaining',
+      ]),
+    ),
+  },
   { description: 'What is.', default: {} },
 )
 
@@ -39,6 +64,7 @@ export const namespaceKind: Kind<Namespace> = {
   shortNames: ['ns'],
   categories: [],
   namespaced: false,
+  nameRule: 'label',
   description: 'Namespace keeps names apart.',
   schema: objectSchema({ spec: namespaceSpec, status: namespaceStatus }),
   statusSubresource: true,
@@ -80,14 +106,22 @@ export const secretKind: Kind<Secret> = {
   categories: [],
   namespaced: true,
   description: 'Secret holds data that must not be shown: passwords, tokens, keys.',
-  schema: objectSchema({
-    type: Type.String({ default: 'Opaque', description: 'What the data is for.' }),
-    data: Type.Optional(base64Map('The data, in base64.')),
-    stringData: Type.Optional(
-      stringMap({ description: 'Plain text, moved into data when written; never read back.' }),
-    ),
-    immutable,
-  }),
+  schema: objectSchema(
+    {
+      type: Type.String({
+        default: 'Opaque',
+        description: 'What the data is for.',
+        ...rules({ rule: 'self == oldSelf', message: 'field is immutable' }),
+      }),
+      data: Type.Optional(base64Map('The data, in base64.')),
+      stringData: Type.Optional(
+        stringMap({ description: 'Plain text, moved into data when written; never read back.' }),
+      ),
+      immutable,
+    },
+    [],
+    frozen('data'),
+  ),
   statusSubresource: false,
   selectableFields: ['type'],
   columns: [
@@ -121,11 +155,15 @@ export const configMapKind: Kind<ConfigMap> = {
   categories: [],
   namespaced: true,
   description: 'ConfigMap holds configuration as keys and values.',
-  schema: objectSchema({
-    data: Type.Optional(stringMap({ description: 'Text.' })),
-    binaryData: Type.Optional(base64Map('Bytes, in base64.')),
-    immutable,
-  }),
+  schema: objectSchema(
+    {
+      data: Type.Optional(stringMap({ description: 'Text.' })),
+      binaryData: Type.Optional(base64Map('Bytes, in base64.')),
+      immutable,
+    },
+    [],
+    frozen('data', 'binaryData'),
+  ),
   statusSubresource: false,
   selectableFields: [],
   columns: [
@@ -146,7 +184,7 @@ function mergeStringData({ stringData, ...secret }: Secret): Secret {
   return { ...secret, data: { ...secret.data, ...Object.fromEntries(encoded) } }
 }
 
-/** Keys become files and variables, so they may not climb out of a directory. */
+/** Keys become files and variables, so they may not climb out of a directory. A rule in CEL could not name the key. */
 function keysAreFileNames(object: { data?: object; binaryData?: object }): Cause[] {
   const fields = [['data', object.data] as const, ['binaryData', object.binaryData] as const]
   return fields.flatMap(([field, data]) =>

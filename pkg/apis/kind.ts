@@ -13,6 +13,8 @@ export interface Column<T> {
   readonly description: string
   /** Only with -o wide. */
   readonly wide?: true
+  /** Where the cell comes from, when it is one field as it stands: `.spec.image`. For Kubernetes, which asks no code. */
+  readonly jsonPath?: string
   readonly cell: (object: T, now: number) => string | number
 }
 
@@ -47,6 +49,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly shortNames: readonly string[]
   readonly categories: readonly string[]
   readonly namespaced: boolean
+  /** What names may be; absent: those of DNS. A label holds no dot; a path segment is anything without "/" and "%". */
+  readonly nameRule?: 'label' | 'path segment'
   readonly description: string
   /** Of the whole object, apiVersion, kind and metadata included. */
   readonly schema: Schema
@@ -62,6 +66,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** Defaults that depend on other fields; runs after the schema's own. Returns a new object. */
   readonly prepare?: (object: T) => T
   readonly rules: readonly Rule<T>[]
+  /** What a change must hold; both are whole objects that the schema has accepted. */
+  readonly updateRules?: readonly ((before: T, after: T) => Cause[])[]
   /** How long it may take to end when a deletion does not say, in seconds; absent: 0. */
   readonly gracePeriod?: (object: T) => number
   /** By the path of a field, such as `spec.env[0].value`; absent: changes of this kind make nothing anew. */

@@ -6,21 +6,57 @@ import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
-import { atomicList, oneOf, stringMap } from './schema.ts'
+import { atomicList, oneOf, rules, stringMap } from './schema.ts'
 
-const ipam = Type.Object({
-  subnet: Type.String({ minLength: 1, description: 'Addresses of the network: 10.9.0.0/24.' }),
-  gateway: Type.Optional(Type.String({ description: 'Address of the gateway.' })),
-  ipRange: Type.Optional(
-    Type.String({ description: 'Part of the subnet that containers get addresses from.' }),
-  ),
+const isRange = rules({
+  rule: 'isCIDR(self)',
+  messageExpression: `'"' + self + '" is not a range of addresses such as 10.9.0.0/24'`,
 })
+const isAddress = rules({ rule: 'isIP(self)', messageExpression: `'"' + self + '" is not an address'` })
+/** The longest way to write an IPv6 address, and a range of them. */
+const longest = { address: { maxLength: 45 }, range: { maxLength: 49 } }
+
+const ipam = Type.Object(
+  {
+    subnet: Type.String({
+      ...longest.range,
+      description: 'Addresses of the network: 10.9.0.0/24.',
+      ...isRange,
+    }),
+    gateway: Type.Optional(
+      Type.String({ ...longest.address, description: 'Address of the gateway.', ...isAddress }),
+    ),
+    ipRange: Type.Optional(
+      Type.String({
+        ...longest.range,
+        description: 'Part of the subnet that containers get addresses from.',
+        ...isRange,
+      }),
+    ),
+  },
+  rules(
+    {
+      rule: '!has(self.gateway) || !isCIDR(self.subnet) || !isIP(self.gateway) || cidr(self.subnet).containsIP(self.gateway)',
+      message: 'must be an address of the subnet',
+      fieldPath: '.gateway',
+    },
+    {
+      rule: '!has(self.ipRange) || !isCIDR(self.subnet) || !isCIDR(self.ipRange) || cidr(self.subnet).containsCIDR(self.ipRange)',
+      message: 'must be a part of the subnet',
+      fieldPath: '.ipRange',
+    },
+  ),
+)
 
 const spec = Type.Object(
   {
     driver: Type.String({ default: 'bridge', minLength: 1, description: 'Network driver of the engine.' }),
     internal: Type.Boolean({ default: false, description: 'Without a way to the outside.' }),
-    ipam: atomicList(ipam, { default: [], description: 'Addresses; absent: the engine picks.' }),
+    ipam: atomicList(ipam, {
+      default: [],
+      maxItems: 16,
+      description: 'Addresses; absent: the engine picks.',
+    }),
     options: stringMap({ default: {}, description: 'Options of the driver.' }),
     labels: stringMap({ default: {}, description: 'Labels on the engine.' }),
   },

@@ -3,12 +3,13 @@ import type { TSchema } from 'typebox'
 import * as Type from 'typebox'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
 import { metadata } from './meta.ts'
-import { type Schema, structural } from './schema.ts'
+import { rules, type Schema, structural, type Validation } from './schema.ts'
 
-/** The schema of a kind from the schemas of its own fields (spec, status, data, ...). */
+/** The schema of a kind from the schemas of its own fields (spec, status, data, ...) and the rules over several of them. */
 export function objectSchema(
   fields: Readonly<Record<string, TSchema>>,
   required: readonly string[] = [],
+  validations: readonly Validation[] = [],
 ): Schema {
   const whole = structural(
     Type.Object({
@@ -18,7 +19,7 @@ export function objectSchema(
       ...fields,
     }),
   )
-  return { ...whole, required: [...required] }
+  return { ...whole, required: [...required], ...(validations.length > 0 && rules(...validations)) }
 }
 
 /** Kubernetes' rule: Always for the tag latest, else IfNotPresent. */

@@ -9,6 +9,23 @@ import type { Static, TSchema } from 'typebox'
 import * as Type from 'typebox'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 
+/**
+ * A rule over what stands at its place in the schema, as Kubernetes writes it: a CEL expression over `self`, and over
+ * `oldSelf` for a change. pkg/apis/rules.ts says when it is asked.
+ */
+export interface Validation {
+  readonly rule: string
+  readonly message?: string
+  /** CEL too; takes the place of `message` when it gives a text. */
+  readonly messageExpression?: string
+  /** Default: FieldValueInvalid. */
+  readonly reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired' | 'FieldValueDuplicate'
+  /** Of the field to blame, below the place of the rule: `.name`. It must exist in the schema. */
+  readonly fieldPath?: string
+  /** `oldSelf` is an optional, and the rule is asked of new objects as well. */
+  readonly optionalOldSelf?: boolean
+}
+
 /** Structural as Kubernetes defines it: every value has one type, and no alternatives hide fields. */
 export interface Schema {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean'
@@ -23,6 +40,7 @@ export interface Schema {
   readonly minLength?: number
   readonly maxLength?: number
   readonly minItems?: number
+  readonly maxItems?: number
   readonly pattern?: string
   readonly format?: string
   readonly default?: unknown
@@ -30,8 +48,10 @@ export interface Schema {
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean
   readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map'
   readonly 'x-kubernetes-list-map-keys'?: readonly string[]
+  readonly 'x-kubernetes-map-type'?: 'atomic' | 'granular'
   readonly 'x-kubernetes-patch-merge-key'?: string
   readonly 'x-kubernetes-patch-strategy'?: string
+  readonly 'x-kubernetes-validations'?: readonly Validation[]
   /** Cove's: the field is part of the API, but this version refuses it rather than ignoring it. */
   readonly 'x-cove-unimplemented'?: true
 }
@@ -91,6 +111,29 @@ export function atomicList<T extends TSchema>(items: T, options: Options = {}) {
   return Type.Array(items, { 'x-kubernetes-list-type': 'atomic', ...options })
 }
 
+/** The rules of a value, for the options of its schema: `{ description, ...rules({ rule: ... }) }`. */
+export function rules(...validations: readonly Validation[]) {
+  return { 'x-kubernetes-validations': validations }
+}
+
+/** Of the named members, none of which may have a default, exactly one is given. */
+export function exactlyOneOf(...names: readonly string[]): readonly Validation[] {
+  const all = names.join(', ')
+  const given = names.map((name) => `has(self.${name}) ? '${name}' : ''`).join(', ')
+  return [
+    {
+      rule: names.map((name) => `has(self.${name})`).join(' || '),
+      message: `needs one of ${all}`,
+      reason: 'FieldValueRequired',
+    },
+    {
+      rule: `[${names.map((name) => `has(self.${name})`).join(', ')}].filter(given, given).size() <= 1`,
+      message: `exactly one of ${all} is allowed`,
+      messageExpression: `'has ' + [${given}].filter(name, name != '').join(' and ') + '; exactly one of ${all} is allowed'`,
+    },
+  ]
+}
+
 /** A field of the design that this version refuses with a clear error instead of ignoring it. */
 export function unimplemented<T extends TSchema>(schema: T) {
   return Type.Optional(Type.Unsafe<Static<T>>({ ...schema, 'x-cove-unimplemented': true }))
@@ -105,6 +148,7 @@ const copied = [
   'minLength',
   'maxLength',
   'minItems',
+  'maxItems',
   'pattern',
   'format',
   'default',
@@ -112,8 +156,10 @@ const copied = [
   'x-kubernetes-preserve-unknown-fields',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
+  'x-kubernetes-map-type',
   'x-kubernetes-patch-merge-key',
   'x-kubernetes-patch-strategy',
+  'x-kubernetes-validations',
   'x-cove-unimplemented',
 ] as const
 

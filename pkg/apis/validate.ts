@@ -63,7 +63,19 @@ function validateArray(schema: Schema, value: unknown, path: string): Cause[] {
     items === undefined ? [] : value.flatMap((item, index) => validate(items, item, `${path}[${index}]`))
   const tooFew = value.length < (schema.minItems ?? 0)
   const few = tooFew ? [cause('FieldValueInvalid', path, `must have at least ${schema.minItems} items`)] : []
-  return [...few, ...wrong, ...duplicates(schema, value, path)]
+  const tooMany = value.length > (schema.maxItems ?? Number.POSITIVE_INFINITY)
+  const many = tooMany ? [cause('FieldValueInvalid', path, `must have at most ${schema.maxItems} items`)] : []
+  return [...few, ...many, ...wrong, ...duplicates(schema, value, path), ...repetitions(schema, value, path)]
+}
+
+/** Items of a set that stood there before. */
+function repetitions(schema: Schema, value: readonly unknown[], path: string): Cause[] {
+  if (schema['x-kubernetes-list-type'] !== 'set') return []
+  return value.flatMap((item, index) =>
+    value.indexOf(item) === index
+      ? []
+      : [cause('FieldValueDuplicate', `${path}[${index}]`, `repeats ${JSON.stringify(item)}`)],
+  )
 }
 
 function duplicates(schema: Schema, value: readonly unknown[], path: string): Cause[] {

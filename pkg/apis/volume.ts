@@ -6,13 +6,26 @@ import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
-import { oneOf, stringMap, unimplemented } from './schema.ts'
+import { oneOf, rules, stringMap, unimplemented } from './schema.ts'
+
+/** The engine changes none of it once the volume is made, and data is never moved or deleted to fit. */
+const fixed = rules({
+  rule: 'self == oldSelf',
+  message: 'cannot be changed once the Volume exists: delete it and make it anew',
+  reason: 'FieldValueForbidden',
+})
 
 const spec = Type.Object(
   {
-    driver: Type.String({ default: 'local', minLength: 1, description: 'Volume driver of the engine.' }),
-    driverOpts: stringMap({ default: {}, description: 'Options of the driver.' }),
-    labels: stringMap({ default: {}, description: 'Labels on the engine.' }),
+    driver: Type.String({
+      default: 'local',
+      minLength: 1,
+      maxLength: 253,
+      description: 'Volume driver of the engine.',
+      ...fixed,
+    }),
+    driverOpts: stringMap({ default: {}, description: 'Options of the driver.', ...fixed }),
+    labels: stringMap({ default: {}, description: 'Labels on the engine.', ...fixed }),
     reclaimPolicy: oneOf(['Retain', 'Delete'], {
       default: 'Retain',
       description: 'What deleting this object does to the data. Retain keeps it; Delete removes it.',

@@ -7,7 +7,7 @@ import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { type Json, readObject } from './body.ts'
-import type { Context, Written } from './context.ts'
+import { type Context, validating, type Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
 import { type ApiObject, encodeObject, headOf, storageKey, withRevision } from './encoded.ts'
 import { newObject } from './objects.ts'
@@ -29,7 +29,7 @@ export async function createObject(context: Context, info: NewInfo, body: Json):
   const prefix = generatedPrefix(body)
   for (let attempt = 1; ; attempt++) {
     const sent = prefix === undefined ? body : withName(body, generateName(prefix, context.ambient.random))
-    const { object, warnings } = newObject(info, sent, info.options.fieldValidation)
+    const { object, warnings } = newObject(info, sent, validating(context, info.options))
     checkNamespaceOpen(context, info, object.metadata)
     const text = await storeNew(context, info, object)
     if (text !== undefined) return { status: 201, text, warnings }

@@ -8,6 +8,7 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { apiVersionOf, type ObjectMeta } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { applyDefaults, prune, unknownFields } from '#pkg/apis/normalize.ts'
+import type { RuleChecker } from '#pkg/apis/rules.ts'
 import { memberSchema } from '#pkg/apis/schema.ts'
 import { validate } from '#pkg/apis/validate.ts'
 import { admit, unknownFieldMessage } from '#pkg/manifest/admit.ts'
@@ -22,15 +23,26 @@ export interface Prepared {
   readonly warnings: readonly string[]
 }
 
+/** How a write is looked at: what becomes of unknown fields, and who asks the rules of the schemas. */
+export interface Validating {
+  readonly fieldValidation: FieldValidation
+  readonly rules: RuleChecker
+}
+
 /** `web` of a collection path, `web` and its kind of an object's: what a written object must agree with. */
 export type Target = Resource & { readonly name: string }
 
 export const modified =
   'the object has been modified; please apply your changes to the latest version and try again'
 
-/** Defaults, prepares, validates and warns. Throws BadRequest for unknown fields, Invalid for everything else. */
-export function admitted(kind: Kind, value: Json, fieldValidation: FieldValidation): Prepared {
-  const { object, causes, unknown, warnings } = admit(kind, value)
+/**
+ * Defaults, prepares, validates and warns; `current` is what a change begins with. Throws BadRequest for unknown
+ * fields, Invalid for everything else.
+ */
+export function admitted(kind: Kind, value: Json, how: Validating, current?: ApiObject): Prepared {
+  const { fieldValidation, rules } = how
+  const admission = admit(kind, value, { rules, ...(current !== undefined && { old: current }) })
+  const { object, causes, unknown, warnings } = admission
   const unknownWarnings = unknown.map(unknownFieldMessage)
   if (fieldValidation === 'Strict' && unknown.length > 0) throw strictError(kind, unknownWarnings)
   if (causes.length > 0) throw invalid(kind, nameOf(value), [...causes])
@@ -42,7 +54,7 @@ export function admitted(kind: Kind, value: Json, fieldValidation: FieldValidati
 export function newObject(
   resource: Resource,
   body: Json,
-  fieldValidation: FieldValidation,
+  how: Validating,
 ): Prepared & { readonly object: ApiObject } {
   const { kind } = resource
   const metadata = metadataOf(body)
@@ -50,26 +62,22 @@ export function newObject(
     throw badRequest('resourceVersion should not be set on objects to be created')
   }
   checkNamespace(resource, metadata)
-  return admitted(kind, withoutStatus(kind, withMetadata(resource, body, metadata)), fieldValidation)
+  return admitted(kind, withoutStatus(kind, withMetadata(resource, body, metadata)), how)
 }
 
 /** Everything but the status, for kinds that keep it apart. */
-export function nextObject(
-  target: Target,
-  current: ApiObject,
-  body: Json,
-  fieldValidation: FieldValidation,
-): Prepared {
+export function nextObject(target: Target, current: ApiObject, body: Json, how: Validating): Prepared {
   const { kind } = target
   const metadata = checkedMetadata(target, current, body)
   const sent = withoutStatus(kind, withMetadata(target, body, metadata))
-  const { object, warnings } = admitted(kind, sent, fieldValidation)
+  const { object, warnings } = admitted(kind, sent, how, current)
   const merged = canonical(
     kind,
     current,
     keepNamespaceFinalizers(kind, current, keepStatus(kind, current, object)),
   )
-  const causes = [...frozenData(kind, current, merged), ...lateFinalizers(current, merged)]
+  const changes = (kind.updateRules ?? []).flatMap((rule) => rule(current, merged))
+  const causes = [...changes, ...lateFinalizers(current, merged)]
   if (causes.length > 0) throw invalid(kind, target.name, causes)
   return { object: merged, warnings }
 }
@@ -78,30 +86,34 @@ export function nextObject(
  * The status and nothing else: what is wrong with the rest of the object is not the status writer's to mend, and it is
  * not looked at. This is the write that happens most.
  */
-export function nextStatus(
-  target: Target,
-  current: ApiObject,
-  body: Json,
-  fieldValidation: FieldValidation,
-): Prepared {
+export function nextStatus(target: Target, current: ApiObject, body: Json, how: Validating): Prepared {
   const { kind } = target
   checkedMetadata(target, current, body)
   const { status: _before, ...rest } = current
   const schema = memberSchema(kind.schema, 'status') ?? {}
   const { status: sent = schema.default } = body
   if (sent === undefined || sent === null) return { object: rest, warnings: [] }
+  const { fieldValidation, rules } = how
   const unknown = unknownFields(schema, sent, 'status').map(unknownFieldMessage)
   if (fieldValidation === 'Strict' && unknown.length > 0) throw strictError(kind, unknown)
   const status = applyDefaults(schema, prune(schema, sent))
-  const causes = validate(schema, status, 'status')
+  const wrong = validate(schema, status, 'status')
+  const asked = { path: 'status', old: current['status'] }
+  const causes = wrong.length > 0 ? wrong : rules.check(schema, status, asked)
   if (causes.length > 0) throw invalid(kind, target.name, causes)
   return { object: { ...rest, status }, warnings: fieldValidation === 'Warn' ? unknown : [] }
 }
 
 /** The finalizers in a namespace's spec, and nothing else. */
-export function finalizedNamespace(target: Target, current: ApiObject, body: Json): Prepared {
+export function finalizedNamespace(
+  target: Target,
+  current: ApiObject,
+  body: Json,
+  { rules }: Validating,
+): Prepared {
   checkedMetadata(target, current, body)
-  const { object } = admitted(target.kind, { ...current, spec: body['spec'] ?? {} }, 'Ignore')
+  const sent = { ...current, spec: body['spec'] ?? {} }
+  const { object } = admitted(target.kind, sent, { fieldValidation: 'Ignore', rules }, current)
   return { object: { ...current, spec: object.spec }, warnings: [] }
 }
 
@@ -141,7 +153,7 @@ export function specChanged(left: ApiObject, right: ApiObject): boolean {
   return !equalJson(leftRest, rightRest)
 }
 
-function strictError(kind: Kind, unknown: readonly string[]): StatusError {
+export function strictError(kind: Kind, unknown: readonly string[]): StatusError {
   return badRequest(
     `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${unknown.join(', ')}`,
   )
@@ -241,20 +253,6 @@ function canonical(kind: Kind, current: ApiObject, next: ApiObject): ApiObject {
     ...(managedFields !== undefined && { managedFields }),
   }
   return { ...next, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata }
-}
-
-/** `immutable: true` of a Secret or ConfigMap stays, and so does what it protects; a Secret's type always does. */
-function frozenData(kind: Kind, current: ApiObject, next: ApiObject): Cause[] {
-  const typeChanged = kind.group === '' && kind.kind === 'Secret' && current['type'] !== next['type']
-  const causes: Cause[] = typeChanged
-    ? [{ reason: 'FieldValueInvalid', field: 'type', message: 'field is immutable' }]
-    : []
-  if (current['immutable'] !== true) return causes
-  const frozen = ['immutable', 'data', 'binaryData'].filter(
-    (field) => !equalJson(current[field], next[field]),
-  )
-  const message = 'field is immutable when `immutable` is set'
-  return [...causes, ...frozen.map((field) => ({ reason: 'FieldValueForbidden' as const, field, message }))]
 }
 
 function lateFinalizers(current: ApiObject, next: ApiObject): Cause[] {

@@ -1,16 +1,21 @@
 /** PATCH: a change relative to the object as it is. What comes out takes the same way as a PUT. */
 import { badRequest, invalid } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { timestamp } from '#pkg/apimachinery/meta.ts'
 import { applyMergePatch } from '#pkg/apimachinery/patch.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
+import { apply, applyType } from './apply.ts'
 import { type Json, mediaType, readJson, unsupportedMediaType } from './body.ts'
-import type { Context, Written } from './context.ts'
+import { type Context, validating, type Written } from './context.ts'
 import type { ApiObject } from './encoded.ts'
+import { managerOf, refuseOptions } from './fieldmanager.ts'
 import { applyJsonPatch } from './jsonpatch.ts'
+import { writerOf } from './managedfields.ts'
 import { mutate, requireName } from './mutate.ts'
 import type { RequestInfo } from './request.ts'
 import { applyStrategicPatch } from './strategic.ts'
+import { tracked } from './tracked.ts'
 import { nextState } from './update.ts'
 
 /** Takes the current object, which it may not touch, and gives the patched one. */
@@ -25,18 +30,30 @@ const patches: Readonly<Record<string, ApplyPatch | undefined>> = {
 
 export function patch(context: Context, info: RequestInfo, request: ApiRequest): Promise<Written> {
   const type = mediaType(request)
-  const apply = patches[type]
-  if (apply === undefined) throw unsupportedMediaType(type, Object.keys(patches))
+  if (type === applyType) return apply(context, info, request)
+  const patchObject = patches[type]
+  if (patchObject === undefined) throw unsupportedMediaType(type, [...Object.keys(patches), applyType])
+  if (info.options.force !== undefined) refuseForce()
   const change = readJson(request)
   const target = requireName(info)
-  const { dryRun, fieldValidation } = info.options
+  const { dryRun } = info.options
+  const how = validating(context, info.options)
+  const manager = managerOf('PatchOptions', info.options, request)
+  const time = timestamp(context.ambient.clock.now())
+  const writer = writerOf(info.kind, 'Update', { manager, subresource: info.subresource, time })
   const decide = (current: ApiObject) => {
-    const patched = apply(info.kind, { ...current }, change)
+    const patched = patchObject(info.kind, { ...current }, change)
     if (!isPlainObject(patched)) throw badRequest('the patch leaves something that is not an object')
     checkTypeKept(info, current, patched)
-    return nextState(target, current, patched, fieldValidation)
+    const prepared = nextState(target, current, patched, how)
+    return tracked(target, writer, { current, body: patched, prepared })
   }
   return mutate(context, { target, dryRun, decide })
+}
+
+function refuseForce(): void {
+  const message = 'Forbidden: may not be specified for non-apply patch'
+  refuseOptions('PatchOptions', [{ reason: 'FieldValueForbidden', field: 'force', message }])
 }
 
 function objectPatch(patch: unknown): Json {

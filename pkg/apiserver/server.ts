@@ -3,6 +3,7 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { systemNamespace } from '#pkg/apis/bootstraptoken.ts'
+import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
@@ -50,7 +51,8 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     index: containers.index,
     ...(window !== undefined && { window }),
   })
-  const context: Context = { storage, cache, containers, locks: new KeyedLock(), ambient, kinds }
+  const rules = makeRuleChecker()
+  const context: Context = { storage, cache, containers, locks: new KeyedLock(), ambient, kinds, rules }
   const { surfaces = [], authorize = () => undefined } = options
   const stop = new AbortController()
   let running: Promise<void> = Promise.resolve()

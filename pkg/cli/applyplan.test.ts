@@ -1,17 +1,20 @@
 import test from 'ava'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { applyMergePatch } from '#pkg/apimachinery/patch.ts'
+import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
-import { admit } from '#pkg/manifest/admit.ts'
+import { complete } from '#pkg/manifest/admit.ts'
 import { checkManifests } from '#pkg/manifest/check.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
 import { decodeManifest } from '#pkg/manifest/decode.ts'
 import { applyRank, planApply, withLastApplied } from './applyplan.ts'
 
+const rules = makeRuleChecker()
+
 function read(text: string): CheckedObject {
   const { documents } = decodeManifest({ name: 'x.yaml', text })
-  const { objects, problems } = checkManifests(documents, { kinds, defaultNamespace: 'default' })
+  const { objects, problems } = checkManifests(documents, { kinds, rules, defaultNamespace: 'default' })
   const [object] = objects
   if (object === undefined) throw new Error(JSON.stringify(problems))
   return object
@@ -27,7 +30,7 @@ function store(checked: CheckedObject, current: KubeObject | undefined): KubeObj
   if (step.verb === 'none' && current !== undefined) return current
   const written =
     step.verb === 'create' ? step.body : applyMergePatch(current, step.verb === 'patch' ? step.patch : {})
-  return admit(checked.kind, written).object
+  return complete(checked.kind, written).object
 }
 
 const port = '  ports: [{containerPort: 80, hostPort: 8080}]\n'

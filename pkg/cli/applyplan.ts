@@ -3,7 +3,7 @@ import { isPlainObject, sameJson } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { applyMergePatch, threeWayMergePatch } from '#pkg/apimachinery/patch.ts'
 import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
-import { admit } from '#pkg/manifest/admit.ts'
+import { complete } from '#pkg/manifest/admit.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
 
 type Json = Record<string, unknown>
@@ -68,8 +68,8 @@ function isAsWished(
  */
 function changesNothing({ kind }: CheckedObject, live: Json, patch: Json): boolean {
   const stored = 'status' in patch ? live : withoutStatus(live)
-  const admitted = admit(kind, applyMergePatch(stored, patch))
-  return admitted.causes.length === 0 && sameJson(admitted.object, admit(kind, stored).object)
+  const patched = complete(kind, applyMergePatch(stored, patch))
+  return patched.causes.length === 0 && sameJson(patched.object, complete(kind, stored).object)
 }
 
 /** Most of a stored object by far, and the server's own business. */

@@ -28,8 +28,10 @@ export async function checkedManifests(
   const { documents, problems, files } = await decodeFiles(context, command)
   const { namespace } = await context.session()
   const enforcedNamespace = context.args.text('namespace')
+  const { makeRuleChecker } = await import('#pkg/apis/cel.ts')
   const checked = checkManifests(documents, {
     kinds,
+    rules: makeRuleChecker(),
     defaultNamespace: namespace,
     ...(enforcedNamespace !== undefined && { enforcedNamespace }),
   })

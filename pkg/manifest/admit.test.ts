@@ -1,5 +1,6 @@
 import test from 'ava'
 import { apiVersionOf } from '#pkg/apimachinery/meta.ts'
+import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { anyKind } from '#pkg/apis/kind.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
@@ -8,11 +9,12 @@ import { admit, readTypeMeta, unknownFieldMessage, unknownKindMessage } from './
 
 const container = anyKind(containerKind)
 const metadata = { name: 'web' }
+const rules = makeRuleChecker()
 
 test('an object comes out pruned, defaulted and prepared; what went in is left as it was', (t) => {
   const value = { apiVersion: 'cove.run/v1', kind: 'Container', metadata, spec: { image: 'a', user: null } }
   const before = structuredClone(value)
-  const { object, causes, unknown, warnings } = admit(container, value)
+  const { object, causes, unknown, warnings } = admit(container, value, { rules })
   t.deepEqual([causes, unknown], [[], []])
   t.like(object.spec, { image: 'a', restartPolicy: 'Always', imagePullPolicy: 'Always' })
   t.false('user' in Object(object.spec))
@@ -21,20 +23,28 @@ test('an object comes out pruned, defaulted and prepared; what went in is left a
 })
 
 test('unknown fields are named and left to the caller', (t) => {
-  const { causes, unknown } = admit(container, { metadata, spec: { image: 'a:1', imgae: 'b' } })
+  const { causes, unknown } = admit(container, { metadata, spec: { image: 'a:1', imgae: 'b' } }, { rules })
   t.deepEqual(causes, [])
   t.deepEqual(unknown.map(unknownFieldMessage), ['unknown field "spec.imgae" (did you mean "image"?)'])
   t.is(unknownFieldMessage({ path: 'spec.x' }), 'unknown field "spec.x"')
 })
 
 test('rules run when the schema has accepted the object, and not before', (t) => {
-  const broken = admit(container, { metadata: {}, spec: { image: 'UP', mounts: [{ mountPath: '/a' }] } })
+  const broken = admit(
+    container,
+    { metadata: {}, spec: { image: 'UP', mounts: [{ mountPath: '/a' }] } },
+    { rules },
+  )
   t.deepEqual(
     broken.causes.map(({ field }) => field),
     ['metadata.name', 'spec.image'],
   )
   t.deepEqual(broken.warnings, [])
-  const unruly = admit(container, { metadata, spec: { image: 'a:1', mounts: [{ mountPath: '/a' }] } })
+  const unruly = admit(
+    container,
+    { metadata, spec: { image: 'a:1', mounts: [{ mountPath: '/a' }] } },
+    { rules },
+  )
   t.deepEqual(
     unruly.causes.map(({ field }) => field),
     ['spec.mounts[0]'],
@@ -42,11 +52,11 @@ test('rules run when the schema has accepted the object, and not before', (t) =>
 })
 
 test('a kind whose spec may be left out gets the whole default', (t) => {
-  const { object, causes } = admit(anyKind(volumeKind), { metadata })
+  const { object, causes } = admit(anyKind(volumeKind), { metadata }, { rules })
   t.deepEqual(causes, [])
   t.like(object.spec, { driver: 'local', reclaimPolicy: 'Retain' })
   t.deepEqual(
-    admit(container, { metadata }).causes.map(({ field, message }) => `${field} ${message}`),
+    admit(container, { metadata }, { rules }).causes.map(({ field, message }) => `${field} ${message}`),
     ['spec is required'],
   )
 })
@@ -63,9 +73,9 @@ test('whatever is given, admission answers', (t) => {
       { metadata, spec: 'x' },
       { metadata: { name: 1 } },
     ]) {
-      t.true(Array.isArray(admit(kind, value).causes), kind.kind)
+      t.true(Array.isArray(admit(kind, value, { rules }).causes), kind.kind)
     }
-    t.not(admit(kind, null).causes.length, 0)
+    t.not(admit(kind, null, { rules }).causes.length, 0)
   }
 })
 

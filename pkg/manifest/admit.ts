@@ -9,8 +9,9 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { nearest } from '#pkg/apimachinery/nearest.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { applyDefaults, prune, type UnknownField, unknownFields } from '#pkg/apis/normalize.ts'
+import type { RuleChecker } from '#pkg/apis/rules.ts'
 import { validate } from '#pkg/apis/validate.ts'
-import { validateMeta } from './names.ts'
+import { validateMetadata } from './metadata.ts'
 
 export interface Admitted {
   /** Pruned and defaulted; only to be used when there are no causes. */
@@ -22,20 +23,32 @@ export interface Admitted {
   readonly warnings: readonly string[]
 }
 
-export function admit(kind: Kind, value: unknown): Admitted {
+/** `old` is the object as it is stored; without it the object is new, and nothing is asked about a change. */
+export interface AdmitOptions {
+  readonly rules: RuleChecker
+  readonly old?: KubeObject
+}
+
+export function admit(kind: Kind, value: unknown, { rules, old }: AdmitOptions): Admitted {
+  const completed = complete(kind, value)
+  if (completed.causes.length > 0) return completed
+  const { object } = completed
+  return {
+    ...completed,
+    causes: [...rules.check(kind.schema, object, { old }), ...kind.rules.flatMap((rule) => rule(object))],
+    warnings: kind.warn?.(object) ?? [],
+  }
+}
+
+/** Admission up to the schema: nothing is asked that takes more than one field to answer. */
+export function complete(kind: Kind, value: unknown): Admitted {
   const unknown = unknownFields(kind.schema, value)
   const defaulted = applyDefaults(kind.schema, prune(kind.schema, value))
-  const causes = [...validateMeta(kind, defaulted), ...validate(kind.schema, defaulted)]
+  const causes = [...validateMetadata(kind, defaulted), ...validate(kind.schema, defaulted)]
   // The schema has accepted it, or nobody will use it: this is the border where unknown becomes an object.
   const object = defaulted as KubeObject
-  if (causes.length > 0) return { object, causes, unknown, warnings: [] }
-  const prepared = kind.prepare?.(object) ?? object
-  return {
-    object: prepared,
-    causes: kind.rules.flatMap((rule) => rule(prepared)),
-    unknown,
-    warnings: kind.warn?.(prepared) ?? [],
-  }
+  const prepared = causes.length > 0 ? object : (kind.prepare?.(object) ?? object)
+  return { object: prepared, causes, unknown, warnings: [] }
 }
 
 /** `unknown field "spec.imgae" (did you mean "image"?)` */

@@ -1,8 +1,11 @@
 import test from 'ava'
+import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { checkManifests } from './check.ts'
 import { decodeManifest } from './decode.ts'
 import { problemText } from './place.ts'
+
+const rules = makeRuleChecker()
 
 function container(name: string, spec: string): string {
   return `apiVersion: cove.run/v1\nkind: Container\nmetadata: {name: ${name}}\nspec:\n  image: a:1\n${spec}`
@@ -10,7 +13,7 @@ function container(name: string, spec: string): string {
 
 function check(files: Readonly<Record<string, string>>, enforcedNamespace?: string) {
   const documents = Object.entries(files).flatMap(([name, text]) => decodeManifest({ name, text }).documents)
-  const options = { kinds, defaultNamespace: enforcedNamespace ?? 'default' }
+  const options = { kinds, rules, defaultNamespace: enforcedNamespace ?? 'default' }
   return checkManifests(documents, {
     ...options,
     ...(enforcedNamespace !== undefined && { enforcedNamespace }),

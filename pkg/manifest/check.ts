@@ -6,6 +6,7 @@ import type { Cause } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { apiVersionOf, type KubeObject, parseApiVersion } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
+import type { RuleChecker } from '#pkg/apis/rules.ts'
 import { admit, readTypeMeta, unknownFieldMessage, unknownKindMessage } from './admit.ts'
 import { checkContainers } from './checkcontainers.ts'
 import type { CheckedObject } from './checked.ts'
@@ -20,6 +21,8 @@ export interface Checked {
 
 export interface CheckOptions {
   readonly kinds: readonly Kind[]
+  /** What asks the rules of the schemas. Rules about changes are the server's to ask: it knows what was before. */
+  readonly rules: RuleChecker
   /** Of namespaced objects that name none. */
   readonly defaultNamespace: string
   /** When set, objects that name another namespace are refused. */
@@ -71,7 +74,7 @@ function checkDocument(document: ManifestDocument, options: CheckOptions): Check
 
 function admitDocument(document: ManifestDocument, kind: Kind, options: CheckOptions): CheckedDocument {
   const manifest = withNamespace(document.value, kind, options.defaultNamespace)
-  const { object, causes, unknown, warnings } = admit(kind, manifest)
+  const { object, causes, unknown, warnings } = admit(kind, manifest, options)
   const unknownProblems = unknown.map((field) => ({
     place: placeOf(document, field.path),
     message: unknownFieldMessage(field),

@@ -1,89 +1,86 @@
-/** Names, labels and annotations as Kubernetes allows them. Pure. */
-
-import type { Cause } from '#pkg/apimachinery/errors.ts'
-import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+/** What names may be, and what Kubernetes says of those that are none. Empty answers mean: it is one. Pure. */
 import type { Kind } from '#pkg/apis/kind.ts'
 
-const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
-const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-const namePart = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
-const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
-const annotationLimit = 256 * 1024
+export type NameRule = 'subdomain' | NonNullable<Kind['nameRule']>
 
-/** What is wrong with metadata beyond its schema. */
-export function validateMeta(kind: Pick<Kind, 'namespaced' | 'kind'>, value: unknown): Cause[] {
-  const metadata = isPlainObject(value) ? value['metadata'] : undefined
-  if (!isPlainObject(metadata)) return [required('metadata')]
-  return [
-    ...validateName(kind, metadata),
-    ...validateNamespace(kind, metadata['namespace']),
-    ...validateMap('metadata.labels', metadata['labels'], labelValue),
-    ...validateMap('metadata.annotations', metadata['annotations'], undefined),
-  ]
+interface Shape {
+  readonly pattern: string
+  readonly text: string
+  readonly longest: number
 }
 
-function validateName(kind: Pick<Kind, 'kind'>, metadata: Record<string, unknown>): Cause[] {
-  const { name, generateName } = metadata
-  if (name === undefined || name === '') {
-    return generateName === undefined ? [required('metadata.name')] : []
+const labelPattern = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
+const subdomainPattern = String.raw`${labelPattern}(\.${labelPattern})*`
+
+const label: Shape = {
+  pattern: labelPattern,
+  text: regexText(
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+    labelPattern,
+    ['my-name', '123-abc'],
+  ),
+  longest: 63,
+}
+
+const subdomain: Shape = {
+  pattern: subdomainPattern,
+  text: regexText(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+    subdomainPattern,
+    ['example.com'],
+  ),
+  longest: 253,
+}
+
+/** `prefix`: the name goes on, so that it may end in a dash. */
+export function whyNoName(rule: NameRule, name: string, { prefix = false } = {}): string[] {
+  switch (rule) {
+    case 'path segment':
+      return whyNoPathSegment(name, prefix)
+    case 'label':
+      return whyNot(label, prefix ? endless(name) : name)
+    default:
+      return whyNot(subdomain, prefix ? endless(name) : name)
   }
-  if (typeof name !== 'string') return []
-  // Names of namespaces become part of others' names, so they may not hold a dot.
-  const pattern = kind.kind === 'Namespace' ? label : subdomain
-  const limit = kind.kind === 'Namespace' ? 63 : 253
-  if (pattern.test(name) && name.length <= limit) return []
-  const dots = kind.kind === 'Namespace' ? '' : ', "."'
-  return [
-    wrong(
-      'metadata.name',
-      `"${name}" must consist of lower case letters, digits, "-"${dots}, begin and end with a letter or digit, and have at most ${limit} characters`,
-    ),
-  ]
 }
 
-function validateNamespace(kind: Pick<Kind, 'namespaced' | 'kind'>, namespace: unknown): Cause[] {
-  if (namespace === undefined) return []
-  if (!kind.namespaced) {
-    return [
-      {
-        reason: 'FieldValueForbidden',
-        field: 'metadata.namespace',
-        message: `a ${kind.kind} has no namespace`,
-      },
-    ]
-  }
-  if (typeof namespace !== 'string' || (label.test(namespace) && namespace.length <= 63)) return []
-  return [wrong('metadata.namespace', `"${namespace}" is not the name of a namespace`)]
+/** The form of a namespace's name. */
+export function whyNoLabel(name: string): string[] {
+  return whyNot(label, name)
 }
 
-function validateMap(path: string, map: unknown, values: RegExp | undefined): Cause[] {
-  if (!isPlainObject(map)) return []
-  const causes = Object.entries(map).flatMap(([key, value]) => {
-    if (!isQualifiedName(key))
-      return [wrong(path, `"${key}" is not a key: [prefix/]name of at most 63 characters`)]
-    const bad = values !== undefined && typeof value === 'string' && !values.test(value)
-    return bad
-      ? [wrong(`${path}[${key}]`, `"${value}" is not a label value: at most 63 of A-Z a-z 0-9 - _ .`)]
-      : []
-  })
-  const size = values === undefined ? JSON.stringify(map).length : 0
-  return size > annotationLimit
-    ? [...causes, wrong(path, `must have at most ${annotationLimit} bytes`)]
-    : causes
+export function whyNoSubdomain(name: string): string[] {
+  return whyNot(subdomain, name)
 }
 
-function isQualifiedName(key: string): boolean {
-  const slash = key.indexOf('/')
-  const prefix = key.slice(0, Math.max(0, slash))
-  return (
-    namePart.test(key.slice(slash + 1)) && (slash < 0 || (subdomain.test(prefix) && prefix.length <= 253))
-  )
+export function tooManyCharacters(text: string, longest: number): string[] {
+  return text.length > longest ? [`must be no more than ${longest} characters`] : []
 }
 
-function required(field: string): Cause {
-  return { reason: 'FieldValueRequired', field, message: 'is required' }
+export function prefixed(prefix: string, messages: readonly string[]): string[] {
+  return messages.map((message) => prefix + message)
 }
 
-function wrong(field: string, message: string): Cause {
-  return { reason: 'FieldValueInvalid', field, message }
+/** Kubernetes' way to write a pattern with its examples, two blanks before each "or" included. */
+export function regexText(text: string, pattern: string, examples: readonly string[]): string {
+  const list = examples.map((example) => `'${example}', `).join(' or ')
+  return `${text} (e.g. ${list}regex used for validation is '${pattern}')`
+}
+
+function whyNot({ pattern, text, longest }: Shape, name: string): string[] {
+  const long = tooManyCharacters(name, longest)
+  return new RegExp(`^(?:${pattern})$`).test(name) ? long : [...long, text]
+}
+
+/** Anything that can stand between two slashes of a path: names of roles hold colons. */
+function whyNoPathSegment(name: string, prefix: boolean): string[] {
+  if (!prefix && (name === '.' || name === '..')) return [`may not be '${name}'`]
+  return ['/', '%']
+    .filter((character) => name.includes(character))
+    .map((character) => `may not contain '${character}'`)
+}
+
+/** The dash at the end of a prefix, for which something else will follow. */
+function endless(prefix: string): string {
+  return prefix.length > 1 && prefix.endsWith('-') ? `${prefix.slice(0, -1)}a` : prefix
 }

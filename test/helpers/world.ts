@@ -3,6 +3,7 @@ import type { AgentOp } from '#pkg/agent/ops.ts'
 import { describeOp } from '#pkg/agent/ops.ts'
 import type { World } from '#pkg/agent/world.ts'
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
 import { findKind } from '#pkg/apis/kinds.ts'
@@ -13,6 +14,7 @@ import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume 
 import { admit } from '#pkg/manifest/admit.ts'
 import { type Plan, printPlan } from '#pkg/plan/plan.ts'
 
+const rules = makeRuleChecker()
 export const clusterID = 'test-cluster'
 export const nodeName = 'n1'
 export const now = Date.parse('2026-01-01T12:00:00Z')
@@ -44,7 +46,7 @@ function make<T extends KubeObject>(
     },
     ...fields,
   }
-  const { object, causes, unknown } = admit(kind, value)
+  const { object, causes, unknown } = admit(kind, value, { rules })
   const problems = [
     ...causes.map((cause) => `${cause.field}: ${cause.message}`),
     ...unknown.map(({ path }) => path),
