@@ -58,6 +58,7 @@ export interface Cause {
     | 'FieldManagerConflict'
     | 'UnknownField'
     | 'ResourceVersionTooLarge'
+    | 'NamespaceTerminating'
   message: string
   field: string
 }
@@ -76,7 +77,7 @@ export interface StatusDetails {
 export interface Status {
   kind: 'Status'
   apiVersion: 'v1'
-  metadata: Record<string, never>
+  metadata: { continue?: string }
   status: 'Success' | 'Failure'
   message?: string
   reason?: string
@@ -88,9 +89,17 @@ export class StatusError extends Error {
   readonly reason: Reason
   readonly code: number
   readonly details: StatusDetails
+  /** Of a list that broke off: where it can go on all the same. */
+  readonly continue: string | undefined
 
-  constructor(reason: Reason, message: string, details: StatusDetails = {}, options?: ErrorOptions) {
+  constructor(
+    reason: Reason,
+    message: string,
+    details: StatusDetails = {},
+    options?: ErrorOptions & { readonly continue?: string },
+  ) {
     super(message, options)
+    this.continue = options?.continue
     this.name = 'StatusError'
     this.reason = reason
     this.code = reasons[reason].code
@@ -102,7 +111,7 @@ export class StatusError extends Error {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.continue === undefined ? {} : { continue: this.continue },
       status: 'Failure',
       message,
       reason,

@@ -3,6 +3,7 @@ import { containerKind } from './container.kind.ts'
 import { configMapKind, namespaceKind, secretKind } from './core.ts'
 import { eventKind } from './event.ts'
 import { anyKind, type Kind } from './kind.ts'
+import { leaseKind } from './lease.ts'
 import { networkKind } from './network.ts'
 import { nodeKind } from './node.ts'
 import { podKind } from './pod.kind.ts'
@@ -24,6 +25,7 @@ export const kinds: readonly Kind[] = [
   anyKind(clusterRoleKind),
   anyKind(roleBindingKind),
   anyKind(clusterRoleBindingKind),
+  anyKind(leaseKind),
 ]
 
 /** What the server serves: besides the kinds that people write, those that only show others. */

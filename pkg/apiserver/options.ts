@@ -10,7 +10,6 @@ import type { Kind } from '#pkg/apis/kind.ts'
 
 export const fieldValidations = ['Strict', 'Warn', 'Ignore'] as const
 export const includeObjects = ['None', 'Metadata', 'Object'] as const
-const resourceVersionMatches = ['NotOlderThan', 'Exact'] as const
 
 export type FieldValidation = (typeof fieldValidations)[number]
 export type IncludeObject = (typeof includeObjects)[number]
@@ -23,13 +22,15 @@ export interface RequestOptions {
   readonly continue: string
   /** Absent: not given, which for watches and lists means "the latest". */
   readonly resourceVersion: number | undefined
-  readonly resourceVersionMatch: (typeof resourceVersionMatches)[number] | undefined
+  readonly resourceVersionMatch: string | undefined
   readonly watch: boolean
   readonly sendInitialEvents: boolean | undefined
   readonly allowWatchBookmarks: boolean
   readonly timeoutSeconds: number | undefined
   readonly dryRun: boolean
   readonly fieldManager: string
+  /** Only for an apply: take over what others own. */
+  readonly force: boolean | undefined
   readonly fieldValidation: FieldValidation
   readonly propagationPolicy: string | undefined
   readonly orphanDependents: boolean | undefined
@@ -51,13 +52,14 @@ export function parseOptions(query: URLSearchParams, kind: Kind): RequestOptions
     limit: integer(query, 'limit') ?? 0,
     continue: query.get('continue') ?? '',
     resourceVersion: integer(query, 'resourceVersion'),
-    resourceVersionMatch: word(query, 'resourceVersionMatch', resourceVersionMatches),
+    resourceVersionMatch: query.get('resourceVersionMatch') || undefined,
     watch: boolean(query, 'watch') ?? false,
     sendInitialEvents: boolean(query, 'sendInitialEvents'),
     allowWatchBookmarks: boolean(query, 'allowWatchBookmarks') ?? false,
     timeoutSeconds: integer(query, 'timeoutSeconds'),
     dryRun: parseDryRun(query.getAll('dryRun')),
     fieldManager: query.get('fieldManager') ?? '',
+    force: boolean(query, 'force'),
     fieldValidation: word(query, 'fieldValidation', fieldValidations) ?? defaultFieldValidation,
     propagationPolicy: query.get('propagationPolicy') ?? undefined,
     orphanDependents: boolean(query, 'orphanDependents'),

@@ -2,7 +2,7 @@
  * GET of one object and of lists. Both come from the cache; the further pages of a list come from the storage as it
  * was at the first page's revision, so that the pages fit together however much is written meanwhile.
  */
-import { badRequest, isReason, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
@@ -10,6 +10,7 @@ import type { StoredRecord } from '#pkg/storage/port.ts'
 import type { Context } from './context.ts'
 import { type Entry, type Filter, matchesEntry } from './entry.ts'
 import type { KindReader } from './kindcache.ts'
+import { listMode } from './listrules.ts'
 import { requireName } from './mutate.ts'
 import { jsonResponse, listText, objectText } from './present.ts'
 import type { RequestInfo } from './request.ts'
@@ -37,23 +38,14 @@ export interface Page {
 
 /** The page that the options ask for. */
 export function selectPage(context: Context, info: RequestInfo, signal: AbortSignal): Page | Promise<Page> {
-  const { continue: token, resourceVersion, resourceVersionMatch, sendInitialEvents } = info.options
-  if (sendInitialEvents !== undefined) throw badRequest('sendInitialEvents is only for watches')
-  if (resourceVersionMatch !== undefined && resourceVersion === undefined) {
-    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided')
+  switch (listMode(info.options)) {
+    case 'goOn':
+      return nextPage(context, info, decodeToken(info.options.continue))
+    case 'exactly':
+      return exactPage(context, info, info.options.resourceVersion ?? 0)
+    case 'atLeast':
+      return firstPage(context, info, signal)
   }
-  if (token !== '') {
-    if (resourceVersion !== undefined && resourceVersion !== 0) {
-      throw badRequest('specifying resource version is not allowed when using continue')
-    }
-    return nextPage(context, info, decodeToken(token))
-  }
-  if (resourceVersionMatch === 'Exact') {
-    if (resourceVersion === 0)
-      throw badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
-    return storedPage(context, info, { revision: resourceVersion ?? 0, after: '' })
-  }
-  return firstPage(context, info, signal)
 }
 
 async function firstPage({ cache }: Context, info: RequestInfo, signal: AbortSignal): Promise<Page> {
@@ -71,37 +63,54 @@ async function firstPage({ cache }: Context, info: RequestInfo, signal: AbortSig
   return { texts, metadata: moreToCome(info, position, remaining) }
 }
 
+/** The later pages of a list show the revision of its first one, for as long as that can be read. */
 async function nextPage(context: Context, info: RequestInfo, position: Position): Promise<Page> {
   try {
     return await storedPage(context, info, position)
   } catch (error) {
     if (!isReason(error, 'Expired')) throw error
-    const message =
-      'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.'
+    const options = { cause: error, continue: encodeToken({ ...position, revision: latest }) }
+    throw new StatusError('Expired', brokenOff, {}, options)
+  }
+}
+
+const brokenOff =
+  'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.'
+
+async function exactPage(context: Context, info: RequestInfo, revision: number): Promise<Page> {
+  try {
+    return await storedPage(context, info, { revision, after: '' })
+  } catch (error) {
+    if (!isReason(error, 'Expired')) throw error
+    const message = 'The resourceVersion for the provided list is too old.'
     throw new StatusError('Expired', message, {}, { cause: error })
   }
 }
 
-async function storedPage(context: Context, info: RequestInfo, { revision, after }: Position): Promise<Page> {
+async function storedPage(context: Context, info: RequestInfo, from: Position): Promise<Page> {
   const { limit } = info.options
   const scope = info.namespace === undefined ? '' : `${info.namespace}/`
   const reader = context.cache.of(info.kind)
   const prefix = reader.prefix + scope
   const texts: string[] = []
-  for (let last = after; ; ) {
-    const options = {
-      revision,
-      ...(last !== '' && { after: last }),
+  let { revision, after } = from
+  for (;;) {
+    const page = await context.storage.list(prefix, {
+      ...(revision !== latest && { revision }),
+      ...(after !== '' && { after }),
       ...(limit > 0 && { limit: limit - texts.length }),
-    }
-    const { records, remaining } = await context.storage.list(prefix, options)
-    texts.push(...matchingTexts(reader, info, records))
-    last = records.at(-1)?.key ?? last
-    if (remaining === 0) return { texts, metadata: { resourceVersion: String(revision) } }
+    })
+    revision = page.revision
+    texts.push(...matchingTexts(reader, info, page.records))
+    after = page.records.at(-1)?.key ?? after
+    if (page.remaining === 0) return { texts, metadata: { resourceVersion: String(revision) } }
     if (texts.length >= limit)
-      return { texts, metadata: moreToCome(info, { revision, after: last }, remaining) }
+      return { texts, metadata: moreToCome(info, { revision, after }, page.remaining) }
   }
 }
+
+/** In a token: as of whatever there is by then, for a list whose own revision can be read no more. */
+const latest = -1
 
 /** Where a list goes on: after this key, as of this revision. */
 interface Position {
@@ -113,16 +122,18 @@ interface Position {
 function moreToCome(info: RequestInfo, position: Position, remaining: number): ListMeta {
   return {
     resourceVersion: String(position.revision),
-    continue: Buffer.from(JSON.stringify({ rv: position.revision, after: position.after })).toString(
-      'base64url',
-    ),
+    continue: encodeToken(position),
     ...(!isFiltered(info) && { remainingItemCount: remaining }),
   }
 }
 
+function encodeToken({ revision, after }: Position): string {
+  return Buffer.from(JSON.stringify({ rv: revision, after })).toString('base64url')
+}
+
 function decodeToken(token: string): Position {
   const invalid = (options?: ErrorOptions) =>
-    new StatusError('BadRequest', 'continue key is not valid', {}, options)
+    new StatusError('BadRequest', 'invalid continue token: continue key is not valid', {}, options)
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(token, 'base64url').toString())
@@ -131,7 +142,7 @@ function decodeToken(token: string): Position {
   }
   if (!isPlainObject(value)) throw invalid()
   const { rv, after } = value
-  if (!Number.isSafeInteger(rv) || Number(rv) < 0 || typeof after !== 'string' || !after.isWellFormed())
+  if (!Number.isSafeInteger(rv) || Number(rv) < latest || typeof after !== 'string' || !after.isWellFormed())
     throw invalid()
   return { revision: Number(rv), after }
 }

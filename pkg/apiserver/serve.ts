@@ -10,15 +10,23 @@ import { containerKind } from '#pkg/apis/container.kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
 import type { AccountTokens } from './accounttokens.ts'
-import { authorizing, guard } from './authorize.ts'
+import { authorizing, makeGuard } from './authorize.ts'
+import { inOrder, mastersMay } from './authorizer.ts'
 import { discovery } from './discovery.ts'
+import { refuseEscalation } from './escalation.ts'
 import { makeIdentity } from './identity.ts'
+import { keepDefaultRoles } from './keeproles.ts'
 import { type Listener, listen } from './listen.ts'
+import { nodeAuthorizer } from './nodeauthorizer.ts'
 import { openapi } from './openapi.ts'
 import { adminKubeconfig, ensurePki, type Pki } from './pki.ts'
+import { podLogs } from './podlogs.ts'
+import { podStreams, podStreamsByUpgradeOnly } from './podstreams.ts'
 import { containerLogs, NodeConnections, nodeFinder, type Placement } from './proxy.ts'
-import { selfReview } from './reviews.ts'
+import { RbacIndex } from './rbacindex.ts'
+import { reviewResources, reviews } from './reviews.ts'
 import { type ApiServer, makeApiServer } from './server.ts'
+import { noServices, serviceResource } from './services.ts'
 import { ensureTokenKeys } from './tokenkeys.ts'
 import { acceptTunnels, tunnelPath } from './tunnel.ts'
 import { routeUpgrades } from './upgrade.ts'
@@ -78,22 +86,32 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     connections,
     lookup: (namespace, name) => placementOf(server, namespace, name),
   })
+  const rbac = new RbacIndex()
+  const authorize = inOrder(mastersMay, nodeAuthorizer(), rbac.authorize)
   let ready = false
   const server: ApiServer = makeApiServer({
     storage,
     ambient,
     surfaces: [
       version({ build: options.build, ready: () => ready }),
-      discovery(servedKinds),
+      discovery([...servedKinds, serviceResource, ...reviewResources]),
+      noServices(() => server.cache.revision),
       openapi(servedKinds, options.build.version),
-      selfReview(),
+      reviews({ authorize, rulesFor: (user, namespace) => rbac.rulesFor(user, namespace) }),
       ...identity.surfaces,
       containerLogs(findNode),
+      podLogs(findNode),
+      podStreamsByUpgradeOnly(),
     ],
+    index: rbac.index,
+    admit: refuseEscalation({ rbac, authorize }),
+    bootstrap: keepDefaultRoles,
   })
+  const guard = makeGuard(authorize)
   const handler = authorizing(server.handler, guard)
   const onUpgrade = routeUpgrades([
     { path: tunnelPath, take: acceptTunnels({ connections, clock, log, guard }) },
+    podStreams({ findNode, guard, clock, log }),
   ])
   const stop = new AbortController()
   await server.start(stop.signal)

@@ -4,12 +4,13 @@
  * has to list again: the server's memory is not the place to wait for it.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { type Change, type Encoding, type EventType, eventText } from './changes.ts'
 import type { Context } from './context.ts'
 import { type Entry, type Filter, matchesEntry } from './entry.ts'
 import type { KindReader, Watcher } from './kindcache.ts'
+import { checkWatchOptions } from './listrules.ts'
 import { bookmarkText, encodingOf } from './present.ts'
 import { filterOf } from './read.ts'
 import type { RequestInfo } from './request.ts'
@@ -24,15 +25,10 @@ const initialChunk = 100
 
 type Chunk = Uint8Array | string
 
-/** Throws Expired when the asked revision is too old, BadRequest for options that do not go together. */
+/** Throws Expired when the asked revision is too old, Invalid for options that do not go together. */
 export async function watch(context: Context, info: RequestInfo, request: ApiRequest): Promise<ApiResponse> {
-  const { resourceVersion = 0, sendInitialEvents, resourceVersionMatch } = info.options
-  if (sendInitialEvents === true && resourceVersionMatch !== 'NotOlderThan') {
-    throw badRequest('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
-  }
-  if (sendInitialEvents === undefined && resourceVersionMatch !== undefined) {
-    throw badRequest('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
-  }
+  checkWatchOptions(info.options)
+  const { resourceVersion = 0, sendInitialEvents } = info.options
   if (sendInitialEvents === true) await context.cache.atLeast(resourceVersion, request.signal)
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }
   return { status: 200, headers, body: openStream(context, info, request.signal) }

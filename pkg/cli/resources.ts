@@ -20,6 +20,14 @@ export interface Resource {
 const cove = { group: 'cove.run', version: 'v1', categories: ['all', 'cove'], namespaced: true } as const
 const core = { group: '', version: 'v1', categories: [], namespaced: true } as const
 
+const rbac = {
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  categories: [],
+  shortNames: [],
+  namespaced: true,
+} as const
+
 /** In the order of discovery. */
 export const builtinResources: readonly Resource[] = [
   { ...cove, kind: 'Container', plural: 'containers', singular: 'container', shortNames: ['ctr'] },
@@ -45,14 +53,6 @@ export const builtinResources: readonly Resource[] = [
   { ...core, kind: 'Secret', plural: 'secrets', singular: 'secret', shortNames: [] },
   { ...core, kind: 'ConfigMap', plural: 'configmaps', singular: 'configmap', shortNames: ['cm'] },
   { ...core, kind: 'Event', plural: 'events', singular: 'event', shortNames: ['ev'] },
-]
-
-/** The built-in resource of a kind that a command is about by itself. */
-export function builtinResource(kind: 'Container' | 'Event'): Resource {
-  const found = builtinResources.find((resource) => resource.kind === kind)
-  if (found === undefined) throw new RangeError(`no built-in kind ${kind}`)
-  return found
-}
   {
     ...core,
     kind: 'ServiceAccount',
@@ -70,6 +70,22 @@ export function builtinResource(kind: 'Container' | 'Event'): Resource {
     singular: 'clusterrolebinding',
     namespaced: false,
   },
+  {
+    ...core,
+    group: 'coordination.k8s.io',
+    kind: 'Lease',
+    plural: 'leases',
+    singular: 'lease',
+    shortNames: [],
+  },
+]
+
+/** The built-in resource of a kind that a command is about by itself. */
+export function builtinResource(kind: 'Container' | 'Event'): Resource {
+  const found = builtinResources.find((resource) => resource.kind === kind)
+  if (found === undefined) throw new RangeError(`no built-in kind ${kind}`)
+  return found
+}
 
 /** The resources that a word names: one, several for a category, none when it is unknown. */
 export function findResources(word: string, known: readonly Resource[]): readonly Resource[] {

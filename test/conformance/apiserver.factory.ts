@@ -8,6 +8,8 @@ export interface Opened {
   readonly transport: Transport
   /** Absent: the server runs on the real clock. */
   readonly clock?: ManualClock
+  /** What was there before the last change can be read no more. */
+  readonly forget: () => Promise<void>
   /** Absent: the server is elsewhere. */
   readonly stats?: () => CacheStats
 }

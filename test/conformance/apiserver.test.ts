@@ -4,7 +4,10 @@ import { startTestServer } from '#test/helpers/apiserver.ts'
 import { apiServerSuite } from './apiserver.ts'
 
 apiServerSuite(test, 'in process', async (t, { window } = {}) => {
-  const { server, clock, transport, close } = await startTestServer(window === undefined ? {} : { window })
+  const { server, storage, clock, transport, close } = await startTestServer(
+    window === undefined ? {} : { window },
+  )
   t.teardown(close)
-  return { transport, clock, stats: () => server.cache.stats() }
+  const forget = async () => storage.compact((await storage.revisions()).current)
+  return { transport, clock, forget, stats: () => server.cache.stats() }
 })

@@ -5,6 +5,7 @@
 import type { TestFn } from 'ava'
 import { deleting } from './apiserver.deleting.ts'
 import type { OpenApi } from './apiserver.factory.ts'
+import { listing } from './apiserver.listing.ts'
 import { patching } from './apiserver.patching.ts'
 import { reading } from './apiserver.reading.ts'
 import { relating } from './apiserver.relating.ts'
@@ -17,5 +18,6 @@ export function apiServerSuite(test: TestFn, name: string, open: OpenApi): void 
   deleting(test, name, open)
   relating(test, name, open)
   reading(test, name, open)
+  listing(test, name, open)
   watching(test, name, open)
 }

@@ -46,7 +46,7 @@ const open: OpenApi = async (t, { window } = {}) => {
     await server.close()
     await storage.close()
   })
-  return { transport }
+  return { transport, forget: async () => storage.compact((await storage.revisions()).current) }
 }
 
 function clientOf({ ca, admin }: Pki, port: number) {
