@@ -25,6 +25,8 @@ export interface ApiRequest {
    * port-forward); `body` is absent then. Ends when the asker has nothing more to send.
    */
   readonly input?: AsyncIterable<Uint8Array>
+  /** The address that the asker's connection comes from; absent within one process. */
+  readonly peer?: string
   /** Aborts when the asker goes away; watches and log streams end then. */
   readonly signal: AbortSignal
 }

@@ -54,6 +54,8 @@ export interface ListenOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly onUpgrade?: OnUpgrade
+  /** Told of every request whose asker could not be made out, before it is refused. */
+  readonly onUnauthenticated?: ((request: ApiRequest, error: unknown) => void) | undefined
   /** Closes the listener. */
   readonly signal?: AbortSignal
 }
@@ -168,15 +170,25 @@ class Front {
   }
 
   async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiResponse> {
-    const { handler, authenticate, log } = this.#options
+    const { handler, log } = this.#options
     const bare = bareRequest(incoming, signal)
     try {
-      const user = authenticate(tlsSocket(incoming.socket), incoming.headers)
+      const user = this.#authenticate(incoming, bare)
       const body = await bodyOf(incoming)
       const request = { ...bare, ...splitTarget(incoming.url ?? ''), ...(body !== undefined && { body }) }
       return await handler(request, user)
     } catch (error) {
       return answerFor(error, bare, log)
+    }
+  }
+
+  #authenticate(incoming: IncomingMessage, bare: ApiRequest): UserInfo {
+    const { authenticate, onUnauthenticated } = this.#options
+    try {
+      return authenticate(tlsSocket(incoming.socket), incoming.headers)
+    } catch (error) {
+      onUnauthenticated?.(bare, error)
+      throw error
     }
   }
 
@@ -223,10 +235,10 @@ class Front {
     head: Buffer,
     signal: AbortSignal,
   ): Promise<ApiResponse | undefined> {
-    const { onUpgrade, authenticate, log } = this.#options
+    const { onUpgrade, log } = this.#options
     const bare = bareRequest(incoming, signal)
     try {
-      const user = authenticate(tlsSocket(incoming.socket), incoming.headers)
+      const user = this.#authenticate(incoming, bare)
       const request = { ...bare, ...splitTarget(incoming.url ?? '') }
       if (onUpgrade === undefined) throw noUpgrade()
       return await onUpgrade({ request, user, socket, head })
@@ -243,7 +255,9 @@ export function noUpgrade(): StatusError {
 /** The request before its target and body have been looked at. What it authenticates with goes no further. */
 function bareRequest(incoming: IncomingMessage, signal: AbortSignal): ApiRequest {
   const { authorization: _secret, ...headers } = plainHeaders(incoming.headers)
+  const { remoteAddress } = incoming.socket
   return {
+    ...(remoteAddress !== undefined && { peer: remoteAddress.replace(/^::ffff:/, '') }),
     method: incoming.method ?? 'GET',
     path: incoming.url ?? '',
     query: new URLSearchParams(),
