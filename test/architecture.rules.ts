@@ -46,6 +46,11 @@ export const walls: readonly Wall[] = [
   { package: '@peculiar/x509', files: /^pkg\/apiserver\//, atMost: 1 },
   { package: 'reflect-metadata', files: /^pkg\/apiserver\//, atMost: 1 },
   { package: 'typebox', files: /^pkg\/apis\// },
+  {
+    package: '@marcbachmann/cel-js',
+    files: /^pkg\/apis\/cel\.ts$/,
+    types: /^pkg\/apis\/celfunctions\.ts$/,
+  },
 ]
 
 /** What only cmd/ and ambient.ts may ask the process for. */
