@@ -108,7 +108,7 @@ export function containerLogs(findNode: FindNode): Surface {
 }
 
 /** Only what the agent knows, checked here so that a mistake is told the same whichever node it is. */
-function logQuery(query: URLSearchParams): URLSearchParams {
+export function logQuery(query: URLSearchParams): URLSearchParams {
   for (const name of counts) {
     const value = query.get(name)
     if (value !== null && !/^\d{1,9}$/.test(value))
