@@ -21,15 +21,30 @@ test('paths read as Kubernetes reads them', (t) => {
     verb: 'get',
     group: '',
     resource: 'namespaces',
+    namespace: 'shop',
     name: 'shop',
   })
   t.deepEqual(read('PUT', '/api/v1/namespaces/shop/finalize'), {
     verb: 'update',
     group: '',
     resource: 'namespaces/finalize',
+    namespace: 'shop',
     name: 'shop',
   })
   t.deepEqual(read('GET', '/apis/cove.run/v1'), { verb: 'get', path: '/apis/cove.run/v1' })
+})
+
+test('a collection of one name is that object, and an empty word is no watch', (t) => {
+  const read = (method: string, query: string) =>
+    attributesOf(makeRequest(`/api/v1/namespaces/shop/secrets?${query}`, { method }))
+  const secrets = { group: '', resource: 'secrets', namespace: 'shop' }
+  const selector = 'fieldSelector=metadata.name%3Ddb,type%3DOpaque'
+  t.deepEqual(read('GET', selector), { verb: 'list', ...secrets, name: 'db' })
+  t.deepEqual(read('GET', `watch=1&${selector}`), { verb: 'watch', ...secrets, name: 'db' })
+  t.deepEqual(read('DELETE', selector), { verb: 'deletecollection', ...secrets, name: 'db' })
+  t.deepEqual(read('POST', selector), { verb: 'create', ...secrets })
+  t.deepEqual(read('GET', 'fieldSelector=metadata.name!%3Ddb'), { verb: 'list', ...secrets })
+  t.deepEqual(read('GET', 'watch='), { verb: 'list', ...secrets })
 })
 
 test('a path that two readers could take apart differently is refused', (t) => {

@@ -1,18 +1,19 @@
 /** What a request wants to do, read off its method and path: what authorization decides on. Pure. */
 import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { parseFieldSelector } from '#pkg/apimachinery/selector.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 
+export interface ResourceAttributes {
+  readonly verb: string
+  readonly group: string
+  /** The plural, with its subresource: `containers/status`. */
+  readonly resource: string
+  readonly namespace?: string
+  readonly name?: string
+}
+
 /** What a request wants to do: with a resource, or with a path that is none. */
-export type Attributes =
-  | {
-      readonly verb: string
-      readonly group: string
-      /** The plural, with its subresource: `containers/status`. */
-      readonly resource: string
-      readonly namespace?: string
-      readonly name?: string
-    }
-  | { readonly verb: string; readonly path: string }
+export type Attributes = ResourceAttributes | { readonly verb: string; readonly path: string }
 
 /**
  * Reads them off the method and the path, as Kubernetes lays out paths. Throws BadRequest for a malformed escape, and
@@ -25,14 +26,29 @@ export function attributesOf(request: Pick<ApiRequest, 'method' | 'path' | 'quer
   if (first === '') return { verb: request.method.toLowerCase(), path: request.path }
   const group = segments[0] === 'api' ? '' : (segments[1] ?? '')
   const nested = first === 'namespaces' && others.length > 0 && !namespaceSubresources.has(others[0] ?? '')
-  const [plural = '', name = '', ...subresource] = nested ? others : rooted
+  const [plural = '', inPath = '', ...subresource] = nested ? others : rooted
+  const verb = verbOf(request, inPath !== '')
+  const name = inPath === '' ? selectedName(verb, request.query) : inPath
+  // Kubernetes takes a Namespace to be inside itself, so that a right within it is enough to read it.
+  const namespaced = nested || (first === 'namespaces' && second !== '')
   return {
-    verb: verbOf(request, name !== ''),
+    verb,
     group,
     resource: [plural, ...subresource].join('/'),
-    ...(nested && { namespace: second }),
+    ...(namespaced && { namespace: second }),
     ...(name !== '' && { name }),
   }
+}
+
+const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection'])
+
+/** A collection of which only one object is asked for is that object: `resourceNames` of a Role then counts. */
+function selectedName(verb: string, query: URLSearchParams): string {
+  const selector = query.get('fieldSelector')
+  if (selector === null || !collectionVerbs.has(verb)) return ''
+  return (
+    parseFieldSelector(selector).find(({ field, equal }) => field === 'metadata.name' && equal)?.value ?? ''
+  )
 }
 
 const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize'])
@@ -54,11 +70,14 @@ function decodeEscapes(segment: string): string {
 
 const writeVerbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch' }
 
+/** How the query says that it is a list after all. */
+const noWatch: ReadonlySet<string> = new Set(['', 'false', '0'])
+
 function verbOf({ method, query }: Pick<ApiRequest, 'method' | 'query'>, named: boolean): string {
   if (method === 'GET' || method === 'HEAD') {
     if (named) return 'get'
     const watch = query.get('watch')
-    return watch !== null && watch !== 'false' && watch !== '0' ? 'watch' : 'list'
+    return watch !== null && !noWatch.has(watch) ? 'watch' : 'list'
   }
   if (method === 'DELETE') return named ? 'delete' : 'deletecollection'
   return writeVerbs[method] ?? method.toLowerCase()

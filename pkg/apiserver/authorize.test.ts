@@ -1,32 +1,37 @@
 import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
+import type { PolicyRule } from '#pkg/apis/rbac.ts'
+import { allowing, heldRbac } from '#test/helpers/rbac.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
 import { attributesOf } from './attributes.ts'
 import { anonymous, nodeUser } from './authenticate.ts'
-import { authorize, authorizing, guard } from './authorize.ts'
+import { authorizing, demand, makeGuard } from './authorize.ts'
+import { inOrder, mastersMay } from './authorizer.ts'
+import { nodeAuthorizer } from './nodeauthorizer.ts'
 
 const bob: UserInfo = { name: 'bob', groups: ['system:authenticated'] }
 const node = nodeUser('edge-1')
+const rule = (verbs: string[], resources: string[], more: Partial<PolicyRule> = {}): PolicyRule => ({
+  verbs,
+  apiGroups: [''],
+  resources,
+  ...more,
+})
+const rbac = heldRbac()
+const authorize = inOrder(mastersMay, nodeAuthorizer(), rbac.authorize)
 
-function may(user: UserInfo, method: string, target: string): boolean {
+function refusal(user: UserInfo, method: string, target: string): string {
   try {
-    authorize(user, attributesOf(makeRequest(target, { method })))
-    return true
+    demand(authorize, user, attributesOf(makeRequest(target, { method })))
+    return 'allowed'
   } catch (error) {
-    if (isReason(error, 'Forbidden')) return false
+    if (isReason(error, 'Forbidden')) return error.message
     throw error
   }
 }
 
-function refusal(user: UserInfo, method: string, target: string): string {
-  try {
-    authorize(user, attributesOf(makeRequest(target, { method })))
-    return 'allowed'
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
-}
+const may = (user: UserInfo, method: string, target: string) => refusal(user, method, target) === 'allowed'
 
 test('administrators may do everything', (t) => {
   t.true(may(adminUser, 'DELETE', '/api/v1/namespaces/shop/secrets/s'))
@@ -40,7 +45,7 @@ test('anybody may ask for version and health, and nothing else', (t) => {
   t.false(may(anonymous, 'POST', '/version'))
 })
 
-test('a user without rights may look at what kinds there are', (t) => {
+test('a user without rights may look at what kinds there are, and at nothing in them', (t) => {
   for (const path of ['/api', '/apis', '/apis/cove.run/v1', '/openapi/v3']) t.true(may(bob, 'GET', path))
   t.false(may(bob, 'GET', '/api/v1/configmaps'))
 })
@@ -65,6 +70,16 @@ test('a node registers and changes itself only', (t) => {
   t.false(may(node, 'DELETE', '/apis/cove.run/v1/nodes/edge-1'))
 })
 
+test('a bootstrapper asks for the certificate of a node, and may do nothing else', (t) => {
+  const stranger: UserInfo = {
+    name: 'system:bootstrap:abcdef',
+    groups: ['system:bootstrappers', 'system:authenticated'],
+  }
+  t.true(may(stranger, 'POST', '/apis/cove.run/v1/nodes/edge-1/certificate'))
+  t.false(may(stranger, 'GET', '/apis/cove.run/v1/nodes'))
+  t.false(may(stranger, 'GET', '/api/v1/secrets'))
+})
+
 test('a refusal is worded as Kubernetes words it', (t) => {
   t.is(
     refusal(bob, 'GET', '/apis/cove.run/v1/namespaces/default/containers'),
@@ -77,19 +92,77 @@ test('a refusal is worded as Kubernetes words it', (t) => {
   t.is(refusal(bob, 'GET', '/metrics'), 'forbidden: User "bob" cannot get path "/metrics"')
 })
 
-const tellUser: Handler = async (_request, user) => ({ status: 200, headers: {}, body: user.name })
-
-test('administrators may act as others, with the rights of those', async (t) => {
-  const handler = authorizing(tellUser, guard)
-  const headers = { 'impersonate-user': 'bob', 'impersonate-group': 'a, b' }
-  t.is((await handler(makeRequest('/apis', { headers }), adminUser)).body, 'bob')
-  t.is((await handler(makeRequest('/api/v1/secrets', { headers }), adminUser)).status, 403)
-  t.is((await handler(makeRequest('/apis', { headers }), bob)).status, 403)
+const tellUser: Handler = async (_request, user) => ({
+  status: 200,
+  headers: {},
+  body: JSON.stringify([user.name, user.groups, user.uid]),
 })
 
-test('the guarded handler is only asked when the table allows it', async (t) => {
-  const handler = authorizing(tellUser, guard)
-  t.is((await handler(makeRequest('/version'), anonymous)).body, 'system:anonymous')
+test('administrators may act as others, with the rights of those', async (t) => {
+  const handler = authorizing(tellUser, makeGuard(authorize))
+  const headers = { 'impersonate-user': 'bob', 'impersonate-group': 'a, b', 'impersonate-uid': '7' }
+  const answer = await handler(makeRequest('/apis', { headers }), adminUser)
+  t.deepEqual(JSON.parse(String(answer.body)), ['bob', ['a', 'b', 'system:authenticated'], '7'])
+  t.is((await handler(makeRequest('/api/v1/secrets', { headers }), adminUser)).status, 403)
+  const refused = await handler(makeRequest('/apis', { headers }), bob)
+  t.is(refused.status, 403)
+  t.regex(
+    String(refused.body),
+    /users \\"bob\\" is forbidden: User \\"bob\\" cannot impersonate resource \\"users\\" in API group \\"\\" at the cluster scope/,
+  )
+})
+
+test('acting as somebody needs the verb impersonate on user, groups and uid alike', async (t) => {
+  const dora: UserInfo = { name: 'dora', groups: ['system:authenticated'] }
+  const handler = authorizing(
+    tellUser,
+    makeGuard(
+      allowing({
+        User: {
+          dora: [
+            rule(['impersonate'], ['users'], { resourceNames: ['bob'] }),
+            rule(['impersonate'], ['groups'], { resourceNames: ['a'] }),
+            rule(['impersonate'], ['serviceaccounts']),
+            { verbs: ['get'], nonResourceURLs: ['/x'] },
+          ],
+          bob: [{ verbs: ['get'], nonResourceURLs: ['/x'] }],
+          'system:serviceaccount:shop:robot': [{ verbs: ['get'], nonResourceURLs: ['/x'] }],
+        },
+      }),
+    ),
+  )
+  const as = async (headers: Record<string, string>) =>
+    (await handler(makeRequest('/x', { headers }), dora)).status
+  t.is(await as({ 'impersonate-user': 'bob' }), 200)
+  t.is(await as({ 'impersonate-user': 'bob', 'impersonate-group': 'a' }), 200)
+  t.is(await as({ 'impersonate-user': 'eve' }), 403)
+  t.is(await as({ 'impersonate-user': 'bob', 'impersonate-group': 'a, system:masters' }), 403)
+  t.is(await as({ 'impersonate-user': 'bob', 'impersonate-uid': '1' }), 403)
+  t.is(await as({ 'impersonate-user': 'system:serviceaccount:shop:robot' }), 200)
+  t.is(await as({ 'impersonate-group': 'a' }), 400)
+  t.is(await as({ 'impersonate-user': 'bob', 'impersonate-extra-scopes': 'x' }), 400)
+})
+
+test('groups of somebody acted as are those of such a user', async (t) => {
+  const handler = authorizing(tellUser, makeGuard(mastersOrPublic))
+  const groups = async (name: string) => {
+    const request = makeRequest('/version', { headers: { 'impersonate-user': name } })
+    return JSON.parse(String((await handler(request, adminUser)).body))[1]
+  }
+  t.deepEqual(await groups('bob'), ['system:authenticated'])
+  t.deepEqual(await groups('system:anonymous'), ['system:unauthenticated'])
+  t.deepEqual(await groups('system:serviceaccount:shop:robot'), [
+    'system:serviceaccounts',
+    'system:serviceaccounts:shop',
+    'system:authenticated',
+  ])
+})
+
+const mastersOrPublic = inOrder(mastersMay, heldRbac().authorize)
+
+test('the guarded handler is only asked when somebody allows it', async (t) => {
+  const handler = authorizing(tellUser, makeGuard(authorize))
+  t.is(JSON.parse(String((await handler(makeRequest('/version'), anonymous)).body))[0], 'system:anonymous')
   const refused = await handler(makeRequest('/api/v1/secrets'), anonymous)
   t.is(refused.status, 403)
   t.is(JSON.parse(String(refused.body)).reason, 'Forbidden')

@@ -30,14 +30,26 @@ interface Document {
   readonly headers: Readonly<Record<string, string>>
 }
 
-interface GroupVersion {
-  readonly group: string
-  readonly version: string
-  readonly kinds: readonly Kind[]
+type Named = Pick<
+  Kind,
+  'group' | 'version' | 'kind' | 'plural' | 'singular' | 'namespaced' | 'shortNames' | 'categories'
+>
+
+/** A resource whose objects are not stored: it answers some verbs, and others than kinds do. */
+export interface ExtraResource extends Named {
+  readonly verbs: readonly string[]
 }
 
-/** Answers `/api`, `/apis`, `/api/v1`, `/apis/GROUP` and `/apis/GROUP/VERSION` for these kinds. */
-export function discovery(kinds: readonly Kind[]): Surface {
+type Listed = ExtraResource | Kind
+
+interface GroupVersion<T extends Listed = Listed> {
+  readonly group: string
+  readonly version: string
+  readonly kinds: readonly T[]
+}
+
+/** Answers `/api`, `/apis`, `/api/v1`, `/apis/GROUP` and `/apis/GROUP/VERSION` for these kinds and resources. */
+export function discovery(kinds: readonly Listed[]): Surface {
   const versions = groupVersions(kinds)
   const aggregated = new Map(
     ['v2', 'v2beta1'].flatMap((version) => [
@@ -56,8 +68,8 @@ export function discovery(kinds: readonly Kind[]): Surface {
 }
 
 /** The kinds of each group version, in order of first appearance. */
-export function groupVersions(kinds: readonly Kind[]): readonly GroupVersion[] {
-  const found = new Map<string, { group: string; version: string; kinds: Kind[] }>()
+export function groupVersions<T extends Listed>(kinds: readonly T[]): readonly GroupVersion<T>[] {
+  const found = new Map<string, { group: string; version: string; kinds: T[] }>()
   for (const kind of kinds) {
     const key = apiVersionOf(kind)
     const entry = found.get(key) ?? { group: kind.group, version: kind.version, kinds: [] }
@@ -128,15 +140,17 @@ function aggregatedEntry(entry: GroupVersion) {
   }
 }
 
-function verbsOf({ viewOf }: Kind): readonly string[] {
-  return viewOf === undefined ? resourceVerbs : viewVerbs
+function verbsOf(listed: Listed): readonly string[] {
+  if ('verbs' in listed) return listed.verbs
+  return listed.viewOf === undefined ? resourceVerbs : viewVerbs
 }
 
 function responseKind({ group, version, kind }: Pick<Kind, 'group' | 'version' | 'kind'>) {
   return { group, version, kind }
 }
 
-function subresourcesOf(kind: Kind): readonly Subresource[] {
+function subresourcesOf(kind: Listed): readonly Subresource[] {
+  if ('verbs' in kind) return []
   const own = kind.subresources ?? []
   return kind.statusSubresource ? [{ name: 'status', verbs: statusVerbs }, ...own] : own
 }

@@ -48,9 +48,13 @@ export function makeHandler(context: Context, { surfaces, authorize, admit }: Ha
       if (answered !== undefined) return answered
       if (isAnonymous(user)) throw new StatusError('Unauthorized', 'Unauthorized')
       const info = parseRequest(routes, request)
-      const reason = await authorize(user, info)
-      if (reason !== undefined) throw forbidden(user, info, reason)
-      const own = admit === undefined ? context : { ...context, admit: (write: Write) => admit(user, write) }
+      const mayDo = async (asked: RequestInfo) => {
+        const reason = await authorize(user, asked)
+        if (reason !== undefined) throw forbidden(user, asked, reason)
+      }
+      await mayDo(info)
+      const ask = admit === undefined ? {} : { admit: (write: Write) => admit(user, write) }
+      const own: Context = { ...context, ...ask, authorize: mayDo }
       return await answers[info.verb](own, info, request)
     } catch (error) {
       return answerFor(error, request, context.ambient.log)

@@ -16,6 +16,8 @@ export interface Mutation {
   readonly dryRun: boolean
   /** Pure; runs again when the object changed meanwhile. Throws what the writer should hear. */
   readonly decide: (current: ApiObject) => Prepared | 'remove'
+  /** Makes the object that is not there; undefined: somebody else just did. Absent: that is NotFound. */
+  readonly absent?: () => Promise<Mutated | undefined>
 }
 
 export interface Mutated extends Written {
@@ -55,7 +57,10 @@ async function attemptOnce(
   current: Current | undefined,
 ): Promise<Mutated | Lost> {
   const { target, dryRun } = mutation
-  if (current === undefined) throw notFound(target.kind, target.name)
+  if (current === undefined) {
+    if (mutation.absent === undefined) throw notFound(target.kind, target.name)
+    return (await mutation.absent()) ?? { current: await context.storage.get(key) }
+  }
   const decision = await decide(context, mutation, key, current)
   if ('current' in decision) return decision
   const { prepared, remove } = decision
@@ -80,6 +85,7 @@ async function store(
   { current, prepared }: { current: Current; prepared: Prepared },
 ): Promise<Mutated | Lost> {
   const { object, warnings } = prepared
+  context.admit?.({ kind, object, before: current.object })
   using _reserved = specChanged(current.object, object)
     ? admitAmongOthers(context, kind, object, dryRun)
     : undefined

@@ -11,9 +11,10 @@ import type { Storage } from '#pkg/storage/port.ts'
 import type { Surface } from './answer.ts'
 import { Cache } from './cache.ts'
 import { ContainerIndex } from './containerindex.ts'
-import type { Context } from './context.ts'
+import type { Admit, Context } from './context.ts'
 import { createObject } from './create.ts'
 import { type Authorize, makeHandler } from './handler.ts'
+import type { Indexer } from './kindcache.ts'
 import { KeyedLock } from './lock.ts'
 import { parseOptions } from './options.ts'
 
@@ -27,6 +28,12 @@ export interface ApiServerOptions {
   readonly surfaces?: readonly Surface[]
   /** Default: everybody who is known may do everything. */
   readonly authorize?: Authorize
+  /** The last word on every write of a client; default: none. */
+  readonly admit?: Admit
+  /** Sees every object beside the server's own indexes, before anybody is told. */
+  readonly index?: Indexer
+  /** Writes what must be there before anybody comes. */
+  readonly bootstrap?: (context: Context) => Promise<void>
   /** Changes per kind that are remembered at most, for watches to start from. */
   readonly window?: number
 }
@@ -48,21 +55,25 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     storage,
     kinds,
     ambient,
-    index: containers.index,
+    index: (kind, key, object) => {
+      containers.index(kind, key, object)
+      options.index?.(kind, key, object)
+    },
     ...(window !== undefined && { window }),
   })
   const rules = makeRuleChecker()
   const context: Context = { storage, cache, containers, locks: new KeyedLock(), ambient, kinds, rules }
-  const { surfaces = [], authorize = () => undefined } = options
+  const { surfaces = [], authorize = () => undefined, admit } = options
   const stop = new AbortController()
   let running: Promise<void> = Promise.resolve()
   return {
-    handler: makeHandler(context, { surfaces, authorize }),
+    handler: makeHandler(context, { surfaces, authorize, ...(admit !== undefined && { admit }) }),
     cache,
     async start(signal) {
       await cache.fill()
       running = cache.run(AbortSignal.any([signal, stop.signal]))
       for (const name of ['default', systemNamespace]) await bootstrap(context, name)
+      await options.bootstrap?.(context)
     },
     close() {
       stop.abort()

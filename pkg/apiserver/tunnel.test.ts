@@ -16,8 +16,9 @@ import { eventually } from '#test/helpers/eventually.ts'
 import { ask, open } from '#test/helpers/https.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { userOf } from './authenticate.ts'
-import { guard } from './authorize.ts'
+import { makeGuard } from './authorize.ts'
 import { listen } from './listen.ts'
+import { nodeAuthorizer } from './nodeauthorizer.ts'
 import { ensurePki, issueNodeIdentity } from './pki.ts'
 import { containerLogs, NodeConnections, nodeFinder } from './proxy.ts'
 import { acceptTunnels } from './tunnel.ts'
@@ -46,14 +47,25 @@ async function makeWorld(t: ExecutionContext, clock: Clock = systemClock()): Pro
   )
   const handler: Handler = async (request, user) => (await logs(request, user)) ?? notServed
   const base = { host: '127.0.0.1', port: 0, pki, log: silentLogger, clock }
-  const onUpgrade = acceptTunnels({ connections, clock, log: silentLogger, guard })
+  const onUpgrade = acceptTunnels({
+    connections,
+    clock,
+    log: silentLogger,
+    guard: makeGuard(nodeAuthorizer()),
+  })
   const listener = await listen({ ...base, authenticate: userOf, handler, onUpgrade })
   t.teardown(() => listener.close())
   const identity = await issueNodeIdentity(pki.ca, node, { now, random })
   const sockets: Duplex[] = []
   const serverAt = (nodeName: string): Dial => {
     const server = `https://127.0.0.1:${listener.port}`
-    const dial = dialTunnel({ server, nodeName, ca: pki.ca.cert, ...identity, clock: systemClock() })
+    const dial = dialTunnel({
+      server,
+      nodeName,
+      ca: pki.ca.cert,
+      identity: () => identity,
+      clock: systemClock(),
+    })
     return async (signal) => {
       const socket = await dial(signal)
       sockets.push(socket)

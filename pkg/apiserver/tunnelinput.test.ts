@@ -11,8 +11,9 @@ import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { userOf } from './authenticate.ts'
-import { guard } from './authorize.ts'
+import { makeGuard } from './authorize.ts'
 import { listen } from './listen.ts'
+import { nodeAuthorizer } from './nodeauthorizer.ts'
 import { ensurePki, issueNodeIdentity } from './pki.ts'
 import { NodeConnections } from './proxy.ts'
 import { acceptTunnels } from './tunnel.ts'
@@ -32,13 +33,13 @@ async function open(t: ExecutionContext, handler: Handler): Promise<Tunnel> {
   const [now, random, clock, log] = [Date.now(), seededRandom(Date.now() % 1e6), systemClock(), silentLogger]
   const pki = await ensurePki(join(await makeTempDir(t, 'tunnel'), 'pki'), { hosts: [], now, random })
   const connections = new NodeConnections()
-  const onUpgrade = acceptTunnels({ connections, clock, log, guard })
+  const onUpgrade = acceptTunnels({ connections, clock, log, guard: makeGuard(nodeAuthorizer()) })
   const notServed: Handler = async () => ({ status: 404, headers: {}, body: '' })
   const base = { host: '127.0.0.1', port: 0, pki, log, clock, authenticate: userOf }
   const listener = await listen({ ...base, handler: notServed, onUpgrade })
   const identity = await issueNodeIdentity(pki.ca, nodeName, { now, random })
   const server = `https://127.0.0.1:${listener.port}`
-  const dial = dialTunnel({ server, nodeName, ca: pki.ca.cert, ...identity, clock })
+  const dial = dialTunnel({ server, nodeName, ca: pki.ca.cert, identity: () => identity, clock })
   const dialled = Promise.withResolvers<Duplex>()
   const stop = new AbortController()
   const serving = serveThroughTunnel({
