@@ -2,13 +2,16 @@
 
 import { randomUUID } from 'node:crypto'
 import { homedir, hostname } from 'node:os'
+import { text } from 'node:stream/consumers'
 import { type Ambient, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
+import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { type Handler, inProcess } from '#pkg/apimachinery/transport.ts'
 import { nodeUser } from '#pkg/apiserver/authenticate.ts'
-import { httpsTransport } from '#pkg/client/https.ts'
-import { loadKubeconfig } from '#pkg/client/kubeconfig.ts'
+import { type ClientIdentity, httpsTransport } from '#pkg/client/https.ts'
+import { loadKubeconfig, type ServerConfig } from '#pkg/client/kubeconfig.ts'
 import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
 import { parseYaml } from '#pkg/manifest/yaml.ts'
+import { ensureIdentity, type IdentityOptions, keepIdentity } from '../cove-agent/identity.ts'
 import { runAgent } from '../cove-agent/main.ts'
 import { type ControlPlane, startControlPlane } from '../coved/main.ts'
 import { buildInfo, storageWorker, versionText } from './embedded.ts'
@@ -73,27 +76,86 @@ const parts: Readonly<Record<DaemonName, Run>> = {
   },
 
   async agent(flags, ambient, signal) {
-    const target = await loadKubeconfig({
-      ...(flags.kubeconfig !== undefined && { explicit: flags.kubeconfig }),
-      ...(process.env['KUBECONFIG'] !== undefined && { environment: process.env['KUBECONFIG'] }),
-      home: homedir(),
-      directory: process.cwd(),
+    const options: IdentityOptions = {
+      ...flags,
+      join: flags.join && { ...flags.join, token: () => readToken(flags.join?.tokenFile) },
+      userAgent: `cove-agent/${versionText()}`,
+      ambient,
       readFile: readFileIfThere,
-      parseYaml,
+    }
+    // A kubeconfig that is named says who the agent is; without one its own identity comes first.
+    const own = flags.kubeconfig === undefined ? await identityUntil(options, signal) : undefined
+    if (signal.aborted) return
+    const kept = own === undefined ? await fromKubeconfig(flags) : keepIdentity(own, options)
+    const { identity, renew } = kept
+    const { server, ca = '' } = kept.target
+    const transport = httpsTransport({
+      ...kept.target,
+      ...(own && { identity }),
+      userAgent: options.userAgent,
     })
-    const transport = httpsTransport({ ...target, userAgent: `cove-agent/${versionText()}` })
-    const { ca = '', cert = '', key = '', server } = target
     const { clock, random, log } = ambient
-    const dial = dialTunnel({ server, nodeName: flags.nodeName, ca, cert, key, clock })
+    const dial = dialTunnel({ server, nodeName: flags.nodeName, ca, identity, clock })
     const offer = (handler: Handler, until: AbortSignal) =>
       serveThroughTunnel({ dial, handler, clock, random, log, signal: until })
-    await runAgent({ ...flags, ambient, version: versionText(), transport, offer }, signal)
+    await Promise.all([
+      runAgent({ ...flags, ambient, version: versionText(), transport, offer }, signal),
+      renew(signal),
+    ])
     transport.close()
   },
 }
 
-function startServer({ dataDir, listen }: DaemonFlags, ambient: Ambient): Promise<ControlPlane> {
-  return startControlPlane({ dataDir, listen, ambient, startWorker: storageWorker, build: buildInfo() })
+/** Being stopped while it waits for a server is no failure. */
+async function identityUntil(options: IdentityOptions, signal: AbortSignal) {
+  try {
+    return await ensureIdentity(options, signal)
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
+  }
+}
+
+interface Connection {
+  readonly target: Omit<ServerConfig, 'namespace'>
+  readonly identity: () => ClientIdentity
+  readonly renew: (signal: AbortSignal) => Promise<void>
+}
+
+async function fromKubeconfig(flags: DaemonFlags): Promise<Connection> {
+  const target = await loadKubeconfig({
+    ...(flags.kubeconfig !== undefined && { explicit: flags.kubeconfig }),
+    ...(process.env['KUBECONFIG'] !== undefined && { environment: process.env['KUBECONFIG'] }),
+    home: homedir(),
+    directory: process.cwd(),
+    readFile: readFileIfThere,
+    parseYaml,
+  })
+  const { cert = '', key = '' } = target
+  // Whoever made the kubeconfig renews what is in it.
+  return { target, identity: () => ({ cert, key }), renew: async () => {} }
+}
+
+/** The token, from a file, standard input or the environment: never from the command line, which everybody can read. */
+async function readToken(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return process.env['COVE_JOIN_TOKEN']?.trim() || undefined
+  const content = file === '-' ? await text(process.stdin) : await readFileIfThere(file)
+  if (content === undefined) throw badRequest(`--token-file: there is no file ${file}`)
+  return content.trim()
+}
+
+function startServer(flags: DaemonFlags, ambient: Ambient): Promise<ControlPlane> {
+  const { dataDir, listen, hosts, nodeCertificateMs } = flags
+  const build = buildInfo()
+  return startControlPlane({
+    dataDir,
+    listen,
+    hosts,
+    nodeCertificateMs,
+    ambient,
+    startWorker: storageWorker,
+    build,
+  })
 }
 
 async function offerInProcess(

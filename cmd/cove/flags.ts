@@ -2,6 +2,8 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { parseDuration } from '#pkg/apimachinery/quantity.ts'
+import { parsePin } from '#pkg/client/capin.ts'
 import { isLevel, type Level } from './log.ts'
 
 export type DaemonName = 'up' | 'server' | 'agent'
@@ -14,7 +16,21 @@ export interface DaemonFlags {
   readonly nodeName: string
   /** Of the agent alone; up talks to its own server. */
   readonly kubeconfig: string | undefined
+  /** Of the agent alone: the cluster to join at the first start. */
+  readonly join: JoinFlag | undefined
+  /** Further names and addresses by which the server is reached. */
+  readonly hosts: readonly string[]
+  /** Of certificates of nodes; undefined: the server's own default. */
+  readonly nodeCertificateMs: number | undefined
   readonly logLevel: Level
+}
+
+export interface JoinFlag {
+  /** Such as https://cove.example:7443. */
+  readonly server: string
+  readonly pin: string
+  /** A path, or "-" for standard input; undefined: the environment variable COVE_JOIN_TOKEN. */
+  readonly tokenFile: string | undefined
 }
 
 export interface FlagInput {
@@ -34,14 +50,31 @@ const options = {
   engine: { type: 'string' },
   'node-name': { type: 'string' },
   kubeconfig: { type: 'string' },
+  join: { type: 'string' },
+  'ca-pin': { type: 'string' },
+  'token-file': { type: 'string' },
+  'tls-san': { type: 'string', multiple: true },
+  'node-certificate-lifetime': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
+const ofServer = ['data-dir', 'listen', 'tls-san', 'node-certificate-lifetime'] as const
+
 const flagsOf: Readonly<Record<DaemonName, readonly (keyof typeof options)[]>> = {
-  up: ['data-dir', 'listen', 'engine', 'node-name', 'log-level', 'help'],
-  server: ['data-dir', 'listen', 'log-level', 'help'],
-  agent: ['data-dir', 'engine', 'node-name', 'kubeconfig', 'log-level', 'help'],
+  up: [...ofServer, 'engine', 'node-name', 'log-level', 'help'],
+  server: [...ofServer, 'log-level', 'help'],
+  agent: [
+    'data-dir',
+    'engine',
+    'node-name',
+    'kubeconfig',
+    'join',
+    'ca-pin',
+    'token-file',
+    'log-level',
+    'help',
+  ],
 }
 
 const texts: Readonly<Record<keyof typeof options, string>> = {
@@ -50,6 +83,11 @@ const texts: Readonly<Record<keyof typeof options, string>> = {
   engine: `HOST       the container engine ($DOCKER_HOST, else ${defaultEngine})`,
   'node-name': 'NAME    name of this node (the host name)',
   kubeconfig: 'FILE   the server to work for ($KUBECONFIG, else ~/.cove/kubeconfig)',
+  join: 'URL          at the first start: the server to join, such as https://cove.example:7443',
+  'ca-pin': 'PIN        sha256:HEX of the authority of that server, as `cove token create` prints it',
+  'token-file': 'FILE   holds the join token; - is standard input; else $COVE_JOIN_TOKEN',
+  'tls-san': 'NAME      a further name or address by which the server is reached; may be repeated',
+  'node-certificate-lifetime': 'DURATION  how long certificates of nodes are good (8760h)',
   'log-level': 'LEVEL   debug, info, warn or error (info)',
   help: '           print this',
 }
@@ -83,6 +121,9 @@ export function parseFlags(
     engine: values.engine ?? (env['DOCKER_HOST'] || defaultEngine),
     nodeName: parseNodeName(values['node-name'] ?? hostname.toLowerCase()),
     kubeconfig: values.kubeconfig,
+    join: parseJoin(values),
+    hosts: values['tls-san'] ?? [],
+    nodeCertificateMs: parseLifetime(values['node-certificate-lifetime']),
     logLevel,
   }
 }
@@ -96,6 +137,39 @@ function readWords(name: DaemonName, words: readonly string[]) {
     const message = `${messageOf(error)}\nSee 'cove ${name} --help'.`
     throw new StatusError('BadRequest', message, {}, { cause: error })
   }
+}
+
+interface JoinValues {
+  readonly join?: string | undefined
+  readonly kubeconfig?: string | undefined
+  readonly 'ca-pin'?: string | undefined
+  readonly 'token-file'?: string | undefined
+}
+
+function parseJoin(values: JoinValues): JoinFlag | undefined {
+  const { join: server, kubeconfig, 'ca-pin': pinText, 'token-file': tokenFile } = values
+  if (server === undefined) {
+    if (pinText !== undefined) throw badFlag('ca-pin', 'goes with --join')
+    if (tokenFile !== undefined) throw badFlag('token-file', 'goes with --join')
+    return undefined
+  }
+  if (kubeconfig !== undefined) throw badFlag('join', 'cannot be used together with --kubeconfig')
+  if (!URL.canParse(server) || new URL(server).protocol !== 'https:')
+    throw badFlag('join', `"${server}" is not a URL such as https://cove.example:7443`)
+  const pin = parsePin(pinText ?? '')
+  if (pin === undefined)
+    throw badFlag('ca-pin', 'must be sha256: and 64 hexadecimal digits, as `cove token create` prints it')
+  return { server: new URL(server).origin, pin, tokenFile }
+}
+
+/** Shorter ones would be renewed all the time. */
+const shortestLifetimeMs = 10_000
+
+function parseLifetime(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const lifetime = parseDuration(text)
+  if (lifetime !== undefined && lifetime >= shortestLifetimeMs) return lifetime
+  throw badFlag('node-certificate-lifetime', `"${text}" is not a duration of at least 10s`)
 }
 
 function parseListen(text: string): { host: string; port: number } {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import type { WriteStream } from 'node:tty'
-import { type Clock, systemClock } from '#pkg/apimachinery/ambient.ts'
+import { type Clock, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
 import { BrokenPipe, type Io, type Output } from '#pkg/cli/io.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 
@@ -20,6 +20,7 @@ export function processIo(version: string): Io {
     cwd: process.cwd(),
     home: homedir(),
     clock: waitingClock(),
+    random: systemRandom(),
     signal: interrupt.signal,
     readFile: readFileIfThere,
     async connect(target) {

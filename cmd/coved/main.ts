@@ -1,6 +1,6 @@
 /** The control plane: storage, API server and controllers. Wiring only. */
 import { mkdir } from 'node:fs/promises'
-import { homedir, hostname } from 'node:os'
+import { homedir, hostname, networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
@@ -9,6 +9,7 @@ import { replaceFile } from '#pkg/apiserver/pki.ts'
 import { type Serving, serve } from '#pkg/apiserver/serve.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { runControllers } from '#pkg/controller/controllers.ts'
+import type { AccountTokenSource } from '#pkg/controller/tokens.ts'
 import { openSqliteStorage, type StartWorker } from '#pkg/storage/sqlite.ts'
 
 export interface ControlPlaneOptions {
@@ -16,6 +17,9 @@ export interface ControlPlaneOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly ambient: Ambient
   readonly startWorker: StartWorker
+  /** Further names and addresses by which clients reach the server. */
+  readonly hosts?: readonly string[]
+  readonly nodeCertificateMs?: number | undefined
   readonly build: { readonly version: string; readonly commit: string }
 }
 
@@ -40,7 +44,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     storage,
     ambient,
     pkiDir: join(dataDir, 'pki'),
-    hosts: [hostname(), 'localhost', '127.0.0.1', '::1'],
+    hosts: [hostname(), ...(options.hosts ?? []), ...ownAddresses(options.listen.host)],
+    nodeCertificateMs: options.nodeCertificateMs,
     build: { ...build, version: build.version.replace(/^v/, ''), platform: platform() },
     publish: (kubeconfig) => writeKubeconfigs(kubeconfig, isServing ? [own, users] : [own]),
   }).catch(async (error) => {
@@ -53,7 +58,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   ambient.log.info('API server ready', { url: serving.url, dataDir })
   const stop = new AbortController()
   const client = new Client(inProcess(serving.handler, controllerUser), 'cove-controllers')
-  const controllers = runControllers({ client, ambient }, stop.signal)
+  const { accountTokens, pki } = serving
+  const tokenSource: AccountTokenSource = {
+    issueForSecret: (account, secretName) => accountTokens.issueForSecret(account, secretName),
+    ca: pki.ca.cert,
+  }
+  const controllers = runControllers({ client, ambient, accountTokens: tokenSource }, stop.signal)
   return {
     serving,
     async close() {
@@ -70,6 +80,13 @@ async function writeKubeconfigs(text: string, paths: readonly string[]): Promise
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await replaceFile(path, text)
   }
+}
+
+/** Who listens everywhere is reached by each of the machine's addresses. */
+function ownAddresses(host: string): string[] {
+  if (host !== '0.0.0.0' && host !== '::') return []
+  const found = Object.values(networkInterfaces()).flatMap((entries) => entries ?? [])
+  return found.filter(({ scopeid }) => (scopeid ?? 0) === 0).map(({ address }) => address)
 }
 
 /** As Go writes it. */

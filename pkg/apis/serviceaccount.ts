@@ -58,6 +58,11 @@ function nothingMounted({ automountServiceAccountToken }: ServiceAccount): Cause
   return [{ reason: 'FieldValueNotSupported', field: 'automountServiceAccountToken', message }]
 }
 
+/** The user that a ServiceAccount is. */
+export function serviceAccountUser(namespace: string, name: string): string {
+  return `system:serviceaccount:${namespace}:${name}`
+}
+
 /** The name of the account whose token the Secret is for; undefined when it is for none. */
 export function accountOfSecret(secret: Pick<Secret, 'type' | 'metadata'>): string | undefined {
   return secret.type === serviceAccountTokenType

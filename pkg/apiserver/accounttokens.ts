@@ -15,8 +15,9 @@ import {
   accountUidAnnotation,
   serviceAccountKind,
   serviceAccountTokenType,
+  serviceAccountUser,
 } from '#pkg/apis/serviceaccount.ts'
-import { authenticatedGroup, serviceAccountUser } from './authenticate.ts'
+import { authenticatedGroup } from './authenticate.ts'
 import type { ApiObject } from './encoded.ts'
 import { type Claims, refused, signToken, verifyToken } from './jwt.ts'
 import type { TokenKeys } from './tokenkeys.ts'

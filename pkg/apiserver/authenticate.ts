@@ -19,11 +19,6 @@ export function nodeUser(nodeName: string): UserInfo {
   return { name: `${nodeUserPrefix}${nodeName}`, groups: [nodesGroup, authenticatedGroup] }
 }
 
-/** The user that a ServiceAccount is. */
-export function serviceAccountUser(namespace: string, name: string): string {
-  return `system:serviceaccount:${namespace}:${name}`
-}
-
 export type Peer = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>
 type Headers = Readonly<{ authorization?: string | undefined }>
 

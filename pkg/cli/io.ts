@@ -1,5 +1,5 @@
 /** All that a command may know of the world: the process behind it, or a test. Nothing below touches either. */
-import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import type { Clock, Random } from '#pkg/apimachinery/ambient.ts'
 import type { Transport } from '#pkg/apimachinery/transport.ts'
 import type { ServerConfig } from '#pkg/client/kubeconfig.ts'
 
@@ -19,6 +19,8 @@ export interface Io {
   readonly cwd: string
   readonly home: string
   readonly clock: Clock
+  /** Not guessable: secrets are made of it. */
+  readonly random: Random
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal
   /** Undefined when there is no such file. */

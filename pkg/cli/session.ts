@@ -20,6 +20,8 @@ export interface Session {
   /** --namespace, else the context's. */
   readonly namespace: string
   readonly server: string
+  /** The authority that the server is trusted by, in PEM. */
+  readonly ca?: string
 }
 
 export interface SessionOwner {
@@ -46,6 +48,7 @@ export function makeSessionOwner(io: Io, args: Args): SessionOwner {
       clock: io.clock,
       namespace: args.text('namespace') ?? config.namespace,
       server: config.server,
+      ...(config.ca !== undefined && { ca: config.ca }),
     }
   }
   return {

@@ -11,8 +11,16 @@ import type { ServerConfig } from './kubeconfig.ts'
 /** Closing it ends idle connections; requests under way keep theirs until they are done. */
 export type HttpsTransport = Transport & { close(): void }
 
+/** PEM texts. */
+export interface ClientIdentity {
+  readonly cert: string
+  readonly key: string
+}
+
 type Target = Omit<ServerConfig, 'namespace'> & {
   readonly userAgent?: string
+  /** In place of cert and key, asked for at each request: one that was renewed serves every connection from then on. */
+  readonly identity?: () => ClientIdentity
 }
 
 /** Throws BadRequest for a server that is no URL, or a token that would travel unprotected. */
@@ -92,6 +100,8 @@ function send({ base, agent, target, request }: Exchange): http.ClientRequest {
       ...(request.body !== undefined && { 'content-length': Buffer.byteLength(request.body) }),
     },
     signal: request.signal,
+    // The agent keeps connections of different identities apart.
+    ...target.identity?.(),
   })
 }
 
@@ -152,7 +162,8 @@ const untrustedCodes = [
   'CERT_SIGNATURE_FAILURE',
 ]
 
-function unreachable(base: URL, error: Error): StatusError {
+/** Why the server could not be asked, and what to do about it. */
+export function unreachable(base: URL, error: Error): StatusError {
   const code = codeOf(error)
   const [what, advice] = untrustedCodes.includes(code)
     ? untrusted

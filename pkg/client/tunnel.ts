@@ -18,6 +18,7 @@ import {
   tunnelProtocol,
 } from '#pkg/apimachinery/tunnel.ts'
 import { isWhole, plainHeaders, readBody, splitTarget, writeChunks } from '#pkg/apimachinery/wire.ts'
+import type { ClientIdentity } from './https.ts'
 
 /** Opens a socket on which the API server will ask. Fails with the server's StatusError when it refuses. */
 export type Dial = (signal: AbortSignal) => Promise<Duplex>
@@ -192,22 +193,22 @@ export interface DialOptions {
   /** Such as https://cove.example:6443. */
   readonly server: string
   readonly nodeName: string
-  /** PEM: whom to trust, and the node's own identity. */
+  /** PEM: whom to trust. */
   readonly ca: string
-  readonly cert: string
-  readonly key: string
+  /** The node's own; asked for at each dial, so that a renewed one is used. */
+  readonly identity: () => ClientIdentity
   readonly clock: Clock
 }
 
 /** Dials over HTTPS with the node's certificate. */
 export function dialTunnel(options: DialOptions): Dial {
-  const { ca, cert, key, clock } = options
+  const { ca, identity, clock } = options
   const url = new URL(tunnelPath(options.nodeName), options.server)
   const headers = { connection: 'Upgrade', upgrade: tunnelProtocol }
   return (signal) =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted()
-      const request = httpsRequest(url, { ca, cert, key, headers, agent: false })
+      const request = httpsRequest(url, { ca, ...identity(), headers, agent: false })
       const slow = new StatusError('Timeout', `${options.server} did not answer within ${dialWithinMs} ms`)
       const cancel = clock.after(dialWithinMs, () => request.destroy(slow))
       const giveUp = () => request.destroy(abortReason(signal))

@@ -6,10 +6,11 @@ import { expireEvents } from './expiry.ts'
 import { GarbageCollector } from './garbage.ts'
 import { NamespaceController } from './namespace.ts'
 import { Scheduler } from './scheduler.ts'
+import { type AccountTokenSource, TokenController } from './tokens.ts'
 
 /** Runs them all until the signal aborts. */
 export async function runControllers(
-  options: { client: Client; ambient: Ambient },
+  options: { client: Client; ambient: Ambient; accountTokens?: AccountTokenSource },
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all([
@@ -17,5 +18,6 @@ export async function runControllers(
     new NamespaceController({ ...options, kinds }).run(signal),
     new GarbageCollector({ ...options, kinds }).run(signal),
     expireEvents(options, signal),
+    new TokenController(options).run(signal),
   ])
 }

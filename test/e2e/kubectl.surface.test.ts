@@ -318,7 +318,7 @@ test('the log of a container comes from its node, through the connection that th
   const to = { server: server.url, nodeName: 'edge-2', ca: server.pki.ca.cert }
   const agent = new AbortController()
   const serving = serveThroughTunnel({
-    dial: dialTunnel({ ...to, ...identity, clock: ambient.clock }),
+    dial: dialTunnel({ ...to, identity: () => identity, clock: ambient.clock }),
     handler: async ({ path, query }) => ({
       status: 200,
       headers: { 'content-type': 'text/plain' },

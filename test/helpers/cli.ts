@@ -85,6 +85,7 @@ function makeIo(options: CoveOptions, run: RunOptions, written: { stdout: string
     cwd: options.directory,
     home: options.directory,
     clock: options.clock ?? systemClock(),
+    random: systemRandom(),
     signal: run.signal ?? new AbortController().signal,
     readFile: (path) => readFile(path, 'utf8').catch(() => undefined),
     connect: async (target) => {
