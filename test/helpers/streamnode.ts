@@ -65,7 +65,7 @@ function run({ input, query }: ApiRequest, program: Program): AsyncIterable<Uint
   const out = new Readable({ read() {} })
   const sizes: string[] = []
   const feed = async () => {
-    for await (const { channel, data } of decodeFrames(input ?? [])) {
+    for await (const { channel, data } of decodeFrames(input ?? stdin.take(0))) {
       if (channel === channels.stdin) stdin.push(data)
       if (channel === channels.end) stdin.push(null)
       if (channel === channels.resize) {
