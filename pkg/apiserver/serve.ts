@@ -10,6 +10,9 @@ import { containerKind } from '#pkg/apis/container.kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
 import type { AccountTokens } from './accounttokens.ts'
+import type { Surface } from './answer.ts'
+import { attributesOfInfo } from './attributes.ts'
+import { type AuditSink, makeAudit } from './audit.ts'
 import { authorizing, makeGuard } from './authorize.ts'
 import { inOrder, mastersMay } from './authorizer.ts'
 import { discovery } from './discovery.ts'
@@ -45,6 +48,10 @@ export interface ServeOptions {
   /** Further names and addresses by which clients reach the server: certificates must name them. */
   readonly hosts: readonly string[]
   readonly build: BuildInfo
+  /** Further parts of the API, guarded like all others. */
+  readonly surfaces?: readonly Surface[]
+  /** Where audit records go; absent: nowhere. */
+  readonly audit?: AuditSink | undefined
   /** How long the certificates of nodes are good; absent: a year. */
   readonly nodeCertificateMs?: number | undefined
   /** Given the administrator's kubeconfig before a fixed port answers, and again when its certificate was renewed. */
@@ -103,16 +110,23 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       podLogs(findNode),
       podStreamsByUpgradeOnly(),
     ],
+    authorize: (user, info) => {
+      const { verdict, reason } = authorize(user, attributesOfInfo(info))
+      return verdict === 'allow' ? undefined : reason
+    },
     index: rbac.index,
     admit: refuseEscalation({ rbac, authorize }),
     bootstrap: keepDefaultRoles,
   })
   const guard = makeGuard(authorize)
-  const handler = authorizing(server.handler, guard)
-  const onUpgrade = routeUpgrades([
+  const audit = options.audit && makeAudit({ sink: options.audit, ...ambient })
+  const guarded = authorizing(server.handler, guard)
+  const handler = audit?.handler(guarded) ?? guarded
+  const takeUpgrade = routeUpgrades([
     { path: tunnelPath, take: acceptTunnels({ connections, clock, log, guard }) },
     podStreams({ findNode, guard, clock, log }),
   ])
+  const onUpgrade = audit?.upgrades(takeUpgrade) ?? takeUpgrade
   const stop = new AbortController()
   await server.start(stop.signal)
   await publish(options, pki)
@@ -125,6 +139,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     log,
     clock,
     onUpgrade,
+    onUnauthenticated: audit?.refused,
   }).catch(async (error) => {
     await server.close()
     throw error
