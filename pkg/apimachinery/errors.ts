@@ -91,15 +91,18 @@ export class StatusError extends Error {
   readonly details: StatusDetails
   /** Of a list that broke off: where it can go on all the same. */
   readonly continue: string | undefined
+  /** Of a method that is not allowed: those that are. */
+  readonly allow: readonly string[] | undefined
 
   constructor(
     reason: Reason,
     message: string,
     details: StatusDetails = {},
-    options?: ErrorOptions & { readonly continue?: string },
+    options?: ErrorOptions & { readonly continue?: string; readonly allow?: readonly string[] },
   ) {
     super(message, options)
     this.continue = options?.continue
+    this.allow = options?.allow
     this.name = 'StatusError'
     this.reason = reason
     this.code = reasons[reason].code

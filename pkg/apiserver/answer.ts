@@ -31,7 +31,10 @@ export function jsonAnswer(
 /** The Status of a failure. `Retry-After` goes with it only when the error says so: clients repeat by themselves then. */
 export function failureAnswer(error: StatusError): ApiResponse {
   const { retryAfterSeconds } = error.details
-  const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
+  const headers = {
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+    ...(error.allow !== undefined && { allow: error.allow.join(', ') }),
+  }
   return jsonAnswer(error.toStatus(), headers, error.code)
 }
 
@@ -75,5 +78,6 @@ function matches(header: string | undefined, etag: string): boolean {
 /** Throws MethodNotAllowed for anything but reading. */
 export function onlyReads(request: ApiRequest): void {
   if (request.method === 'GET' || request.method === 'HEAD') return
-  throw new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource')
+  const message = 'the server does not allow this method on the requested resource'
+  throw new StatusError('MethodNotAllowed', message, {}, { allow: ['GET', 'HEAD'] })
 }

@@ -4,14 +4,18 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { apiVersionOf } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
+import { parseYaml } from '#pkg/manifest/yaml.ts'
 import { decodeProtobuf, protobufType } from './protobuf.ts'
 
 export type Json = Record<string, unknown>
 
+const jsonType = 'application/json'
+const yamlType = 'application/yaml'
+
 /** The media type without its parameters; a body without one is taken as JSON, as `kubectl --raw` sends it. */
 export function mediaType(request: ApiRequest): string {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';')
-  return type.trim().toLowerCase() || 'application/json'
+  return type.trim().toLowerCase() || jsonType
 }
 
 /** Throws BadRequest when the body is absent or not JSON. */
@@ -23,11 +27,43 @@ export function readJson(request: ApiRequest): unknown {
   return value
 }
 
-/** A JSON object, in JSON or in protobuf. */
+/** An object, in YAML or in JSON, which is YAML too. Throws BadRequest when the body is absent or neither. */
+export function readYaml(request: ApiRequest): Json {
+  const text = readText(request)
+  const value = looksLikeJson(text) ? readJson(request) : parseBody(text)
+  if (!isPlainObject(value)) throw badRequest('the body must be an object')
+  return value
+}
+
+/** Most clients send JSON, which is read in a fraction of the time. */
+function looksLikeJson(text: string): boolean {
+  if (!text.trimStart().startsWith('{')) return text === ''
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}
+
+function parseBody(text: string): unknown {
+  try {
+    const value = parseYaml(text)
+    refuseProto(value)
+    return value
+  } catch (error) {
+    const message = `error decoding YAML: ${messageOf(error)}`
+    throw new StatusError('BadRequest', message, {}, { cause: error })
+  }
+}
+
+/** An object, in JSON, YAML or protobuf. */
 export function readMembers(request: ApiRequest): Json {
   const type = mediaType(request)
-  if (type !== 'application/json' && type !== protobufType) {
-    throw unsupportedMediaType(type, ['application/json', protobufType])
+  if (type === yamlType) return readYaml(request)
+  if (type !== jsonType && type !== protobufType) {
+    throw unsupportedMediaType(type, [jsonType, yamlType, protobufType])
   }
   const value = type === protobufType ? readProtobuf(request) : readJson(request)
   if (!isPlainObject(value)) throw badRequest('the body must be a JSON object')
@@ -46,6 +82,14 @@ function readProtobuf({ body = '' }: ApiRequest): Json {
   const value = decodeProtobuf(Buffer.from(body))
   refuseProto(value)
   return value
+}
+
+/** The text of a body in JSON, whatever it is called; empty for any other, and for none. */
+export function jsonText(request: ApiRequest): string {
+  const type = mediaType(request)
+  if (type.endsWith('json')) return readText(request)
+  const text = type.endsWith('yaml') ? readText(request) : ''
+  return looksLikeJson(text) ? text : ''
 }
 
 export function isEmpty(request: ApiRequest): boolean {
@@ -77,10 +121,25 @@ function readText({ body }: ApiRequest): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    if (text.length > 2 * maxDepth && isDeeper(value, maxDepth)) throw tooDeep()
+    return value
   } catch (error) {
+    if (error instanceof StatusError) throw error
     throw new StatusError('BadRequest', `the body is not JSON: ${messageOf(error)}`, {}, { cause: error })
   }
+}
+
+/** Everything that walks through a value may use the stack for it. */
+const maxDepth = 200
+
+function tooDeep(): StatusError {
+  return badRequest(`the body is nested too deeply: at most ${maxDepth} levels`)
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1))
 }
 
 /** As a member of its own it does no harm; copying would make it a prototype. */

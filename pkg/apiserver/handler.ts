@@ -2,11 +2,15 @@
 import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import { answerFor, firstOf, type Surface } from './answer.ts'
+import { jsonText } from './body.ts'
 import type { Admit, Context, Write, Written } from './context.ts'
 import { create } from './create.ts'
 import { remove, removeCollection } from './delete.ts'
+import { duplicateFields } from './duplicates.ts'
+import { strictError } from './objects.ts'
 import { patch } from './patch.ts'
 import { jsonResponse, listText, objectText } from './present.ts'
+import { pretty } from './pretty.ts'
 import { get, list } from './read.ts'
 import { makeRoutes, parseRequest, type RequestInfo, type Verb } from './request.ts'
 import { update } from './update.ts'
@@ -45,7 +49,7 @@ export function makeHandler(context: Context, { surfaces, authorize, admit }: Ha
   return async (request, user) => {
     try {
       const answered = await surface(request, user)
-      if (answered !== undefined) return answered
+      if (answered !== undefined) return pretty(request, answered)
       if (isAnonymous(user)) throw new StatusError('Unauthorized', 'Unauthorized')
       const info = parseRequest(routes, request)
       const mayDo = async (asked: RequestInfo) => {
@@ -55,7 +59,7 @@ export function makeHandler(context: Context, { surfaces, authorize, admit }: Ha
       await mayDo(info)
       const ask = admit === undefined ? {} : { admit: (write: Write) => admit(user, write) }
       const own: Context = { ...context, ...ask, authorize: mayDo }
-      return await answers[info.verb](own, info, request)
+      return pretty(request, await answers[info.verb](own, info, request))
     } catch (error) {
       return answerFor(error, request, context.ambient.log)
     }
@@ -66,9 +70,18 @@ function writing(
   write: (context: Context, info: RequestInfo, request: ApiRequest) => Promise<Written>,
 ): Answer {
   return async (context, info, request) => {
+    const twice = givenTwice(info, request)
     const { status, text, warnings } = await write(context, info, request)
-    return jsonResponse(status, objectText(info, text, context.ambient.clock.now()), warnings)
+    return jsonResponse(status, objectText(info, text, context.ambient.clock.now()), [...twice, ...warnings])
   }
+}
+
+/** What the body says more than once, for those who want to know. Throws BadRequest for those who want nothing lost. */
+function givenTwice({ kind, options: { fieldValidation } }: RequestInfo, request: ApiRequest): string[] {
+  if (fieldValidation === 'Ignore') return []
+  const twice = duplicateFields(jsonText(request)).map((path) => `duplicate field "${path}"`)
+  if (fieldValidation === 'Strict' && twice.length > 0) throw strictError(kind, twice)
+  return twice
 }
 
 /** What is gone is told as a Status, whatever form of the object was asked for. */

@@ -41,7 +41,7 @@ export function parseRequest(
   const resource = findResource(routes, request.path)
   const options = parseOptions(request.query, resource.kind)
   const verb = verbOf(resource, request.method, options.watch)
-  if (verb === undefined) throw methodNotAllowed()
+  if (verb === undefined) throw methodNotAllowed(methodsOf(resource))
   if (resource.kind.viewOf !== undefined && !isReading(verb)) throw onlyShown(resource, verb)
   return { ...resource, verb, options, accept: negotiate(request.headers['accept']) }
 }
@@ -64,11 +64,19 @@ export function unknownPath(): StatusError {
   return new StatusError('NotFound', 'the server could not find the requested resource')
 }
 
-export function methodNotAllowed(): StatusError {
-  return new StatusError(
-    'MethodNotAllowed',
-    'the server does not allow this method on the requested resource',
-  )
+/** `allow`: the methods that it would have been. */
+export function methodNotAllowed(allow: readonly string[]): StatusError {
+  const message = 'the server does not allow this method on the requested resource'
+  return new StatusError('MethodNotAllowed', message, {}, { allow })
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+function methodsOf(resource: Resource): readonly string[] {
+  return methods.filter((method) => {
+    const verb = verbOf(resource, method, false)
+    return verb !== undefined && (resource.kind.viewOf === undefined || isReading(verb))
+  })
 }
 
 const commands: Readonly<Partial<Record<Verb, string>>> = {
@@ -90,7 +98,7 @@ function onlyShown({ kind, name }: Resource, verb: Verb): StatusError {
   const which = name === undefined ? '' : ` ${name}`
   const message = `${kind.plural} only show ${source}: write those instead, as with "kubectl ${commands[verb]} ${source}${which}"`
   const details = { group: kind.group, kind: kind.plural, ...(name !== undefined && { name }) }
-  return new StatusError('MethodNotAllowed', message, details)
+  return new StatusError('MethodNotAllowed', message, details, { allow: ['GET', 'HEAD'] })
 }
 
 function splitPath(path: string): string[] {
@@ -142,6 +150,7 @@ function verbOf(resource: Resource, method: string, watch: boolean): Verb | unde
 
 const objectVerbs: Readonly<Record<string, Verb | undefined>> = {
   GET: 'get',
+  HEAD: 'get',
   PUT: 'update',
   PATCH: 'patch',
   DELETE: 'delete',
@@ -149,6 +158,7 @@ const objectVerbs: Readonly<Record<string, Verb | undefined>> = {
 
 function collectionVerb(resource: Resource, method: string, watch: boolean): Verb | undefined {
   if (method === 'GET') return watch ? 'watch' : 'list'
+  if (method === 'HEAD') return 'list'
   if (resource.kind.namespaced && resource.namespace === undefined) return undefined
   if (method === 'POST') return 'create'
   return method === 'DELETE' ? 'deletecollection' : undefined
