@@ -15,7 +15,7 @@ import { ensureIdentity, type IdentityOptions, keepIdentity } from '../cove-agen
 import { runAgent } from '../cove-agent/main.ts'
 import { type ControlPlane, startControlPlane } from '../coved/main.ts'
 import { buildInfo, storageWorker, versionText } from './embedded.ts'
-import { type DaemonFlags, type DaemonName, daemonHelp, parseFlags } from './flags.ts'
+import { type DaemonFlags, type DaemonName, daemonHelp, parseFlags, serverTools } from './flags.ts'
 import { readFileIfThere } from './io.ts'
 import { lineLogger } from './log.ts'
 
@@ -23,6 +23,10 @@ import { lineLogger } from './log.ts'
 export async function runDaemon(name: DaemonName, words: readonly string[]): Promise<number> {
   const { env } = process
   const isRoot = process.getuid?.() === 0
+  if (name === 'server' && serverTools.has(words[0] ?? '')) {
+    const { runServerTool } = await import('./servertools.ts')
+    return await runServerTool(words, isRoot)
+  }
   const flags = parseFlags(name, words, {
     env,
     home: homedir(),
@@ -145,13 +149,14 @@ async function readToken(file: string | undefined): Promise<string | undefined> 
 }
 
 function startServer(flags: DaemonFlags, ambient: Ambient): Promise<ControlPlane> {
-  const { dataDir, listen, hosts, nodeCertificateMs } = flags
+  const { dataDir, listen, hosts, nodeCertificateMs, auditLog } = flags
   const build = buildInfo()
   return startControlPlane({
     dataDir,
     listen,
     hosts,
     nodeCertificateMs,
+    auditLog,
     ambient,
     startWorker: storageWorker,
     build,

@@ -22,6 +22,8 @@ export interface DaemonFlags {
   readonly hosts: readonly string[]
   /** Of certificates of nodes; undefined: the server's own default. */
   readonly nodeCertificateMs: number | undefined
+  /** Of the server: a path, "-" or "off"; undefined: in the data directory. */
+  readonly auditLog: string | undefined
   readonly logLevel: Level
 }
 
@@ -55,11 +57,12 @@ const options = {
   'token-file': { type: 'string' },
   'tls-san': { type: 'string', multiple: true },
   'node-certificate-lifetime': { type: 'string' },
+  'audit-log': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
-const ofServer = ['data-dir', 'listen', 'tls-san', 'node-certificate-lifetime'] as const
+const ofServer = ['data-dir', 'listen', 'tls-san', 'node-certificate-lifetime', 'audit-log'] as const
 
 const flagsOf: Readonly<Record<DaemonName, readonly (keyof typeof options)[]>> = {
   up: [...ofServer, 'engine', 'node-name', 'log-level', 'help'],
@@ -88,9 +91,18 @@ const texts: Readonly<Record<keyof typeof options, string>> = {
   'token-file': 'FILE   holds the join token; - is standard input; else $COVE_JOIN_TOKEN',
   'tls-san': 'NAME      a further name or address by which the server is reached; may be repeated',
   'node-certificate-lifetime': 'DURATION  how long certificates of nodes are good (8760h)',
+  'audit-log':
+    'FILE    who did what: a file, - for standard output, or off (audit.log in the data directory)',
   'log-level': 'LEVEL   debug, info, warn or error (info)',
   help: '           print this',
 }
+
+/** `cove server WORD ...` is one of the server's tools then (servertools.ts), and no server. */
+export const serverTools: ReadonlySet<string> = new Set(['snapshot', 'keys', 'fsck'])
+
+const toolsHint = `
+Its data: cove server snapshot save|verify|restore, keys list|rotate|prune, fsck; see cove server snapshot --help.
+`
 
 export const daemons: Readonly<Record<DaemonName, string>> = {
   up: 'Run server and agent of this host in one process',
@@ -100,7 +112,7 @@ export const daemons: Readonly<Record<DaemonName, string>> = {
 
 export function daemonHelp(name: DaemonName): string {
   const flags = flagsOf[name].map((flag) => `  --${flag} ${texts[flag]}\n`)
-  return `${daemons[name]}. SIGTERM stops it cleanly; containers keep running.\n\nUsage:\n  cove ${name} [options]\n\nOptions:\n${flags.join('')}`
+  return `${daemons[name]}. SIGTERM stops it cleanly; containers keep running.\n\nUsage:\n  cove ${name} [options]\n\nOptions:\n${flags.join('')}${name === 'server' ? toolsHint : ''}`
 }
 
 /** Undefined: help was asked for. Throws BadRequest that names the flag. */
@@ -124,6 +136,7 @@ export function parseFlags(
     join: parseJoin(values),
     hosts: values['tls-san'] ?? [],
     nodeCertificateMs: parseLifetime(values['node-certificate-lifetime']),
+    auditLog: parseAuditLog(values['audit-log'], cwd),
     logLevel,
   }
 }
@@ -170,6 +183,11 @@ function parseLifetime(text: string | undefined): number | undefined {
   const lifetime = parseDuration(text)
   if (lifetime !== undefined && lifetime >= shortestLifetimeMs) return lifetime
   throw badFlag('node-certificate-lifetime', `"${text}" is not a duration of at least 10s`)
+}
+
+function parseAuditLog(text: string | undefined, cwd: string): string | undefined {
+  if (text === '') throw badFlag('audit-log', 'must be a file, "-" or "off"')
+  return text === undefined || text === '-' || text === 'off' ? text : resolve(cwd, text)
 }
 
 function parseListen(text: string): { host: string; port: number } {

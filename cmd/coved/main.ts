@@ -10,7 +10,8 @@ import { type Serving, serve } from '#pkg/apiserver/serve.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { runControllers } from '#pkg/controller/controllers.ts'
 import type { AccountTokenSource } from '#pkg/controller/tokens.ts'
-import { openSqliteStorage, type StartWorker } from '#pkg/storage/sqlite.ts'
+import type { StartWorker } from '#pkg/storage/sqlite.ts'
+import { openData } from './data.ts'
 
 export interface ControlPlaneOptions {
   readonly dataDir: string
@@ -20,6 +21,8 @@ export interface ControlPlaneOptions {
   /** Further names and addresses by which clients reach the server. */
   readonly hosts?: readonly string[]
   readonly nodeCertificateMs?: number | undefined
+  /** A path; "-": standard output; "off". Absent: `audit.log` in the data directory. */
+  readonly auditLog?: string | undefined
   readonly build: { readonly version: string; readonly commit: string }
 }
 
@@ -33,23 +36,25 @@ const controllerUser = { name: 'system:cove-controllers', groups: [adminGroup, '
 
 /** Resolves when the API answers; `DIR/admin.kubeconfig` is written before. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { dataDir, ambient, startWorker, build } = options
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const storage = await openSqliteStorage({ path: join(dataDir, 'cove.db'), startWorker, log: ambient.log })
+  const { dataDir, ambient, build } = options
+  const program = build.version.replace(/^v/, '')
+  const data = await openData({ ...options, program })
   const own = join(dataDir, 'admin.kubeconfig')
   const users = join(homedir(), '.cove/kubeconfig')
   let isServing = false
   const serving = await serve({
     ...options.listen,
-    storage,
+    storage: data.storage,
+    surfaces: data.surfaces,
+    audit: data.audit,
     ambient,
     pkiDir: join(dataDir, 'pki'),
     hosts: [hostname(), ...(options.hosts ?? []), ...ownAddresses(options.listen.host)],
     nodeCertificateMs: options.nodeCertificateMs,
-    build: { ...build, version: build.version.replace(/^v/, ''), platform: platform() },
+    build: { ...build, version: program, platform: platform() },
     publish: (kubeconfig) => writeKubeconfigs(kubeconfig, isServing ? [own, users] : [own]),
   }).catch(async (error) => {
-    await storage.close()
+    await data.close()
     throw error
   })
   // Where kubectl's and cove's users look first: not before the port is ours, or a failed start would cut them off.
@@ -70,7 +75,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       stop.abort()
       await controllers
       await serving.close()
-      await storage.close()
+      await data.close()
     },
   }
 }
