@@ -1,7 +1,8 @@
 /** What a request wants to do, read off its method and path: what authorization decides on. Pure. */
 import { StatusError } from '#pkg/apimachinery/errors.ts'
-import { parseFieldSelector } from '#pkg/apimachinery/selector.ts'
+import { type FieldRequirement, parseFieldSelector } from '#pkg/apimachinery/selector.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
+import { isNamespaceKind, type RequestInfo } from './request.ts'
 
 export interface ResourceAttributes {
   readonly verb: string
@@ -40,15 +41,32 @@ export function attributesOf(request: Pick<ApiRequest, 'method' | 'path' | 'quer
   }
 }
 
+/** The same of a request that has been parsed already. */
+export function attributesOfInfo(info: RequestInfo): ResourceAttributes {
+  const { kind, verb, subresource, options } = info
+  const selected = collectionVerbs.has(verb) ? selectedOf(options.fieldSelector) : ''
+  const { name = selected } = info
+  const namespace = info.namespace ?? (isNamespaceKind(kind) ? info.name : undefined)
+  return {
+    verb,
+    group: kind.group,
+    resource: subresource === undefined ? kind.plural : `${kind.plural}/${subresource}`,
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== '' && { name }),
+  }
+}
+
 const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection'])
 
 /** A collection of which only one object is asked for is that object: `resourceNames` of a Role then counts. */
 function selectedName(verb: string, query: URLSearchParams): string {
   const selector = query.get('fieldSelector')
   if (selector === null || !collectionVerbs.has(verb)) return ''
-  return (
-    parseFieldSelector(selector).find(({ field, equal }) => field === 'metadata.name' && equal)?.value ?? ''
-  )
+  return selectedOf(parseFieldSelector(selector))
+}
+
+function selectedOf(requirements: readonly FieldRequirement[]): string {
+  return requirements.find(({ field, equal }) => field === 'metadata.name' && equal)?.value ?? ''
 }
 
 const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize'])

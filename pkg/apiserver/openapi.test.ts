@@ -3,7 +3,9 @@ import { isReason } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { readAll } from '#pkg/apimachinery/transport.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
+import { groupVersionPath } from '#pkg/apis/paths.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
+import { groupVersions } from './discovery.ts'
 import { openapi } from './openapi.ts'
 
 const surface = openapi(kinds, '0.1.0')
@@ -29,7 +31,12 @@ function* schemas(value: unknown, path: string): Generator<[string, Record<strin
 test('the index names each document by its hash, which may then be kept forever', async (t) => {
   const { value, headers } = await get('/openapi/v3')
   t.is(headers['cache-control'], 'no-cache, private')
-  t.deepEqual(Object.keys(value.paths).toSorted(), ['api/v1', 'apis/cove.run/v1'])
+  t.deepEqual(
+    Object.keys(value.paths).toSorted(),
+    groupVersions(kinds)
+      .map((entry) => groupVersionPath(entry).slice(1))
+      .toSorted(),
+  )
   const url = value.paths['apis/cove.run/v1'].serverRelativeURL
   t.regex(url, /^\/openapi\/v3\/apis\/cove\.run\/v1\?hash=[0-9A-F]{32}$/)
   const document = await get(`${url}&timeout=32s`)

@@ -2,6 +2,7 @@
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import type { Client } from '#pkg/client/rest.ts'
+import { RoleAggregator } from './aggregation.ts'
 import { expireEvents } from './expiry.ts'
 import { GarbageCollector } from './garbage.ts'
 import { NamespaceController } from './namespace.ts'
@@ -15,6 +16,7 @@ export async function runControllers(
 ): Promise<void> {
   await Promise.all([
     new Scheduler(options).run(signal),
+    new RoleAggregator(options).run(signal),
     new NamespaceController({ ...options, kinds }).run(signal),
     new GarbageCollector({ ...options, kinds }).run(signal),
     expireEvents(options, signal),
