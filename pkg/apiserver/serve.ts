@@ -106,6 +106,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       openapi(servedKinds, options.build.version),
       reviews({ authorize, rulesFor: (user, namespace) => rbac.rulesFor(user, namespace) }),
       ...identity.surfaces,
+      ...(options.surfaces ?? []),
       containerLogs(findNode),
       podLogs(findNode),
       podStreamsByUpgradeOnly(),
