@@ -20,7 +20,7 @@ async function start(t: ExecutionContext, options: TestServerOptions = {}) {
 
 test('a lost watch of the storage goes on where it was: nobody misses or repeats a change', async (t) => {
   const storage = makeFaulty(openInProcessStorage(), [
-    { on: 'watch', effect: { do: 'cut', afterBatches: 2, reason: 'ServiceUnavailable' } },
+    { on: 'watch', effect: { do: 'cut', afterBatches: 3, reason: 'ServiceUnavailable' } },
   ])
   const { transport, clock, create } = await start(t, { storage })
   const watch = await openWatch(transport, `${configMaps}?watch=true`)

@@ -49,6 +49,7 @@ export class Cache {
   readonly #views = new Map<string, ViewCache>()
   #revision = 0
   #listed = false
+  #following = false
   #changes = 0
   #encodes = 0
   #waiters: Waiter[] = []
@@ -70,6 +71,11 @@ export class Cache {
   /** Everything up to here is in the cache. */
   get revision(): number {
     return this.#revision
+  }
+
+  /** Throws ServiceUnavailable while changes of the storage do not come in. */
+  mustFollow(): void {
+    if (!this.#following) throw new StatusError('ServiceUnavailable', 'the cache has lost the storage')
   }
 
   of(kind: Pick<Kind, 'group' | 'plural' | 'kind'>): KindReader {
@@ -152,9 +158,12 @@ export class Cache {
     try {
       if (!this.#listed) await this.fill()
       const changes = this.#storage.watch(registryPrefix, this.#revision, signal)
+      this.#following = true
       for await (const events of changes) this.#apply(events)
     } catch (error) {
       if (!signal.aborted) this.#lost(error)
+    } finally {
+      this.#following = false
     }
   }
 

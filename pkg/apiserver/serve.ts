@@ -3,7 +3,7 @@
  * tunnels of nodes. The one place that puts these together, so that nothing is served unguarded by mistake.
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { messageOf } from '#pkg/apimachinery/errors.ts'
+import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
@@ -17,6 +17,7 @@ import { authorizing, makeGuard } from './authorize.ts'
 import { inOrder, mastersMay } from './authorizer.ts'
 import { discovery } from './discovery.ts'
 import { refuseEscalation } from './escalation.ts'
+import { health } from './health.ts'
 import { makeIdentity } from './identity.ts'
 import { keepDefaultRoles } from './keeproles.ts'
 import { type Listener, listen } from './listen.ts'
@@ -100,7 +101,16 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     storage,
     ambient,
     surfaces: [
-      version({ build: options.build, ready: () => ready }),
+      version(options.build),
+      health({
+        checks: checksOf(
+          () => server,
+          storage,
+          () => ready,
+        ),
+        clock,
+        log,
+      }),
       discovery([...servedKinds, serviceResource, ...reviewResources]),
       noServices(() => server.cache.revision),
       openapi(servedKinds, options.build.version),
@@ -157,6 +167,17 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await server.close()
   }
   return { url, pki, kubeconfig, handler, accountTokens: identity.tokens, connections, close }
+}
+
+/** What must hold before requests are sent here. */
+function checksOf(server: () => ApiServer, storage: Storage, ready: () => boolean) {
+  return {
+    storage: async () => void (await storage.revisions()),
+    cache: () => server().cache.mustFollow(),
+    serving: () => {
+      if (!ready()) throw new StatusError('ServiceUnavailable', 'the server is starting or stopping')
+    },
+  }
 }
 
 async function publish({ host, port, publish: write }: ServeOptions, pki: Pki): Promise<void> {

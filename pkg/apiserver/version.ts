@@ -1,6 +1,4 @@
-/** `/version`, and the health endpoints that supervisors and load balancers ask. Anyone may read them. */
-import { StatusError } from '#pkg/apimachinery/errors.ts'
-import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
+/** `/version`: which API is spoken, and which Cove speaks it. Anyone may read it. */
 import { jsonAnswer, onlyReads, type Surface } from './answer.ts'
 
 /** kubectl's dispatcher picks a client of this minor version, so it names the API that is spoken, not Cove's own. */
@@ -16,25 +14,12 @@ export interface BuildInfo {
   readonly buildDate?: string
 }
 
-export interface VersionOptions {
-  readonly build: BuildInfo
-  /** Whether storage answers and every cache is filled: until then clients should not be sent here. */
-  readonly ready: () => boolean
-}
-
-/** Answers `/version`, `/livez`, `/readyz` and `/healthz`. */
-export function version({ build, ready }: VersionOptions): Surface {
-  const answers: Readonly<Record<string, () => ApiResponse>> = {
-    '/version': () => jsonAnswer(versionInfo(build)),
-    '/livez': () => text('ok'),
-    '/readyz': () => readiness(ready()),
-    '/healthz': () => readiness(ready()),
-  }
+/** Answers `/version`. */
+export function version(build: BuildInfo): Surface {
   return (request) => {
-    const answer = Object.hasOwn(answers, request.path) ? answers[request.path] : undefined
-    if (answer === undefined) return undefined
+    if (request.path !== '/version' && request.path !== '/version/') return undefined
     onlyReads(request)
-    return answer()
+    return jsonAnswer(versionInfo(build))
   }
 }
 
@@ -48,18 +33,5 @@ function versionInfo(build: BuildInfo) {
     goVersion: '',
     compiler: '',
     platform: build.platform,
-  }
-}
-
-function readiness(ready: boolean): ApiResponse {
-  if (ready) return text('ok')
-  throw new StatusError('ServiceUnavailable', 'the server is starting, or its storage does not answer')
-}
-
-function text(body: string): ApiResponse {
-  return {
-    status: 200,
-    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache' },
-    body,
   }
 }
