@@ -32,7 +32,12 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   await Promise.all([
     agent.run(signal),
     options.offer(
-      streamsHandler({ engine, clock: ambient.clock, owns: (labels) => agent.owns(labels) }),
+      streamsHandler({
+        engine,
+        clock: ambient.clock,
+        owns: (labels) => agent.owns(labels),
+        statusOf: (labels) => agent.statusOf(labels),
+      }),
       signal,
     ),
   ])

@@ -11,7 +11,7 @@ import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
@@ -114,6 +114,11 @@ export class Agent {
   /** Whether a container with these labels was made for an object of this agent's API. */
   owns(labels: Readonly<Record<string, string>>): boolean {
     return this.#clusterID !== undefined && isOurs(labels, { clusterID: this.#clusterID })
+  }
+
+  /** What was last reported of the object that a container with these labels was made for. */
+  statusOf(labels: Readonly<Record<string, string>>): ContainerStatus | undefined {
+    return this.#statuses.get(labels[engineLabels.uid] ?? '')
   }
 
   async #pass(signal: AbortSignal): Promise<number | undefined> {

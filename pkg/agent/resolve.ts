@@ -67,6 +67,8 @@ function assemble(
     env,
     ...(spec.workingDir !== undefined && { workingDir: spec.workingDir }),
     ...(spec.user !== undefined && { user: spec.user }),
+    ...(spec.stdin === true && { stdin: true }),
+    ...(spec.tty === true && { tty: true }),
     ports: spec.ports.map(resolvePort),
     ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
   }

@@ -1,12 +1,13 @@
 import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import { framesType } from '#pkg/apimachinery/frames.ts'
 import { readAll } from '#pkg/apimachinery/transport.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { call } from '#test/helpers/apiserver.ts'
 import { clusterID, container, world } from '#test/helpers/world.ts'
 import { isOurs } from './container.look.ts'
 import { resolve } from './resolve.ts'
-import { logFrames, streamsHandler } from './streams.ts'
+import { streamsHandler } from './streams.ts'
 
 /** A node that runs Container web, which says two things at once and one after a minute. */
 async function serve() {
@@ -26,7 +27,12 @@ async function serve() {
   await engine.createContainer(resolved.create)
   await engine.startContainer('web')
   await clock.advance(0)
-  const handler = streamsHandler({ engine, clock, owns: (labels) => isOurs(labels, { clusterID }) })
+  const handler = streamsHandler({
+    engine,
+    clock,
+    owns: (labels) => isOurs(labels, { clusterID }),
+    statusOf: () => undefined,
+  })
   const user = { name: 'server', groups: [] }
   const get = async (path: string, accept = '*/*') => {
     const answer = await call((request) => handler(request, user), `GET ${path}`, { headers: { accept } })
@@ -41,8 +47,8 @@ test('the output of a Container is plain text, or frames for who asks for them',
   const { get } = await serve()
   const plain = await get(log)
   t.deepEqual([plain.status, plain.headers['content-type'], plain.text], [200, 'text/plain', 'out\närr\n'])
-  const framed = await get(log, logFrames)
-  t.is(framed.headers['content-type'], logFrames)
+  const framed = await get(log, framesType)
+  t.is(framed.headers['content-type'], framesType)
   t.is(framed.text, '\x01\0\0\0\x04out\n\x02\0\0\0\x05ärr\n')
 })
 
@@ -88,4 +94,20 @@ test('a stranger who has the name of an object keeps its output to itself', asyn
   }
   await engine.createContainer({ ...create, limits: { cpus: 0, memoryBytes: 0, pids: 0 } })
   t.is((await get(log)).status, 400)
+})
+
+test('a container that was started again shows its run now, and the one before when asked', async (t) => {
+  const { engine, clock, get } = await serve()
+  const missing = await get(`${log}?previous=true`)
+  t.is(missing.status, 400)
+  t.is(JSON.parse(missing.text).message, 'previous terminated container "web" in pod "web" not found')
+  await clock.advance(90_000)
+  await engine.stopContainer('web', 0)
+  t.is((await get(`${log}?previous=true`)).text, 'out\närr\nlater\n')
+  await clock.advance(10_000)
+  await engine.startContainer('web')
+  await clock.advance(0)
+  t.is((await get(log)).text, 'out\närr\n')
+  t.is((await get(`${log}?previous=true&follow=true`)).text, 'out\närr\nlater\n')
+  t.is((await get(`${log}?previous=true&tailLines=1`)).text, 'later\n')
 })

@@ -325,6 +325,7 @@ export const containerSpec = Type.Object(
   {
     image: text('The image: [registry[:port]/]repository[:tag][@digest].', {
       format: 'cove-image-reference',
+      maxLength: 512,
     }),
     imageFrom: unimplemented(
       Type.Object(
@@ -372,8 +373,10 @@ export const containerSpec = Type.Object(
       text("User, or user:group, by name or number; absent: the image's.", { minLength: 1 }),
     ),
     hostname: unimplemented(text('Host name inside the container.')),
-    stdin: unimplemented(Type.Boolean({ description: 'Keep standard input open.' })),
-    tty: unimplemented(Type.Boolean({ description: 'Give it a terminal.' })),
+    stdin: Type.Optional(
+      Type.Boolean({ description: 'Keep standard input open, for `cove attach -i`; absent: false.' }),
+    ),
+    tty: Type.Optional(Type.Boolean({ description: 'Give it a terminal; absent: false.' })),
     init: unimplemented(Type.Boolean({ description: 'Run an init process as PID 1.' })),
     stopSignal: unimplemented(text("Signal that asks it to end; absent: the image's, else SIGTERM.")),
     terminationGracePeriodSeconds: Type.Integer({

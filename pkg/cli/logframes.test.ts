@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { framesType, type LogChunk, readLog } from './logframes.ts'
+import { framesType } from '#pkg/apimachinery/frames.ts'
+import { type LogChunk, readLog } from './logframes.ts'
 
 function frame(stream: 1 | 2, data: string): Buffer {
   const body = Buffer.from(data)

@@ -32,10 +32,10 @@ const plain = { headers: { 'content-type': 'text/plain' }, body: 'line\n' }
 
 test('what a container wrote to each stream comes out of the same stream', async (t) => {
   const body = Buffer.concat([frame(1, 'one\n'), frame(2, 'oops\n'), frame(1, 'two\n')])
-  const headers = { 'content-type': 'application/vnd.cove.run.log-frames' }
+  const headers = { 'content-type': 'application/vnd.cove.run.frames' }
   const { cove, requests } = await makeLogServer(t, { headers, body })
   t.deepEqual(await cove('logs web'), { code: 0, stdout: 'one\ntwo\n', stderr: 'oops\n' })
-  t.regex(requests[0]?.headers['accept'] ?? '', /^application\/vnd\.cove\.run\.log-frames/)
+  t.regex(requests[0]?.headers['accept'] ?? '', /^application\/vnd\.cove\.run\.frames/)
 })
 
 test('plain text is standard output', async (t) => {

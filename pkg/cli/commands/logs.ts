@@ -1,8 +1,9 @@
 /** `cove logs`: what a container wrote, each stream to its own. */
+import { framesType } from '#pkg/apimachinery/frames.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import type { Args } from '../args.ts'
 import { exitCodes, isInterrupt, UsageError } from '../errors.ts'
-import { framesType, readLog } from '../logframes.ts'
+import { readLog } from '../logframes.ts'
 import { builtinResource } from '../resources.ts'
 import type { Context } from '../session.ts'
 import { singleName } from '../targets.ts'
@@ -49,6 +50,7 @@ async function logQuery(args: Args): Promise<Record<string, string>> {
   const sinceMs = since === undefined ? undefined : await parseTimeout(since, 'logs')
   return {
     ...(args.bool('follow') && { follow: 'true' }),
+    ...(args.bool('previous') && { previous: 'true' }),
     ...(args.bool('timestamps') && { timestamps: 'true' }),
     ...(tail !== undefined && !tail.startsWith('-') && { tailLines: tail }),
     ...(sinceMs !== undefined && { sinceSeconds: String(Math.max(1, Math.ceil(sinceMs / 1000))) }),
