@@ -35,7 +35,7 @@ e2e: bin/cove ## Only the tests against the real engine
 	@node hack/test.ts e2e
 
 bench: bin/cove ## Measure; the numbers go to bench-results.jsonl too
-	@hack/needs.sh curl busybox kubectl
+	@hack/needs.sh curl busybox kubectl etcd
 	@hack/engine.sh
 	@node hack/bench.ts
 

@@ -2,7 +2,7 @@
 # Installs what the given commands need from Debian's packages, where they are missing. The engine itself is
 # engine.sh's business.
 #
-# usage: hack/needs.sh COMMAND...        known: curl busybox docker-registry kubectl
+# usage: hack/needs.sh COMMAND...        known: curl busybox docker-registry kubectl etcd
 set -euo pipefail
 
 say() { echo "needs.sh: $*"; }
@@ -16,6 +16,7 @@ package_of() {
   case "$1" in
     busybox) echo busybox-static ;;
     kubectl) echo kubernetes-client ;;
+    etcd) echo etcd-server ;;
     curl | docker-registry) echo "$1" ;;
     *) fail "no package is known for \"$1\"" ;;
   esac

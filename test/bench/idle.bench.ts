@@ -1,7 +1,6 @@
 /** What `cove up` costs a host while nothing changes: CPU of one core, and memory, beside 50 running containers. */
-import { readFile } from 'node:fs/promises'
 import type { Report } from './report.ts'
-import { cpuMs, withCove } from './running.ts'
+import { cpuMs, residentMB, withCove } from './running.ts'
 
 const count = 50
 const settleMs = 3_000
@@ -21,11 +20,6 @@ export async function run(report: Report): Promise<void> {
     hold(`idle: CPU with ${count} containers, of the 1 % it may cost`, cpu, '% of a core', 1)
     hold(`idle: memory with ${count} containers, of the 150 MB it may cost`, await residentMB(pid), 'MB', 150)
   })
-}
-
-async function residentMB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024
 }
 
 function pause(ms: number): Promise<void> {

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ensureBaseImage, mustRequest, type RawEngine, rawEngine, testEngineHost } from '../helpers/engine.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/registry.ts'
 
 const executable = resolve(import.meta.dirname, '../../bin/cove')
 const containersAtOnce = 8
@@ -92,7 +92,7 @@ async function output(program: string, words: readonly string[], env: NodeJS.Pro
   throw new Error(`${program} ${words.join(' ')} ended with ${code}: ${err.join('')}${out.join('')}`)
 }
 
-async function stop(server: ChildProcess): Promise<void> {
+export async function stop(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return
   server.kill('SIGTERM')
   await once(server, 'exit')
@@ -131,16 +131,6 @@ export async function atOnce<T>(items: readonly T[], limit: number, work: (item:
   await Promise.all(Array.from({ length: limit }, worker))
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
-}
-
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now()
   await work()
@@ -159,4 +149,10 @@ export async function cpuMs(pid: number): Promise<number> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const ticksPerSecond = 100
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond
+}
+
+/** What a process holds in memory now. */
+export async function residentMB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024
 }
