@@ -1,5 +1,5 @@
 /** The status of a Container in the words of a Pod's. Pure. */
-import { type Condition, findCondition } from '#pkg/apimachinery/meta.ts'
+import { type Condition, findCondition, timestamp } from '#pkg/apimachinery/meta.ts'
 import type { Container, ContainerStatus } from './container.ts'
 import type { PodContainerStatus, PodStatus } from './pod.ts'
 
@@ -8,7 +8,8 @@ type State = PodContainerStatus['state']
 export function viewStatus(container: Container): PodStatus {
   const { spec, metadata, status = {} } = container
   const state = currentState(container, status)
-  const startTime = status.startedAt ?? (spec.nodeName === undefined ? undefined : metadata.creationTimestamp)
+  const startTime =
+    whole(status.startedAt) ?? (spec.nodeName === undefined ? undefined : metadata.creationTimestamp)
   return {
     phase: viewPhase(container, status),
     conditions: viewConditions(container, status),
@@ -44,8 +45,7 @@ function viewPhase({ spec }: Container, { phase = 'Pending', lastTermination }: 
 
 function currentState({ spec }: Container, status: ContainerStatus): State {
   const { phase = 'Pending', startedAt, lastTermination } = status
-  if (phase === 'Running' || phase === 'Paused')
-    return { running: { ...(startedAt !== undefined && { startedAt }) } }
+  if (phase === 'Running' || phase === 'Paused') return { running: times({ startedAt }) }
   const over =
     phase === 'Stopped' || phase === 'Succeeded' || (phase === 'Failed' && spec.restartPolicy === 'Never')
   if (over && lastTermination !== undefined) return ended(status, lastTermination)
@@ -58,7 +58,17 @@ function ended(
   termination: NonNullable<ContainerStatus['lastTermination']>,
 ): State {
   const id = containerID === undefined ? {} : { containerID: `docker://${containerID}` }
-  return { terminated: { ...termination, ...id } }
+  return { terminated: { ...termination, ...times(termination), ...id } }
+}
+
+/** Kubernetes' times are in whole seconds. */
+function whole(time: string | undefined): string | undefined {
+  return time === undefined ? undefined : timestamp(Date.parse(time))
+}
+
+function times(run: { readonly startedAt?: string | undefined; readonly finishedAt?: string | undefined }) {
+  const [startedAt, finishedAt] = [whole(run.startedAt), whole(run.finishedAt)]
+  return { ...(startedAt !== undefined && { startedAt }), ...(finishedAt !== undefined && { finishedAt }) }
 }
 
 function message(condition: Condition | undefined): { message?: string } {
