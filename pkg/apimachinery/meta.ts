@@ -1,4 +1,5 @@
 /** What every API object has in common, and the few verbs on it. Times are RFC 3339 in whole seconds, as Kubernetes writes them. */
+import type { FieldSet } from './fieldset.ts'
 
 export interface OwnerReference {
   apiVersion: string
@@ -16,7 +17,7 @@ export interface ManagedFieldsEntry {
   apiVersion: string
   time?: string
   fieldsType: 'FieldsV1'
-  fieldsV1: Record<string, unknown>
+  fieldsV1: FieldSet
   subresource?: string
 }
 

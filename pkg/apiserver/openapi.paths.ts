@@ -8,6 +8,7 @@ const patchMediaTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
 ] as const
 
 const queryParameter = (name: string, description: string, type = 'string') => ({

@@ -62,6 +62,7 @@ test('patches can be validated and merged strategically by kubectl', async (t) =
   const names = patch.parameters.map(({ name }: { name: string }) => name)
   t.true(names.includes('fieldValidation'))
   t.deepEqual(Object.keys(patch.requestBody.content).toSorted(), [
+    'application/apply-patch+yaml',
     'application/json-patch+json',
     'application/merge-patch+json',
     'application/strategic-merge-patch+json',

@@ -27,7 +27,7 @@ function creating(test: TestFn, name: string, open: OpenApi): void {
     t.regex(body.metadata.uid, /^[0-9a-f-]{36}$/)
     t.regex(body.metadata.creationTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
     t.is(body.metadata.namespace, 'default')
-    t.is(body.metadata.managedFields, undefined)
+    t.is(body.metadata.managedFields.length, 1)
     t.is(body.status, undefined)
     t.deepEqual((await ask(transport, `GET ${containers}/web`)).body, body)
   })

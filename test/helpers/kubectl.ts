@@ -18,8 +18,11 @@ export interface Kubectl {
   start(args: readonly string[]): ChildProcess
 }
 
-export function makeKubectl({ kubeconfigPath, dir }: Pick<TestServing, 'kubeconfigPath' | 'dir'>): Kubectl {
-  const env = { ...process.env, KUBECONFIG: kubeconfigPath, HOME: dir }
+export function makeKubectl(
+  { kubeconfigPath, dir }: Pick<TestServing, 'kubeconfigPath' | 'dir'>,
+  more: Readonly<Record<string, string>> = {},
+): Kubectl {
+  const env = { ...process.env, KUBECONFIG: kubeconfigPath, HOME: dir, ...more }
   const start = (args: readonly string[]) =>
     spawn('kubectl', ['--cache-dir', join(dir, 'cache'), ...args], { env })
   const run = (args: readonly string[], input = '') => collect(start(args), input)
