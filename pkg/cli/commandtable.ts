@@ -217,9 +217,15 @@ export const commands: readonly Command[] = [
     usage: ['logs NAME [options]', 'logs container/NAME [options]'],
     details:
       'What the container wrote to its standard output and standard error comes out of the same streams here.',
-    examples: ['cove logs web', 'cove logs -f --tail 20 web', 'cove logs web --since 5m 2>/dev/null'],
+    examples: [
+      'cove logs web',
+      'cove logs -f --tail 20 web',
+      'cove logs -p web',
+      'cove logs web --since 5m 2>/dev/null',
+    ],
     flags: [
       { name: 'follow', short: 'f', type: 'bool', help: 'Go on with new output until the container ends' },
+      { name: 'previous', short: 'p', type: 'bool', help: 'The run that ended last, not the one now' },
       { name: 'tail', type: 'text', value: 'LINES', help: 'Only the last lines (default: all)' },
       { name: 'since', type: 'text', value: 'DURATION', help: 'Only output newer than this: 5s, 2m, 3h' },
       { name: 'since-time', type: 'text', value: 'TIME', help: 'Only output after this RFC 3339 time' },
