@@ -4,29 +4,41 @@
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { customResourceDefinition } from '#pkg/apis/crd.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
+import { writeYaml } from '#pkg/manifest/yaml.ts'
 import { completeLock } from './lock.ts'
 import { pageName, referenceIndex, referencePage } from './reference.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const folder = 'docs/reference'
+const crdFolder = 'manifests/crds'
 
 /** Path from the root -> content. */
 function derived(): Map<string, string> {
+  const own = kinds.filter(({ group }) => group === 'cove.run')
   return new Map([
+    ...own.map((kind): [string, string] => [`${crdFolder}/${kind.plural}.cove.run.yaml`, crdFile(kind)]),
     [`${folder}/README.md`, referenceIndex(kinds)],
     ...kinds.map((kind): [string, string] => [`${folder}/${pageName(kind)}`, referencePage(kind)]),
     ['package-lock.json', completeLock(readFileSync(join(root, 'package-lock.json'), 'utf8'))],
   ])
 }
 
+/** For an API server of Kubernetes: `kubectl apply -f manifests/crds`. */
+function crdFile(kind: Kind): string {
+  const about = '# Written by `make generate` from pkg/apis; change the schema, not this file.\n'
+  return about + writeYaml(customResourceDefinition(kind))
+}
+
 function found(path: string): string | undefined {
   return globSync(path, { cwd: root }).length > 0 ? readFileSync(join(root, path), 'utf8') : undefined
 }
 
-/** Pages of kinds that are no more. */
+/** Files of kinds that are no more. */
 function leftOver(files: ReadonlyMap<string, string>): string[] {
-  return globSync(`${folder}/*`, { cwd: root }).filter((path) => !files.has(path))
+  return globSync([`${folder}/*`, `${crdFolder}/*`], { cwd: root }).filter((path) => !files.has(path))
 }
 
 /** Paths that are not what `generate` would leave behind; sorted. */

@@ -1,6 +1,6 @@
 /** The reference page of a kind, from its schema alone: what is not in the schema cannot be in the page. */
 import { type Kind, kindName } from '#pkg/apis/kind.ts'
-import type { Schema } from '#pkg/apis/schema.ts'
+import type { Schema, Validation } from '#pkg/apis/schema.ts'
 
 interface Field {
   readonly path: string
@@ -21,8 +21,10 @@ export function referencePage(kind: Kind): string {
     `# ${kind.kind}`,
     kind.description,
     `\`apiVersion: ${groupVersion}\`, \`kind: ${kind.kind}\`; ${kind.namespaced ? 'in a namespace' : 'for the whole cluster'}; \`kubectl get ${kind.plural}\`${short}.`,
+    rulesOf(kind.schema),
     ...sections,
   ]
+    .filter((part) => part !== '')
     .join('\n\n')
     .concat('\n')
 }
@@ -103,8 +105,20 @@ function limits(schema: Schema): string {
   ]
   const numbers = range.filter(Boolean).join(', ')
   const pattern = schema.pattern === undefined ? '' : `Matches \`${schema.pattern}\`.`
+  const items = schema.maxItems === undefined ? '' : `At most ${schema.maxItems} items.`
   const parts = [words === undefined ? '' : `One of ${words}.`, numbers === '' ? '' : `${upper(numbers)}.`]
-  return [...parts, pattern].filter(Boolean).join(' ')
+  return [...parts, items, pattern, rulesOf(schema)].filter(Boolean).join(' ')
+}
+
+/** What each rule says when it is broken; of what only computes its words, the expression. Items are told with their list. */
+function rulesOf(schema: Schema): string {
+  const each = schema.items?.['x-kubernetes-validations'] ?? []
+  const said = [...(schema['x-kubernetes-validations'] ?? []), ...each].map(ruleText)
+  return said.length === 0 ? '' : `Rules: ${[...new Set(said)].join('; ')}.`
+}
+
+function ruleText({ rule, message, fieldPath }: Validation): string {
+  return `${fieldPath === undefined ? '' : `\`${fieldPath.slice(1)}\` `}${message ?? `\`${rule}\``}`
 }
 
 function upper(text: string): string {

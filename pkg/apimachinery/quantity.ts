@@ -20,7 +20,8 @@ const decimal: Readonly<Record<string, number>> = {
   P: 15,
   E: 18,
 }
-const quantityPattern =
+/** What parseQuantity reads, for those who can only match; it refuses what is beyond all numbers besides. */
+export const quantityPattern =
   /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]+)|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E))?$/
 
 /** The number a quantity stands for, or undefined when it is none. A plain number is a quantity too; less than nothing is none. */
@@ -43,7 +44,8 @@ const durationUnits: Readonly<Record<string, number>> = {
   h: 3_600_000,
 }
 const durationPart = /([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)/g
-const durationPattern = /^\+?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$/
+/** What parseDuration reads, for those who can only match; it refuses durations beyond what Go can count besides. */
+export const durationPattern = /^\+?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$/
 /** Go counts nanoseconds in 64 bits: about 292 years. */
 const longestDuration = 2 ** 63 / 1e6
 

@@ -22,8 +22,25 @@ const domainPattern =
 const repositoryPattern =
   /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 const tagPattern = /^\w[\w.-]{0,127}$/
+const part = '[a-z0-9]+(?:(?:[.]|_|__|-+)[a-z0-9]+)*'
+const partWithoutDot = '[a-z0-9]+(?:(?:_|__|-+)[a-z0-9]+)*'
+const label = '[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?'
+const port = ':[0-9]+'
+/** What comes first is a registry when it is one of these; a first part with a dot is never part of a repository. */
+const registry = [
+  'localhost',
+  `${label}(?:[.]${label})+`,
+  `${label}(?:[.]${label})*${port}`,
+  `\\[[0-9a-fA-F:]+\\](?:${port})?`,
+].join('|')
+const name = `(?:(?:${registry})/${part}(?:/${part})*|${part}|${partWithoutDot}(?:/${part})+)`
+/**
+ * What parseReference accepts, for those who can only match; it refuses ids of images and repositories of more than 255
+ * characters besides.
+ */
+export const referencePattern = `^${name}(?::[0-9A-Za-z_][0-9A-Za-z_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`
 /** What the engine takes for the id of an image is no name of one. */
-const idPattern = /^[0-9a-f]{64}$/
+export const idPattern = /^[0-9a-f]{64}$/
 const digestPattern = /^sha256:[0-9a-f]{64}$/
 const defaultRegistry = 'docker.io'
 

@@ -7,6 +7,7 @@ export const ageColumn: Column<KubeObject> = {
   name: 'Age',
   type: 'string',
   description: 'Time since the object was created.',
+  jsonPath: '.metadata.creationTimestamp',
   cell: ({ metadata }, now) => since(metadata.creationTimestamp, now),
 }
 

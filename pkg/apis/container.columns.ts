@@ -6,27 +6,48 @@ import type { Container } from './container.ts'
 import type { Column } from './kind.ts'
 
 export const containerColumns: readonly Column<Container>[] = [
-  { name: 'Ready', type: 'string', description: 'Whether it does what it should.', cell: ready },
-  { name: 'Status', type: 'string', description: 'What it is doing, or why not.', cell: status },
+  {
+    name: 'Ready',
+    type: 'string',
+    description: 'Whether it does what it should.',
+    jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+    cell: ready,
+  },
+  {
+    name: 'Status',
+    type: 'string',
+    description: 'What it is doing, or why not.',
+    jsonPath: '.status.phase',
+    cell: status,
+  },
   {
     name: 'Health',
     type: 'string',
     description: 'Result of the healthcheck.',
+    jsonPath: '.status.health.status',
     cell: ({ status }) => status?.health?.status ?? '',
   },
   {
     name: 'Restarts',
     type: 'integer',
     description: 'How often it was started again.',
+    jsonPath: '.status.restartCount',
     cell: ({ status }) => status?.restartCount ?? 0,
   },
-  { name: 'Image', type: 'string', description: 'The image asked for.', cell: ({ spec }) => spec.image },
+  {
+    name: 'Image',
+    type: 'string',
+    description: 'The image asked for.',
+    jsonPath: '.spec.image',
+    cell: ({ spec }) => spec.image,
+  },
   { name: 'Ports', type: 'string', description: 'Published ports.', cell: ports },
   ageColumn,
   {
     name: 'Node',
     type: 'string',
     description: 'Where it runs.',
+    jsonPath: '.spec.nodeName',
     wide: true,
     cell: ({ spec }) => spec.nodeName ?? '',
   },
@@ -34,6 +55,7 @@ export const containerColumns: readonly Column<Container>[] = [
     name: 'IP',
     type: 'string',
     description: 'Its address.',
+    jsonPath: '.status.ip',
     wide: true,
     cell: ({ status }) => status?.ip ?? '',
   },
@@ -41,6 +63,7 @@ export const containerColumns: readonly Column<Container>[] = [
     name: 'Container ID',
     type: 'string',
     description: 'Short id on the engine.',
+    jsonPath: '.status.containerID',
     wide: true,
     cell: ({ status }) => status?.containerID?.slice(0, 12) ?? '',
   },
@@ -51,7 +74,14 @@ export const containerColumns: readonly Column<Container>[] = [
     wide: true,
     cell: ({ status }) => status?.effectiveCommand?.join(' ') ?? '',
   },
-  { name: 'Created', type: 'string', description: 'When this run began.', wide: true, cell: started },
+  {
+    name: 'Created',
+    type: 'string',
+    description: 'When this run began.',
+    wide: true,
+    jsonPath: '.status.startedAt',
+    cell: started,
+  },
 ]
 
 function ready({ status }: Container): string {

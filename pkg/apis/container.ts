@@ -85,7 +85,11 @@ const containerPort = Type.Object({
   hostIP: Type.Optional(
     text('Address of the host to bind; absent: all of them.', {
       maxLength: 45,
-      ...rules({ rule: 'isIP(self)', messageExpression: `'"' + self + '" is not an address'` }),
+      ...rules({
+        rule: 'isIP(self)',
+        message: 'must be an address',
+        messageExpression: `'"' + self + '" is not an address'`,
+      }),
     }),
   ),
   protocol: oneOf(['TCP', 'UDP', 'SCTP'], { default: 'TCP', description: 'Protocol of the port.' }),

@@ -10,9 +10,14 @@ import { atomicList, oneOf, rules, stringMap } from './schema.ts'
 
 const isRange = rules({
   rule: 'isCIDR(self)',
+  message: 'must be a range of addresses such as 10.9.0.0/24',
   messageExpression: `'"' + self + '" is not a range of addresses such as 10.9.0.0/24'`,
 })
-const isAddress = rules({ rule: 'isIP(self)', messageExpression: `'"' + self + '" is not an address'` })
+const isAddress = rules({
+  rule: 'isIP(self)',
+  message: 'must be an address',
+  messageExpression: `'"' + self + '" is not an address'`,
+})
 /** The longest way to write an IPv6 address, and a range of them. */
 const longest = { address: { maxLength: 45 }, range: { maxLength: 49 } }
 
@@ -112,13 +117,21 @@ export const networkKind: Kind<Network> = {
       name: 'Status',
       type: 'string',
       description: 'Where it is.',
+      jsonPath: '.status.phase',
       cell: ({ status }) => status?.phase ?? 'Pending',
     },
-    { name: 'Driver', type: 'string', description: 'Network driver.', cell: ({ spec }) => spec.driver },
+    {
+      name: 'Driver',
+      type: 'string',
+      description: 'Network driver.',
+      jsonPath: '.spec.driver',
+      cell: ({ spec }) => spec.driver,
+    },
     {
       name: 'Internal',
       type: 'string',
       description: 'Without a way out.',
+      jsonPath: '.spec.internal',
       cell: ({ spec }) => String(spec.internal),
     },
     ageColumn,

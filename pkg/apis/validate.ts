@@ -150,7 +150,12 @@ function validateRange(schema: Schema, value: number, path: string): Cause[] {
 function validateIntOrString(schema: Schema, value: unknown, path: string): Cause[] {
   if (typeof value !== 'string' && typeof value !== 'number')
     return [wrongType(path, 'number or string', value)]
-  const message = whyWrongFormat(schema.format, value)
+  if (typeof value === 'number') {
+    const range = validateRange(schema, value, path)
+    if (range.length > 0) return range
+  }
+  const message =
+    typeof value === 'string' ? whyWrongString(schema, value) : whyWrongFormat(schema.format, value)
   return message === undefined ? [] : [cause('FieldValueInvalid', path, message)]
 }
 
