@@ -112,11 +112,15 @@ const parts: Readonly<Record<DaemonName, Run>> = {
 
 /** Being stopped while it waits for a server is no failure. */
 async function identityUntil(options: IdentityOptions, signal: AbortSignal) {
+  // The clock's timers do not keep the process alive, and nothing else runs yet.
+  const alive = setInterval(() => {}, 3_600_000)
   try {
     return await ensureIdentity(options, signal)
   } catch (error) {
     if (signal.aborted) return undefined
     throw error
+  } finally {
+    clearInterval(alive)
   }
 }
 

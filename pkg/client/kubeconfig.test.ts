@@ -66,6 +66,15 @@ test('a token, and files in other forms than JSON, are read too', async (t) => {
   t.deepEqual(found, { server: 'https://h:1', namespace: 'default', ca: 'CA', token: 'T' })
 })
 
+test('a token comes from its file, which wins over one beside it', async (t) => {
+  const users = [{ name: 'u', user: { tokenFile: 'token', token: 'old' } }]
+  const files = { '/srv/a': config({ users }), '/srv/token': 'T\n' }
+  t.is((await load(files, { explicit: 'a' })).token, 'T')
+  await t.throwsAsync(load({ '/srv/a': files['/srv/a'] }, { explicit: 'a' }), {
+    message: /names a missing file: token/,
+  })
+})
+
 test('what is missing is named, with what to do', async (t) => {
   const fails = (files: Record<string, string>, more: Partial<KubeconfigInput>, message: RegExp) =>
     t.throwsAsync(load(files, more), { message })

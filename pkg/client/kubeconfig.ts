@@ -165,10 +165,11 @@ async function credentialsOf(user: Entry, input: KubeconfigInput): Promise<Parti
   }
 }
 
+/** With both, the file wins: that one may be renewed. */
 async function tokenOf(user: Entry, input: KubeconfigInput): Promise<string | undefined> {
   const inline = text(user, 'token')
   const path = text(user, 'tokenFile')
-  return inline ?? (path === undefined ? undefined : (await mustRead(user, path, input)).trim())
+  return path === undefined ? inline : (await mustRead(user, path, input)).trim()
 }
 
 /** `KEY-data` holds base64, `KEY` a path. */

@@ -27,6 +27,10 @@ export interface CoveOptions {
   readonly dataDir?: string
   /** Server and agent as two processes; `kill` and `restart` are the server's then. */
   readonly apart?: boolean
+  /** The server without any agent. */
+  readonly alone?: boolean
+  /** Further words for the server. */
+  readonly serverWords?: readonly string[]
 }
 
 export interface TestCove {
@@ -52,7 +56,7 @@ export interface TestCove {
   log(): string
 }
 
-const program = fileURLToPath(new URL('../../cmd/cove/main.ts', import.meta.url))
+export const program = fileURLToPath(new URL('../../cmd/cove/main.ts', import.meta.url))
 const noSignal = new AbortController().signal
 /** Tests run beside each other on few cores. */
 const readyWithin = 20_000
@@ -64,9 +68,10 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
   const mark = randomBytes(4).toString('hex')
   const nodeName = `node-${mark}`
   const address = `127.0.0.1:${await freePort()}`
-  const serverFlags = ['--data-dir', dataDir, '--listen', address]
+  const serverFlags = ['--data-dir', dataDir, '--listen', address, ...(options.serverWords ?? [])]
   const agentFlags = ['--engine', engine, '--node-name', nodeName]
-  const words = options.apart ? ['server', ...serverFlags] : ['up', ...serverFlags, ...agentFlags]
+  const words =
+    options.apart || options.alone ? ['server', ...serverFlags] : ['up', ...serverFlags, ...agentFlags]
   const daemon = new Daemon([program, ...words], home)
   t.teardown(() => daemon.end('SIGTERM'))
   const kubeconfig = join(dataDir, 'admin.kubeconfig')
@@ -141,7 +146,7 @@ async function makeClient(t: Teardown, kubeconfig: string, home: string): Promis
 }
 
 /** The process: started again and again, never twice at once. */
-class Daemon {
+export class Daemon {
   readonly #words: readonly string[]
   readonly #home: string
   readonly #output: string[] = []
@@ -189,6 +194,19 @@ class Daemon {
 
   log(): string {
     return this.#output.join('')
+  }
+
+  /** Of the process that runs; undefined when none does. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Resolves with the exit code when the process ends by itself. */
+  async ended(): Promise<number | null> {
+    const child = this.#child
+    if (child === undefined) throw new Error('cove is not running')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    return child.exitCode
   }
 }
 
