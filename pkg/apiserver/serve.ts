@@ -9,26 +9,22 @@ import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
+import { makeAccess } from './access.ts'
 import type { AccountTokens } from './accounttokens.ts'
 import type { Surface } from './answer.ts'
-import { attributesOfInfo } from './attributes.ts'
 import { type AuditSink, makeAudit } from './audit.ts'
-import { authorizing, makeGuard } from './authorize.ts'
-import { inOrder, mastersMay } from './authorizer.ts'
+import { authorizing } from './authorize.ts'
+import { containerStreams } from './containerstreams.ts'
 import { discovery } from './discovery.ts'
-import { refuseEscalation } from './escalation.ts'
 import { health } from './health.ts'
 import { makeIdentity } from './identity.ts'
-import { keepDefaultRoles } from './keeproles.ts'
 import { type Listener, listen } from './listen.ts'
-import { nodeAuthorizer } from './nodeauthorizer.ts'
 import { openapi } from './openapi.ts'
 import { adminKubeconfig, ensurePki, type Pki } from './pki.ts'
 import { podLogs } from './podlogs.ts'
 import { podStreams, podStreamsByUpgradeOnly } from './podstreams.ts'
 import { containerLogs, NodeConnections, nodeFinder, type Placement } from './proxy.ts'
-import { RbacIndex } from './rbacindex.ts'
-import { reviewResources, reviews } from './reviews.ts'
+import { reviewResources } from './reviews.ts'
 import { type ApiServer, makeApiServer } from './server.ts'
 import { noServices, serviceResource } from './services.ts'
 import { ensureTokenKeys } from './tokenkeys.ts'
@@ -94,8 +90,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     connections,
     lookup: (namespace, name) => placementOf(server, namespace, name),
   })
-  const rbac = new RbacIndex()
-  const authorize = inOrder(mastersMay, nodeAuthorizer(), rbac.authorize)
+  const access = makeAccess()
+  const { guard } = access
   let ready = false
   const server: ApiServer = makeApiServer({
     storage,
@@ -114,27 +110,21 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       discovery([...servedKinds, serviceResource, ...reviewResources]),
       noServices(() => server.cache.revision),
       openapi(servedKinds, options.build.version),
-      reviews({ authorize, rulesFor: (user, namespace) => rbac.rulesFor(user, namespace) }),
+      access.reviews,
       ...identity.surfaces,
       ...(options.surfaces ?? []),
       containerLogs(findNode),
       podLogs(findNode),
       podStreamsByUpgradeOnly(),
     ],
-    authorize: (user, info) => {
-      const { verdict, reason } = authorize(user, attributesOfInfo(info))
-      return verdict === 'allow' ? undefined : reason
-    },
-    index: rbac.index,
-    admit: refuseEscalation({ rbac, authorize }),
-    bootstrap: keepDefaultRoles,
+    ...access.server,
   })
-  const guard = makeGuard(authorize)
   const audit = options.audit && makeAudit({ sink: options.audit, ...ambient })
   const guarded = authorizing(server.handler, guard)
   const handler = audit?.handler(guarded) ?? guarded
   const takeUpgrade = routeUpgrades([
     { path: tunnelPath, take: acceptTunnels({ connections, clock, log, guard }) },
+    containerStreams({ findNode, guard, clock, log }),
     podStreams({ findNode, guard, clock, log }),
   ])
   const onUpgrade = audit?.upgrades(takeUpgrade) ?? takeUpgrade
