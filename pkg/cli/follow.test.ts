@@ -33,7 +33,14 @@ function start(answers: readonly (string | StatusError)[]) {
   }
   const clock = new ManualClock()
   const signal = new AbortController().signal
-  const session = { client: new Client(transport, 'test'), clock, signal, namespace: 'default', server: '' }
+  const session = {
+    client: new Client(transport, 'test'),
+    clock,
+    signal,
+    namespace: 'default',
+    server: '',
+    warned: new Set<string>(),
+  }
   const seen: Snapshot[] = []
   const done = (async () => {
     for await (const change of followObjects(scope, session)) seen.push(change)

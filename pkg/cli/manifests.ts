@@ -26,7 +26,7 @@ export async function checkedManifests(
   exitCode = 1,
 ): Promise<readonly CheckedObject[]> {
   const { documents, problems, files } = await decodeFiles(context, command)
-  const { namespace } = await context.session()
+  const { namespace, warned } = await context.session()
   const enforcedNamespace = context.args.text('namespace')
   const { makeRuleChecker } = await import('#pkg/apis/cel.ts')
   const checked = checkManifests(documents, {
@@ -39,6 +39,7 @@ export async function checkedManifests(
   if (all.length > 0) await refuse(context, all, exitCode)
   for (const warning of checked.warnings) {
     await context.io.stderr.write(`Warning: ${problemText(warning)}\n`)
+    warned.add(warning.message)
   }
   if (checked.objects.length === 0) throw new CliError('no objects in the manifests')
   return checked.objects

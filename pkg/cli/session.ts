@@ -2,6 +2,7 @@
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { loadKubeconfig, type ServerConfig } from '#pkg/client/kubeconfig.ts'
 import { Client } from '#pkg/client/rest.ts'
+import { withWarnings } from '#pkg/client/warnings.ts'
 import type { Args } from './args.ts'
 import { locally } from './errors.ts'
 import type { Connection, Io } from './io.ts'
@@ -14,7 +15,10 @@ export interface Context {
 }
 
 export interface Session {
+  /** What the server warns of is printed as it comes. */
   readonly client: Client
+  /** Warnings that have been printed, or told in other words: each is told once. */
+  readonly warned: Set<string>
   readonly signal: AbortSignal
   readonly clock: Clock
   /** --namespace, else the context's. */
@@ -42,8 +46,14 @@ export function makeSessionOwner(io: Io, args: Args): SessionOwner {
   const open = async (): Promise<Session> => {
     const config = await locally(() => readServerConfig(io, args))
     connection = await locally(() => io.connect(config))
+    const warned = new Set<string>()
+    const warn = async (text: string) => {
+      if (!warned.has(text)) await io.stderr.write(`Warning: ${text}\n`)
+      warned.add(text)
+    }
     return {
-      client: new Client(connection.transport, fieldManager),
+      client: new Client(withWarnings(connection.transport, warn), fieldManager),
+      warned,
       signal: io.signal,
       clock: io.clock,
       namespace: args.text('namespace') ?? config.namespace,

@@ -1,8 +1,10 @@
 /** The CLI against a real API server over HTTPS, beside the real kubectl on the same server. No engine is needed. */
 import { deepEqual, match, ok } from 'node:assert/strict'
+import { join } from 'node:path'
 import test from 'ava'
+import type { Transport } from '#pkg/apimachinery/transport.ts'
 import { ask } from '#test/helpers/apiserver.ts'
-import { type CliServer, startCliServer } from '#test/helpers/cli.ts'
+import { type CliServer, makeCove, startCliServer } from '#test/helpers/cli.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 
 function container(name: string, spec = ''): string {
@@ -262,6 +264,36 @@ test('diff tells fields, hides secrets, and says by its exit code whether there 
   ])
   t.is((await server.cove('diff -f nosuch.yaml')).code, 2)
   t.is((await server.cove('diff -f -', { stdin: 'kind: X\n' })).code, 2)
+})
+
+test('a warning is printed once, with its line where it is known', async (t) => {
+  const server = await startCliServer(t)
+  const manifest = container('web').replace('busybox:1', 'busybox:latest')
+  const { stderr } = await server.cove('apply -f -', { stdin: manifest })
+  const warnings = stderr.split('\n').filter((line) => line.startsWith('Warning: '))
+  t.is(warnings.length, 1)
+  t.regex(warnings[0] ?? '', /line 7: spec\.image: "busybox:latest" names the moving tag/)
+})
+
+test('what the server warns of is printed on stderr by every command, once', async (t) => {
+  const server = await startCliServer(t)
+  const path = join(server.directory, 'kubeconfig')
+  const warning = '299 - "Containers are \\"old\\""'
+  const transport: Transport = async (request) => {
+    const response = await server.transport(request)
+    return { ...response, headers: { ...response.headers, warning } }
+  }
+  const cove = makeCove({ transport, kubeconfig: path, directory: server.directory })
+  for (const [words, stdin] of [
+    ['apply -f -', container('web')],
+    ['get ctr'],
+    ['get ctr web -o yaml'],
+    ['describe ctr web'],
+    ['delete ctr web'],
+  ] as const) {
+    const { stderr } = await cove(words, stdin === undefined ? {} : { stdin })
+    t.deepEqual(stderr.match(/^Warning: .*$/gm), ['Warning: Containers are "old"'], words)
+  }
 })
 
 test('delete waits until finalizers are done, unless told not to', async (t) => {

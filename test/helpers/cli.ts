@@ -121,7 +121,7 @@ export async function startCliServer(t: Teardown): Promise<CliServer> {
     firstOf(
       discovery(kinds),
       openapi(kinds, '0.1.0'),
-      version({ build: { version: '0.1.0', platform: 'linux/amd64' }, ready: () => true }),
+      version({ version: '0.1.0', platform: 'linux/amd64' }),
     ),
   ]
   const server = makeApiServer({ storage, ambient, surfaces })
