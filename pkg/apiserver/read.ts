@@ -2,7 +2,7 @@
  * GET of one object and of lists. Both come from the cache; the further pages of a list come from the storage as it
  * was at the first page's revision, so that the pages fit together however much is written meanwhile.
  */
-import { isReason, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
@@ -101,7 +101,7 @@ async function storedPage(context: Context, info: RequestInfo, from: Position): 
       ...(limit > 0 && { limit: limit - texts.length }),
     })
     revision = page.revision
-    texts.push(...matchingTexts(reader, info, page.records))
+    texts.push(...matchingTexts(context, reader, info, page.records))
     after = page.records.at(-1)?.key ?? after
     if (page.remaining === 0) return { texts, metadata: { resourceVersion: String(revision) } }
     if (texts.length >= limit)
@@ -147,12 +147,24 @@ function decodeToken(token: string): Position {
   return { revision: Number(rv), after }
 }
 
-/** Only a selector needs to look inside. */
-function matchingTexts(reader: KindReader, info: RequestInfo, records: readonly StoredRecord[]): string[] {
-  if (!isFiltered(info)) return records.map((record) => reader.textOf(record))
-  const filter = filterOf(info)
-  const entries = records.map((record) => reader.entryOf(record))
-  return entries.filter((entry) => matchesEntry(filter, entry)).map(({ text }) => text)
+/** Only a selector needs to look inside. A record that cannot be read is left out, as in the cache. */
+function matchingTexts(
+  { ambient }: Context,
+  reader: KindReader,
+  info: RequestInfo,
+  records: readonly StoredRecord[],
+): string[] {
+  const filter = isFiltered(info) ? filterOf(info) : undefined
+  return records.flatMap((record) => {
+    try {
+      if (filter === undefined) return [reader.textOf(record)]
+      const entry = reader.entryOf(record)
+      return matchesEntry(filter, entry) ? [entry.text] : []
+    } catch (error) {
+      ambient.log.error('a stored object cannot be read', { key: record.key, error: messageOf(error) })
+      return []
+    }
+  })
 }
 
 function isFiltered({ options }: RequestInfo): boolean {
