@@ -10,7 +10,7 @@ import { serviceAccountUser } from '#pkg/apis/serviceaccount.ts'
 import type { Attributes } from './attributes.ts'
 import { type Authorizer, noOpinion } from './authorizer.ts'
 import type { ApiObject } from './encoded.ts'
-import { compile, type Grant, type Rights, sourceOf } from './rbacrules.ts'
+import { type CompiledRule, compileRule, type Grant, makeRights, type Rights, sourceOf } from './rbacrules.ts'
 
 interface BoundSubject {
   readonly type: 'users' | 'groups'
@@ -34,15 +34,22 @@ interface BindingFacts {
 interface Held {
   /** With the words for this subject in each: `User "bob"`. */
   readonly bindings: Map<BindingFacts, string>
-  /** Absent: to be compiled. */
-  rights?: Rights | undefined
+  /** Absent: to be put together. */
+  known?: Known | undefined
+}
+
+interface Known {
+  readonly grants: readonly Grant[]
+  readonly rights: Rights
+  /** Roles that are bound and not there, in words. */
+  readonly missing: readonly string[]
 }
 
 type Holders = Map<string, Map<string, Held>>
 
 export class RbacIndex {
   /** By the key of the role. */
-  readonly #rules = new Map<string, readonly PolicyRule[]>()
+  readonly #rules = new Map<string, readonly CompiledRule[]>()
   /** By kind and key of the binding. */
   readonly #bindings = new Map<string, BindingFacts>()
   readonly #byRole = new Map<string, Set<BindingFacts>>()
@@ -72,64 +79,66 @@ export class RbacIndex {
 
   /** All rules that hold for the user in the namespace; "": those that hold everywhere. */
   rulesFor(user: UserInfo, namespace: string): PolicyRule[] {
-    const scopes = namespace === '' ? [''] : ['', namespace]
-    return scopes.flatMap((scope) =>
-      [...this.#heldIn(scope, user)].flatMap((held) => this.#rightsOf(held).grants.map(({ rule }) => rule)),
-    )
+    return this.#allHeld(user, namespace).flatMap(({ grants }) => grants.map(({ rule }) => rule.rule))
   }
 
   /** The rules of the role that a binding in `namespace` names; undefined when there is no such role. */
   rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[] | undefined {
-    return this.#rules.get(roleKeyOf(ref, namespace))
+    return this.#rules.get(roleKeyOf(ref, namespace))?.map(({ rule }) => rule)
   }
 
-  #sourceIn(scope: string, user: UserInfo, attributes: Attributes): string | undefined {
-    for (const held of this.#heldIn(scope, user)) {
-      const source = sourceOf(this.#rightsOf(held), attributes)
-      if (source !== undefined) return source
+  #sourceIn(scope: string, { name, groups }: UserInfo, attributes: Attributes): string | undefined {
+    const own = this.#users.get(name)?.get(scope)
+    const source = own === undefined ? undefined : sourceOf(this.#known(own).rights, attributes)
+    if (source !== undefined) return source
+    for (const group of groups) {
+      const held = this.#groups.get(group)?.get(scope)
+      const given = held === undefined ? undefined : sourceOf(this.#known(held).rights, attributes)
+      if (given !== undefined) return given
     }
     return undefined
   }
 
-  *#heldIn(scope: string, { name, groups }: UserInfo): Iterable<Held> {
-    const own = this.#users.get(name)?.get(scope)
-    if (own !== undefined) yield own
-    for (const group of groups) {
-      const held = this.#groups.get(group)?.get(scope)
-      if (held !== undefined) yield held
-    }
+  #missing(user: UserInfo, scope: string): string[] {
+    return this.#allHeld(user, scope).flatMap(({ missing }) => missing)
   }
 
-  #rightsOf(held: Held): Rights {
-    held.rights ??= compile(this.#grantsOf(held))
-    return held.rights
+  /** What is held everywhere, and in the scope besides. */
+  #allHeld({ name, groups }: UserInfo, scope: string): Known[] {
+    const holders = [this.#users.get(name), ...groups.map((group) => this.#groups.get(group))]
+    const scopes = scope === '' ? [''] : ['', scope]
+    return scopes.flatMap((one) =>
+      holders.flatMap((byScope) => {
+        const held = byScope?.get(one)
+        return held === undefined ? [] : [this.#known(held)]
+      }),
+    )
   }
 
-  #grantsOf({ bindings }: Held): Grant[] {
+  #known(held: Held): Known {
+    held.known ??= this.#putTogether(held)
+    return held.known
+  }
+
+  #putTogether({ bindings }: Held): Known {
     const seen = new Set<string>()
-    const grants: Grant[] = []
-    for (const [{ roleKey, told }, subject] of bindings) {
+    const [grants, missing] = [[] as Grant[], [] as string[]]
+    for (const [{ roleKey, roleRef, told }, subject] of bindings) {
       // A role that is bound twice to the same subject gives nothing more.
       if (seen.has(roleKey)) continue
       seen.add(roleKey)
       const source = `${told} to ${subject}`
-      for (const rule of this.#rules.get(roleKey) ?? []) grants.push({ rule, source })
+      const rules = this.#rules.get(roleKey)
+      if (rules === undefined)
+        missing.push(`${roleRef.kind.toLowerCase()}.${rbacGroup} "${roleRef.name}" not found`)
+      for (const rule of rules ?? []) grants.push({ rule, source })
     }
-    return grants
-  }
-
-  #missing(user: UserInfo, scope: string): string[] {
-    const scopes = scope === '' ? [''] : ['', scope]
-    const bindings = scopes.flatMap((one) =>
-      [...this.#heldIn(one, user)].flatMap((held) => [...held.bindings.keys()]),
-    )
-    const lost = bindings.filter(({ roleKey }) => !this.#rules.has(roleKey))
-    return lost.map(({ roleRef }) => `${roleRef.kind.toLowerCase()}.${rbacGroup} "${roleRef.name}" not found`)
+    return { grants, rights: makeRights(grants), missing }
   }
 
   #putRole(key: string, object: ApiObject | undefined): void {
     if (object === undefined) this.#rules.delete(key)
-    else this.#rules.set(key, asRole(object).rules ?? [])
+    else this.#rules.set(key, (asRole(object).rules ?? []).map(compileRule))
     for (const binding of this.#byRole.get(key) ?? []) this.#forget(binding)
   }
 
@@ -146,7 +155,7 @@ export class RbacIndex {
       const scopes = entry(this.#holders(type), name, () => new Map<string, Held>())
       const held = entry(scopes, facts.scope, (): Held => ({ bindings: new Map() }))
       if (!held.bindings.has(facts)) held.bindings.set(facts, told)
-      held.rights = undefined
+      held.known = undefined
     }
   }
 
@@ -168,7 +177,7 @@ export class RbacIndex {
   #forget({ subjects, scope }: BindingFacts): void {
     for (const { type, name } of subjects) {
       const held = this.#holders(type).get(name)?.get(scope)
-      if (held !== undefined) held.rights = undefined
+      if (held !== undefined) held.known = undefined
     }
   }
 
