@@ -15,6 +15,7 @@ import {
   keysFile,
   type Pruning,
   type Rotation,
+  readKeys,
   SecretStore,
 } from '#pkg/apiserver/secretstore.ts'
 import { makeSnapshot } from '#pkg/apiserver/snapshot.ts'
@@ -52,9 +53,12 @@ function thisProcess(dataDir: string): DataOwner {
   const path = join(dataDir, databaseFile)
   const ambient: Ambient = { clock: systemClock(), random: systemRandom(), log: silentLogger }
   let storage: FileStorage | undefined
-  const secrets = () => {
+  const keyFile = join(dataDir, 'pki', keysFile)
+  const secrets = async () => {
+    // Only a server makes the first key: here a missing file is somebody's mistake.
+    if ((await readKeys(keyFile)) === undefined) throw new StatusError('NotFound', `there is no ${keyFile}`)
     storage ??= openInProcessStorage({ path })
-    return SecretStore.open({ storage, path: join(dataDir, 'pki', keysFile), ambient })
+    return SecretStore.open({ storage, path: keyFile, ambient })
   }
   return {
     async snapshot({ withKeys }) {

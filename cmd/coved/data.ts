@@ -71,11 +71,15 @@ async function settle(secrets: SecretStore, { log }: Ambient): Promise<void> {
 
 function openAudit({ dataDir, auditLog, ambient }: DataOptions) {
   if (auditLog === 'off') return undefined
+  const { clock, log } = ambient
   if (auditLog === '-') {
+    // A reader that went away is no reason to stop serving.
+    process.stdout.on('error', (error) =>
+      log.warn('the audit log cannot be written', { error: messageOf(error) }),
+    )
     const sink: AuditSink = { write: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`) }
     return { sink, close: async () => {} }
   }
-  const { clock, log } = ambient
   const sink = new AuditFile({ path: auditLog ?? join(dataDir, 'audit.log'), clock, log })
   return { sink, close: () => sink.close() }
 }
