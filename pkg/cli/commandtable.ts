@@ -171,6 +171,14 @@ export const commands: readonly Command[] = [
         help: 'Time between the stop signal and SIGKILL',
       },
       { name: 'now', type: 'bool', help: 'The same as --grace-period=1' },
+      { name: 'force', type: 'bool', help: 'The same as --grace-period=0' },
+      {
+        name: 'cascade',
+        type: 'text',
+        bare: 'background',
+        oneOf: ['background', 'foreground', 'orphan'],
+        help: 'What becomes of what they own: deleted after them (background), before them, or left',
+      },
       timeout('How long to wait (default: for ever)'),
       {
         name: 'dry-run',

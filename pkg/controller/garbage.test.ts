@@ -3,6 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { type Ambient, seededRandom, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import type { KubeObject, OwnerReference } from '#pkg/apimachinery/meta.ts'
+import type { ApiResponse, Transport } from '#pkg/apimachinery/transport.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { ask, startTestServer, type TestServer } from '#test/helpers/apiserver.ts'
@@ -14,11 +15,12 @@ interface World extends TestServer {
   stop(): Promise<void>
 }
 
-async function startWorld(): Promise<World> {
+/** `through`: what the collector alone asks through. */
+async function startWorld(through = (transport: Transport) => transport): Promise<World> {
   const server = await startTestServer()
   const ambient: Ambient = { clock: server.clock, random: seededRandom(2), log: silentLogger }
   const abort = new AbortController()
-  const client = new Client(server.transport, 'garbage-test')
+  const client = new Client(through(server.transport), 'garbage-test')
   const running = new GarbageCollector({ client, ambient, kinds }).run(abort.signal)
   const settle = async () => {
     let [quiet, revision] = [0, -1]
@@ -251,4 +253,59 @@ test('an owner in another namespace is told as a Warning event, once', async (t)
   t.is(body.items[0].type, 'Warning')
   t.is(body.items[0].count, 1)
   t.regex(body.items[0].message, /does not exist in namespace "b"/)
+})
+
+/** Watches of this path say nothing until they are let through. */
+function lagging(path: string) {
+  const gate = Promise.withResolvers<void>()
+  const through =
+    (transport: Transport): Transport =>
+    async (request) => {
+      const response = await transport(request)
+      const isHeld = request.path === path && request.query.get('watch') === 'true'
+      return isHeld ? { ...response, body: held(response.body, gate.promise) } : response
+    }
+  return { through, release: () => gate.resolve() }
+}
+
+async function* held(body: ApiResponse['body'], until: Promise<void>) {
+  if (typeof body === 'string' || body instanceof Uint8Array) throw new TypeError('a watch is a stream')
+  for await (const chunk of body) {
+    await until
+    yield chunk
+  }
+}
+
+test('an owner that the copies do not show yet is asked for before its dependents go', async (t) => {
+  const { through, release } = lagging('/apis/cove.run/v1/nodes')
+  const world = await startWorld(through)
+  t.teardown(world.stop)
+  await world.settle()
+  const uids = await create(world, [
+    { place: 'cluster', owners: [] },
+    { place: 'a', owners: [{ of: 0, block: true }] },
+  ])
+  await world.settle()
+  t.deepEqual(await whatIsLeft(world, uids), { o0: [], o1: ['o0'] })
+  release()
+  await world.settle()
+  t.deepEqual(await whatIsLeft(world, uids), { o0: [], o1: ['o0'] })
+})
+
+test('dependents that the copies do not show yet are left behind as orphans like all others', async (t) => {
+  const { through, release } = lagging('/api/v1/configmaps')
+  const world = await startWorld(through)
+  t.teardown(world.stop)
+  await world.settle()
+  const things: Thing[] = [
+    { place: 'cluster', owners: [] },
+    { place: 'a', owners: [{ of: 0, block: false }] },
+  ]
+  const uids = await create(world, things)
+  await requestDeletion(world, things, { of: 0, policy: 'Orphan' })
+  await world.clock.advance(500)
+  t.deepEqual(await whatIsLeft(world, uids), { o0: [], o1: ['o0'] })
+  release()
+  await world.settle()
+  t.deepEqual(await whatIsLeft(world, uids), { o1: [] })
 })

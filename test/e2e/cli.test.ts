@@ -296,6 +296,22 @@ test('what the server warns of is printed on stderr by every command, once', asy
   }
 })
 
+test('delete says how long there is to end, and what becomes of what is owned', async (t) => {
+  const server = await startCliServer(t)
+  const held = container('web').replace('metadata:', 'metadata:\n  finalizers: [test.example/hold]')
+  await server.cove('apply -f -', { stdin: held })
+  t.is((await server.cove('delete ctr web --wait=false --cascade=foreground --now')).code, 0)
+  const read = async () => (await ask(server.transport, `GET ${containers}/web`)).body.metadata
+  t.like(await read(), {
+    deletionGracePeriodSeconds: 1,
+    finalizers: ['test.example/hold', 'foregroundDeletion'],
+  })
+  t.is((await server.cove('delete ctr web --wait=false --cascade=orphan --force')).code, 0)
+  t.like(await read(), { deletionGracePeriodSeconds: 0, finalizers: ['test.example/hold', 'orphan'] })
+  t.is((await server.cove('delete ctr web --force --grace-period=3')).code, 2)
+  t.is((await server.cove('delete ctr web --cascade=sideways')).code, 2)
+})
+
 test('delete waits until finalizers are done, unless told not to', async (t) => {
   const server = await startCliServer(t)
   const held = container('web').replace('metadata:', 'metadata:\n  finalizers: [test.example/hold]')

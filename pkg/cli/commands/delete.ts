@@ -2,6 +2,7 @@
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
+import type { Args } from '../args.ts'
 import { errorText, exitCodes, UsageError } from '../errors.ts'
 import { listObjects } from '../follow.ts'
 import { inOrder, requestLimit } from '../parallel.ts'
@@ -31,24 +32,34 @@ interface DeleteOptions {
 }
 
 function deleteOptions({ args }: Context): DeleteOptions {
-  const given = args.text('grace-period')
-  if (given !== undefined && !/^\d+$/.test(given))
-    throw new UsageError(`invalid value "${given}" for --grace-period: seconds are expected`, 'delete')
-  if (given !== undefined && args.bool('now'))
-    throw new UsageError('--now and --grace-period exclude each other', 'delete')
-  const grace = args.bool('now') ? '1' : given
+  const grace = gracePeriod(args)
   const word = args.text('dry-run')
   const dryRun = word === 'client' || word === 'server' ? word : 'none'
   return {
     dryRun,
     ignoreNotFound: args.bool('ignore-not-found'),
     body: {
-      propagationPolicy: 'Background',
-      ...(grace !== undefined && { gracePeriodSeconds: Number(grace) }),
+      propagationPolicy: policies[args.text('cascade') ?? ''] ?? 'Background',
+      ...(grace !== undefined && { gracePeriodSeconds: grace }),
       ...(dryRun === 'server' && { dryRun: ['All'] }),
     },
   }
 }
+
+/** In seconds; undefined leaves it to the object. */
+function gracePeriod(args: Args): number | undefined {
+  const given = args.text('grace-period')
+  if (given !== undefined && !/^\d+$/.test(given))
+    throw new UsageError(`invalid value "${given}" for --grace-period: seconds are expected`, 'delete')
+  if (given !== undefined && args.bool('now'))
+    throw new UsageError('--now and --grace-period exclude each other', 'delete')
+  const seconds = args.bool('now') ? 1 : given === undefined ? undefined : Number(given)
+  if (!args.bool('force')) return seconds
+  if (seconds === undefined || seconds === 0) return 0
+  throw new UsageError('--force leaves no time: it excludes --now and --grace-period', 'delete')
+}
+
+const policies: Readonly<Record<string, string>> = { foreground: 'Foreground', orphan: 'Orphan' }
 
 async function findVictims(context: Context, session: Session): Promise<Waited[]> {
   const { args } = context
