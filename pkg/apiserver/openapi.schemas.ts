@@ -99,8 +99,10 @@ function convert(schema: Schema): Json {
 function withReference(schema: Schema | undefined, component: string): Json {
   const told = describe(schema ?? {})
   const value = schema?.default
+  const rules = schema?.['x-kubernetes-validations']
   return {
     allOf: [reference(component)],
+    ...(rules !== undefined && { 'x-kubernetes-validations': rules }),
     ...(told !== '' && { description: told }),
     ...(value !== undefined && { default: value }),
   }

@@ -132,6 +132,17 @@ test('metadata is one component, quantities another, and defaults are told', asy
   t.regex(memory.allOf[0].$ref, /Quantity$/)
 })
 
+test('the rules of a kind are published where they stand', async (t) => {
+  const { value } = await get(coveDocument)
+  const rule = ({ 'x-kubernetes-validations': [first] }: Record<string, { rule: string }[]>) => first?.rule
+  const volume = value.components.schemas['run.cove.v1.Volume'].properties.spec
+  t.is(rule(volume.properties.driver), 'self == oldSelf')
+  const container = value.components.schemas['run.cove.v1.Container']
+  t.regex(rule(container) ?? '', /metadata\.name/)
+  const { limits } = container.properties.spec.properties.resources.properties
+  t.is(rule(limits.properties.memory), 'quantity(string(self)).sign() > 0')
+})
+
 test('version 2 is not served', async (t) => {
   const error = await t.throwsAsync(async () => surface(makeRequest('/openapi/v2'), adminUser))
   t.true(isReason(error, 'NotFound'))

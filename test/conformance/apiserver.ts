@@ -9,6 +9,7 @@ import { deleting } from './apiserver.deleting.ts'
 import type { OpenApi } from './apiserver.factory.ts'
 import { listing } from './apiserver.listing.ts'
 import { managing } from './apiserver.managing.ts'
+import { metadata } from './apiserver.metadata.ts'
 import { patching } from './apiserver.patching.ts'
 import { reading } from './apiserver.reading.ts'
 import { relating } from './apiserver.relating.ts'
@@ -17,6 +18,7 @@ import { writing } from './apiserver.writing.ts'
 
 export function apiServerSuite(test: TestFn, name: string, open: OpenApi): void {
   writing(test, name, open)
+  metadata(test, name, open)
   patching(test, name, open)
   managing(test, name, open)
   applying(test, name, open)
