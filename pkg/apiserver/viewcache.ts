@@ -47,9 +47,14 @@ export class ViewCache implements KindReader {
     const { same = [], own = [] } = Object.groupBy(filter.fieldSelector, ({ field }) =>
       isSame(field) ? 'same' : 'own',
     )
-    const entries = this.#source.select({ ...filter, fieldSelector: same }).map((entry) => this.#entry(entry))
-    if (own.length === 0) return entries
-    return entries.filter((entry) => matchesEntry({ labelSelector: [], fieldSelector: own }, entry))
+    const mine: Filter = { labelSelector: [], fieldSelector: own }
+    const selected: Entry[] = []
+    // One by one, so that what does not match is gone before the next is projected.
+    for (const source of this.#source.select({ ...filter, fieldSelector: same })) {
+      const entry = this.#entry(source)
+      if (own.length === 0 || matchesEntry(mine, entry)) selected.push(entry)
+    }
+    return selected
   }
 
   since(revision: number, current: number): readonly Change[] {
@@ -105,7 +110,8 @@ class ViewEntry implements Entry {
   readonly #kind: Kind
   readonly #viewOf: ViewOf<KubeObject>
   readonly #source: Entry
-  #shown: { readonly text: string; readonly fields: Readonly<Record<string, string>> } | undefined
+  #text: string | undefined
+  #fields: Readonly<Record<string, string>> | undefined
 
   constructor(kind: Kind, viewOf: ViewOf<KubeObject>, source: Entry) {
     this.#kind = kind
@@ -130,11 +136,14 @@ class ViewEntry implements Entry {
   }
 
   get text(): string {
-    return this.#show().text
+    const kind = this.#kind
+    this.#text ??= withRevision(headOf(kind), encodeObject(kind, this.#project()), this.revision)
+    return this.#text
   }
 
   get fields(): Readonly<Record<string, string>> {
-    return this.#show().fields
+    this.#fields ??= readFields(this.#kind, this.#project())
+    return this.#fields
   }
 
   /** What it shows is its owner. */
@@ -142,13 +151,8 @@ class ViewEntry implements Entry {
     return []
   }
 
-  #show() {
-    if (this.#shown !== undefined) return this.#shown
-    const kind = this.#kind
+  #project(): ApiObject {
     const projected: KubeObject = this.#viewOf.project(decodeObject(this.#source.text))
-    const object: ApiObject = { ...projected }
-    const text = withRevision(headOf(kind), encodeObject(kind, object), this.revision)
-    this.#shown = { text, fields: readFields(kind, object) }
-    return this.#shown
+    return { ...projected }
   }
 }
