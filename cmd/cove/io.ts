@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import type { WriteStream } from 'node:tty'
 import { type Clock, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
-import { BrokenPipe, type Io, type Output } from '#pkg/cli/io.ts'
+import { BrokenPipe, type Io, type Output, type Terminal } from '#pkg/cli/io.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 
 export function processIo(version: string): Io {
@@ -16,6 +16,7 @@ export function processIo(version: string): Io {
     stdout: output(process.stdout),
     stderr: output(process.stderr),
     readStdin: () => text(process.stdin),
+    terminal: terminal(),
     env: process.env,
     cwd: process.cwd(),
     home: homedir(),
@@ -25,9 +26,28 @@ export function processIo(version: string): Io {
     readFile: readFileIfThere,
     async connect(target) {
       const transport = httpsTransport({ ...target, userAgent: `cove/${version}` })
-      return { transport, close: () => transport.close() }
+      return { transport, upgrade: transport.upgrade, close: () => transport.close() }
     },
     version,
+  }
+}
+
+function terminal(): Terminal {
+  const { stdin, stdout } = process
+  return {
+    isTTY: stdin.isTTY === true,
+    size: () => (stdout.isTTY ? { width: stdout.columns, height: stdout.rows } : undefined),
+    onResize(changed) {
+      stdout.on('resize', changed)
+      return () => void stdout.off('resize', changed)
+    },
+    raw() {
+      if (stdin.isTTY !== true) return () => undefined
+      const before = stdin.isRaw
+      stdin.setRawMode(true)
+      return () => void stdin.setRawMode(before)
+    },
+    input: () => stdin,
   }
 }
 

@@ -8,6 +8,8 @@ import { badRequest, messageOf, StatusError } from './errors.ts'
 import { isPlainObject } from './hash.ts'
 
 export const framesType = 'application/vnd.cove.run.frames'
+/** The name of the protocol in the Upgrade header, for frames and raw bytes alike. */
+export const framesProtocol = 'cove-frames'
 /** Of a port-forward's body: bytes as they are, in both directions. */
 export const rawType = 'application/octet-stream'
 

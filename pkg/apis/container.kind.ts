@@ -20,7 +20,10 @@ export const containerKind: Kind<Container> = {
     'Container is one container on one node. It can be changed; the agent replaces it where it must.',
   schema: objectSchema({ spec: containerSpec, status: containerStatus }, ['spec'], containerRules),
   statusSubresource: true,
-  subresources: [{ name: 'log', verbs: ['get'] }],
+  subresources: [
+    { name: 'log', verbs: ['get'] },
+    ...['exec', 'attach', 'portforward', 'archive'].map((name) => ({ name, verbs: ['create', 'get'] })),
+  ],
   selectableFields: ['spec.nodeName', 'spec.image', 'status.phase', 'status.health.status'],
   columns: containerColumns,
   prepare: withDefaultPullPolicy,

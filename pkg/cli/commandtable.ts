@@ -61,6 +61,15 @@ const fieldSelector: Flag = {
 }
 const timeout = (help: string): Flag => ({ name: 'timeout', type: 'text', value: 'DURATION', help })
 
+const stdin: Flag = { name: 'stdin', short: 'i', type: 'bool', help: 'Pass standard input on' }
+const tty: Flag = {
+  name: 'tty',
+  short: 't',
+  type: 'bool',
+  help: 'Use this terminal as its terminal; with -i',
+}
+const quiet: Flag = { name: 'quiet', short: 'q', type: 'bool', help: 'Only what the process itself writes' }
+
 export const commands: readonly Command[] = [
   {
     name: 'apply',
@@ -240,6 +249,57 @@ export const commands: readonly Command[] = [
       { name: 'timestamps', type: 'bool', help: 'Begin each line with its time' },
     ],
     load: async () => (await import('./commands/logs.ts')).run,
+  },
+  {
+    name: 'exec',
+    summary: 'Run a command in a container',
+    usage: ['exec NAME [-i] [-t] -- COMMAND [ARGUMENT...]'],
+    details:
+      'The exit code of the command becomes that of cove. A command goes on when cove is killed: engines cannot end it.',
+    examples: [
+      'cove exec web -- ls -l /',
+      'cove exec -it web -- sh',
+      'cove exec -i db -- psql -U app < dump.sql',
+    ],
+    flags: [stdin, tty, quiet],
+    load: async () => (await import('./commands/exec.ts')).run,
+  },
+  {
+    name: 'attach',
+    summary: "Join the streams of a container's own process",
+    usage: ['attach NAME [-i] [-t]'],
+    details:
+      'Output from now on, until the container ends. Input is read by containers with spec.stdin, keys by those with spec.tty.',
+    examples: ['cove attach web', 'cove attach -it shell'],
+    flags: [stdin, tty],
+    load: async () => (await import('./commands/attach.ts')).run,
+  },
+  {
+    name: 'cp',
+    summary: 'Copy files and directories into a container or out of it',
+    usage: ['cp FILE NAME:PATH', 'cp NAME:PATH FILE'],
+    details:
+      'Needs nothing inside of the container, nor that it runs. An existing directory takes the copy under its own name; any other path is the name of the copy. What comes into a container belongs to root; what a tmpfs holds is not seen.',
+    examples: ['cove cp ./site web:/srv', 'cove cp web:/etc/hosts ./hosts'],
+    flags: [],
+    load: async () => (await import('./commands/cp.ts')).run,
+  },
+  {
+    name: 'port-forward',
+    summary: 'Forward ports of this machine into a container',
+    usage: ['port-forward NAME [LOCAL:]REMOTE...'],
+    details:
+      'Works until it is interrupted. The port needs not be published; `:80` picks any free local port.',
+    examples: ['cove port-forward web 8080:80', 'cove port-forward db 5432 :9100'],
+    flags: [
+      {
+        name: 'address',
+        type: 'text',
+        value: 'ADDRESSES',
+        help: 'Addresses to listen on, comma separated; 127.0.0.1',
+      },
+    ],
+    load: async () => (await import('./commands/portforward.ts')).run,
   },
   {
     name: 'events',

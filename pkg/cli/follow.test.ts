@@ -35,6 +35,9 @@ function start(answers: readonly (string | StatusError)[]) {
   const signal = new AbortController().signal
   const session = {
     client: new Client(transport, 'test'),
+    open: async () => {
+      throw new Error('no streams here')
+    },
     clock,
     signal,
     namespace: 'default',

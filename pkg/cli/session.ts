@@ -1,10 +1,13 @@
 /** What a command runs with: the world, its arguments, and a connection made when it is first needed. */
+import { Duplex } from 'node:stream'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { framesProtocol } from '#pkg/apimachinery/frames.ts'
+import { readAll } from '#pkg/apimachinery/transport.ts'
 import { loadKubeconfig, type ServerConfig } from '#pkg/client/kubeconfig.ts'
-import { Client } from '#pkg/client/rest.ts'
+import { Client, decodeFailure } from '#pkg/client/rest.ts'
 import { withWarnings } from '#pkg/client/warnings.ts'
 import type { Args } from './args.ts'
-import { locally } from './errors.ts'
+import { CliError, locally } from './errors.ts'
 import type { Connection, Io } from './io.ts'
 
 export interface Context {
@@ -17,6 +20,8 @@ export interface Context {
 export interface Session {
   /** What the server warns of is printed as it comes. */
   readonly client: Client
+  /** A connection to a path of streams (frames.ts), both directions open. Throws the StatusError of a refusal. */
+  open(request: StreamRequest, signal?: AbortSignal): Promise<Duplex>
   /** Warnings that have been printed, or told in other words: each is told once. */
   readonly warned: Set<string>
   readonly signal: AbortSignal
@@ -26,6 +31,12 @@ export interface Session {
   readonly server: string
   /** The authority that the server is trusted by, in PEM. */
   readonly ca?: string
+}
+
+export interface StreamRequest {
+  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly path: string
+  readonly query: URLSearchParams
 }
 
 export interface SessionOwner {
@@ -45,14 +56,16 @@ export function makeSessionOwner(io: Io, args: Args): SessionOwner {
   let session: Promise<Session> | undefined
   const open = async (): Promise<Session> => {
     const config = await locally(() => readServerConfig(io, args))
-    connection = await locally(() => io.connect(config))
+    const made = await locally(() => io.connect(config))
+    connection = made
     const warned = new Set<string>()
     const warn = async (text: string) => {
       if (!warned.has(text)) await io.stderr.write(`Warning: ${text}\n`)
       warned.add(text)
     }
     return {
-      client: new Client(withWarnings(connection.transport, warn), fieldManager),
+      client: new Client(withWarnings(made.transport, warn), fieldManager),
+      open: (request, signal = io.signal) => openStream(made, request, signal),
       warned,
       signal: io.signal,
       clock: io.clock,
@@ -83,4 +96,18 @@ async function readServerConfig(io: Io, args: Args): Promise<ServerConfig> {
     readFile: (path) => io.readFile(path),
     parseYaml: async (text) => (await import('#pkg/manifest/yaml.ts')).parseYaml(text),
   })
+}
+
+async function openStream(
+  { upgrade }: Connection,
+  request: StreamRequest,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  if (upgrade === undefined) throw new CliError('this connection to the server carries no streams')
+  const answer = await upgrade(
+    { ...request, headers: { accept: 'application/json' }, signal },
+    framesProtocol,
+  )
+  if (answer instanceof Duplex) return answer
+  throw decodeFailure(answer.status, await readAll(answer.body))
 }

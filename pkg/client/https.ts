@@ -4,12 +4,19 @@
  */
 import http from 'node:http'
 import https from 'node:https'
+import { addAbortSignal, type Duplex } from 'node:stream'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Transport } from '#pkg/apimachinery/transport.ts'
 import type { ServerConfig } from './kubeconfig.ts'
 
 /** Closing it ends idle connections; requests under way keep theirs until they are done. */
-export type HttpsTransport = Transport & { close(): void }
+export type HttpsTransport = Transport & { close(): void; readonly upgrade: Upgrade }
+
+/**
+ * Asks for another protocol than HTTP on a connection of its own. Resolves with the connection, each direction of
+ * which ends on its own, or with the answer of a server that refuses. Aborting the request's signal later destroys it.
+ */
+export type Upgrade = (request: ApiRequest, protocol: string) => Promise<Duplex | ApiResponse>
 
 /** PEM texts. */
 export interface ClientIdentity {
@@ -28,7 +35,8 @@ export function httpsTransport(target: Target): HttpsTransport {
   const base = parseServer(target)
   const agent = makeAgent(base, target)
   const transport: Transport = (request) => exchange({ base, agent, target, request }, true)
-  return Object.assign(transport, { close: () => agent.destroy() })
+  const upgrade: Upgrade = (request, protocol) => takeOver({ base, agent, target, request }, protocol)
+  return Object.assign(transport, { close: () => agent.destroy(), upgrade })
 }
 
 interface Exchange {
@@ -50,8 +58,13 @@ function parseServer({ server, token }: Target): URL {
   return base
 }
 
-function makeAgent(base: URL, { ca, cert, key, serverName, insecure }: Target): http.Agent {
-  const options = { keepAlive: true, maxFreeSockets: 16 }
+const pooled = { keepAlive: true, maxFreeSockets: 16 }
+
+function makeAgent(
+  base: URL,
+  { ca, cert, key, serverName, insecure }: Target,
+  options: object = pooled,
+): http.Agent {
   if (base.protocol === 'http:') return new http.Agent(options)
   return new https.Agent({
     ...options,
@@ -80,6 +93,29 @@ function exchange(context: Exchange, mayRetry: boolean): Promise<ApiResponse> {
       else reject(unreachable(base, error))
     })
     sent.end(request.body)
+  })
+}
+
+function takeOver(context: Exchange, protocol: string): Promise<Duplex | ApiResponse> {
+  const { base } = context
+  const { signal } = context.request
+  const headers = { ...context.request.headers, connection: 'Upgrade', upgrade: protocol }
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason)
+      return
+    }
+    const agent = makeAgent(base, context.target, { keepAlive: false, allowHalfOpen: true })
+    const sent = send({ ...context, agent, request: { ...context.request, headers } })
+    sent.on('upgrade', (_response, socket, head) => {
+      if (head.length > 0) socket.unshift(head)
+      // Whoever reads or writes sees a failure there; without a listener it would end this process.
+      socket.on('error', () => undefined)
+      resolve(addAbortSignal(signal, socket))
+    })
+    sent.on('response', (incoming) => resolve(toResponse(incoming, signal, base)))
+    sent.on('error', (error) => reject(signal.aborted ? signal.reason : unreachable(base, error)))
+    sent.end()
   })
 }
 

@@ -211,7 +211,8 @@ function object<T extends KubeObject>(value: unknown): T {
   return value as unknown as T
 }
 
-function decodeFailure(code: number, body: string): StatusError {
+/** The StatusError in the body of a failed answer; of any other body, one that quotes it. */
+export function decodeFailure(code: number, body: string): StatusError {
   try {
     const status: unknown = JSON.parse(body)
     if (isPlainObject(status) && status['kind'] === 'Status') {

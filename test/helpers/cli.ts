@@ -81,6 +81,15 @@ function makeIo(options: CoveOptions, run: RunOptions, written: { stdout: string
     stdout: output('stdout'),
     stderr: output('stderr'),
     readStdin: async () => run.stdin ?? '',
+    terminal: {
+      isTTY: false,
+      size: () => undefined,
+      onResize: () => () => undefined,
+      raw: () => () => undefined,
+      async *input() {
+        yield Buffer.from(run.stdin ?? '')
+      },
+    },
     env: { KUBECONFIG: options.kubeconfig },
     cwd: options.directory,
     home: options.directory,
@@ -91,7 +100,7 @@ function makeIo(options: CoveOptions, run: RunOptions, written: { stdout: string
     connect: async (target) => {
       if (options.transport !== undefined) return { transport: options.transport, close: () => undefined }
       const transport = httpsTransport(target)
-      return { transport, close: transport.close }
+      return { transport, upgrade: transport.upgrade, close: transport.close }
     },
     version: 'test',
   }

@@ -1,0 +1,120 @@
+/** `cove cp`: files and directories into a container and out of it, by the engine's own archives. */
+import { stat } from 'node:fs/promises'
+import { basename, join, posix, resolve } from 'node:path'
+import type { Duplex, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import { channels, decodeFrames, decodeStatus, encodeEnd, encodeFrame } from '#pkg/apimachinery/frames.ts'
+import { drained } from '#pkg/apimachinery/wire.ts'
+import { pack, unpack } from '../archive.ts'
+import { CliError, exitCodes, UsageError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { builtinResource } from '../resources.ts'
+import type { Context, Session } from '../session.ts'
+import { mustSucceed, streamPath } from '../streaming.ts'
+import { singleName } from '../targets.ts'
+
+/** A path inside of a container. */
+interface Remote {
+  readonly name: string
+  readonly path: string
+}
+
+export async function run({ io, args, session: open }: Context): Promise<number> {
+  const [from, to, more] = args.positionals
+  if (from === undefined || to === undefined || more !== undefined)
+    throw new UsageError('exactly two places are expected: FILE NAME:PATH, or NAME:PATH FILE', 'cp')
+  const [source, target] = [remoteOf(from), remoteOf(to)]
+  if (source !== undefined && target !== undefined)
+    throw new UsageError('one of the two places must be on this machine', 'cp')
+  if (source !== undefined) await download(io, await open(), source, resolve(io.cwd, to))
+  else if (target !== undefined) await upload(await open(), resolve(io.cwd, from), target)
+  else throw new UsageError('one of the two places must be in a container: NAME:PATH', 'cp')
+  return exitCodes.ok
+}
+
+/** A local path may begin with `./` or `/` to hold a colon. */
+function remoteOf(place: string): Remote | undefined {
+  const colon = place.indexOf(':')
+  if (colon <= 0 || /^[./]/.test(place)) return undefined
+  const name = singleName(place.slice(0, colon), builtinResource('Container'))
+  // As kubectl takes it: a relative path begins at the root.
+  return { name, path: posix.join('/', place.slice(colon + 1)) }
+}
+
+async function download(io: Io, session: Session, { name, path }: Remote, to: string): Promise<void> {
+  const into = (await isDirectory(to)) ? join(to, basename(path) || name) : to
+  const socket = await openArchive(session, 'GET', { name, path })
+  const skipped: string[] = []
+  const target = await unpack(into, (link) => skipped.push(link))
+  await pipeline(archiveOf(socket), target)
+  socket.destroy()
+  for (const link of skipped) await io.stderr.write(`warning: skipping symlink that leads out: ${link}\n`)
+}
+
+async function* archiveOf(socket: Duplex): AsyncGenerator<Uint8Array> {
+  for await (const { channel, data } of decodeFrames(socket)) {
+    if (channel === channels.stdout) yield data
+    if (channel === channels.status) return mustSucceed(decodeStatus(data))
+  }
+  throw new CliError('the connection to the server broke off')
+}
+
+async function upload(session: Session, from: string, { name, path }: Remote): Promise<void> {
+  const found = await stat(from).catch((cause: unknown) => {
+    throw new CliError(`cannot read ${from}: ${messageOf(cause)}`, { cause })
+  })
+  const isThere = await isRemoteDirectory(session, { name, path })
+  if (!isThere && path.endsWith('/') && !found.isDirectory())
+    throw new CliError(`${name}:${path} is no directory`)
+  const bare = path.replace(/(?<=.)\/+$/, '')
+  const [directory, called] = isThere ? [path, basename(from)] : [posix.dirname(bare), posix.basename(bare)]
+  const socket = await openArchive(session, 'PUT', { name, path: directory })
+  const archive = await pack(from, called)
+  const sending = send(archive, socket)
+  try {
+    await Promise.all([sending, drainStatus(socket)])
+  } finally {
+    archive.destroy()
+    socket.destroy()
+  }
+}
+
+async function send(archive: Readable, socket: Duplex): Promise<void> {
+  for await (const data of archive) {
+    if (!socket.writable) return
+    if (!socket.write(encodeFrame(channels.stdin, data))) await drained(socket)
+  }
+  socket.write(encodeEnd(channels.stdin))
+}
+
+async function drainStatus(socket: Duplex): Promise<void> {
+  for await (const data of archiveOf(socket)) void data
+}
+
+/** Only what is a directory, or leads to one, has something at `/.` */
+async function isRemoteDirectory(session: Session, { name, path }: Remote): Promise<boolean> {
+  try {
+    const socket = await openArchive(session, 'GET', { name, path: posix.join(path, '/').concat('.') })
+    socket.destroy()
+    return true
+  } catch (error) {
+    if (isReason(error, 'NotFound') || isReason(error, 'InvalidSpec') || isReason(error, 'EngineError'))
+      return false
+    throw error
+  }
+}
+
+function openArchive(session: Session, method: 'GET' | 'PUT', { name, path }: Remote): Promise<Duplex> {
+  const query = new URLSearchParams({ path })
+  return session.open({ method, path: streamPath(session.namespace, name, 'archive'), query })
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}
