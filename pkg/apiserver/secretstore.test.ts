@@ -1,5 +1,5 @@
-import { readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Ambient, ManualClock, seededRandom, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { openInProcessStorage } from '#pkg/storage/inprocess.ts'
@@ -69,6 +69,29 @@ test('a start seals what is plain and what a broken-off rotation has left', asyn
   t.false((await readFile(path.replace('encryption.keys', 'cove.db'), 'latin1')).includes('"plain"'))
   t.is((await first.storage.get(secret))?.value, '{"plain":true}')
   t.deepEqual(await (await again()).settle(), { rewritten: 0, plain: 0, unreadable: [] })
+})
+
+test('what a kill kept from being scrubbed is scrubbed by the next start', async (t) => {
+  const { raw, path, again } = await open(t)
+  await raw.create(secret, '{"plain":true}')
+  const refusing = new Proxy(raw, {
+    get: (target, name) =>
+      name === 'scrub' ? () => Promise.reject(new Error('killed')) : Reflect.get(target, name).bind(target),
+  })
+  const killed = await SecretStore.open({ storage: refusing, path, ambient })
+  await t.throwsAsync(killed.settle(), { message: 'killed' })
+  const onDisk = async () => {
+    const dir = dirname(path)
+    const files = (await readdir(dir)).filter((name) => name.startsWith('cove.db'))
+    return (await Promise.all(files.map((name) => readFile(join(dir, name), 'latin1')))).join('')
+  }
+  t.true((await onDisk()).includes('"plain"'))
+  await (await again()).settle()
+  t.false((await onDisk()).includes('"plain"'))
+  t.deepEqual(
+    (await readdir(dirname(path))).filter((name) => name.endsWith('.scrub')),
+    [],
+  )
 })
 
 test('a damaged file of keys is an error that shows none of them', async (t) => {

@@ -3,7 +3,7 @@
  * Rotating is safe to break off anywhere: a new key is on the disk before the first value is sealed with it, every
  * value is replaced by compare and swap, and a key is dropped only when no value, past ones included, needs it.
  */
-import { readFile } from 'node:fs/promises'
+import { access, readFile, rm } from 'node:fs/promises'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
@@ -81,9 +81,11 @@ export class SecretStore {
    */
   settle(): Promise<Resealed> {
     return this.exclusively(async () => {
-      const done = await reseal(this.#raw, this.#sealing())
-      if (done.plain > 0) await this.#forgetHistory()
-      return done
+      const pending = await exists(this.#marker)
+      const counts = await keysInUse(this.#raw, { prefixes: sealedPrefixes })
+      const isSettled = [...counts.keys()].every((id) => id === this.#keys[0].id)
+      if (isSettled && !pending) return { rewritten: 0, plain: 0, unreadable: [] }
+      return await this.#reseal(pending)
     })
   }
 
@@ -93,8 +95,7 @@ export class SecretStore {
       const keys: Keyring = [fresh, ...this.#keys]
       await replaceFile(this.#path, formatKeys(keys))
       this.#keys = keys
-      const { rewritten, unreadable } = await reseal(this.#raw, this.#sealing())
-      await this.#forgetHistory()
+      const { rewritten, unreadable } = await this.#reseal(true)
       return { key: fresh.id, rewritten, unreadable: unreadable.map(messageOf) }
     })
   }
@@ -130,6 +131,19 @@ export class SecretStore {
   async #uses(): Promise<KeyUse[]> {
     const counts = await keysInUse(this.#raw, { prefixes: sealedPrefixes })
     return this.#keys.map(({ id, created }) => ({ id, created, values: counts.get(id) ?? 0 }))
+  }
+
+  /** The marker says to the next start that what was replaced may lie on the disk still. */
+  async #reseal(forget: boolean): Promise<Resealed> {
+    await replaceFile(this.#marker, '')
+    const done = await reseal(this.#raw, this.#sealing())
+    if (forget || done.rewritten > 0) await this.#forgetHistory()
+    await rm(this.#marker, { force: true })
+    return done
+  }
+
+  get #marker(): string {
+    return `${this.#path}.scrub`
   }
 
   async #forgetHistory(): Promise<void> {
@@ -193,6 +207,16 @@ function parseKey(line: string, where: string): EncryptionKey {
 function damaged(where: string, why: string, cause?: unknown): StatusError {
   const message = `the encryption keys cannot be read from ${where}: ${why}; restore the file from a backup`
   return new StatusError('InternalError', message, {}, { cause })
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
 }
 
 function now({ clock }: Ambient): string {
