@@ -134,7 +134,8 @@ test('metadata is one component, quantities another, and defaults are told', asy
 
 test('the rules of a kind are published where they stand', async (t) => {
   const { value } = await get(coveDocument)
-  const rule = ({ 'x-kubernetes-validations': [first] }: Record<string, { rule: string }[]>) => first?.rule
+  const rule = (schema: { 'x-kubernetes-validations'?: { rule: string }[] }) =>
+    schema['x-kubernetes-validations']?.[0]?.rule
   const volume = value.components.schemas['run.cove.v1.Volume'].properties.spec
   t.is(rule(volume.properties.driver), 'self == oldSelf')
   const container = value.components.schemas['run.cove.v1.Container']

@@ -1,0 +1,106 @@
+/** How a Container is told to work, or not. */
+import * as Type from 'typebox'
+import { port, text } from './container.fields.ts'
+import { atomicList, duration, oneOf, rules, stringMap, unimplemented } from './schema.ts'
+
+/** Go reads "0" as a duration, the library does not. */
+const atLeastAMillisecond = {
+  maxLength: 64,
+  ...rules({
+    rule: "!self.matches('^[+]?0$') && duration(self) >= duration('1ms')",
+    message: 'must be at least 1ms',
+  }),
+}
+
+const healthcheckRules = rules(
+  {
+    rule: 'self.disabled || has(self.command) || has(self.shell)',
+    message: 'needs one of command, shell, disabled',
+    reason: 'FieldValueRequired',
+  },
+  {
+    rule: '!(has(self.command) && has(self.shell))',
+    message: 'has command and shell; exactly one of command, shell, disabled is allowed',
+  },
+  {
+    rule: '!(self.disabled && (has(self.command) || has(self.shell)))',
+    message: 'excludes command and shell',
+    messageExpression:
+      "'excludes ' + [has(self.command) ? 'command' : '', has(self.shell) ? 'shell' : ''].filter(name, name != '').join(' and ')",
+    fieldPath: '.disabled',
+  },
+  {
+    rule: "self.onUnhealthy != 'Recreate'",
+    message: 'Recreate is not implemented in this version of Cove; use Restart or None',
+    reason: 'FieldValueForbidden',
+    fieldPath: '.onUnhealthy',
+  },
+)
+
+export const healthcheck = Type.Object(
+  {
+    command: Type.Optional(
+      atomicList(Type.String(), {
+        minItems: 1,
+        description: 'Program and arguments; needs no shell in the image.',
+      }),
+    ),
+    shell: Type.Optional(text('Command line for /bin/sh of the image.', { minLength: 1 })),
+    http: unimplemented(
+      Type.Object(
+        {
+          path: text('Path of the request.', { default: '/' }),
+          port: Type.Integer({ ...port, description: 'Port inside the container.' }),
+          scheme: oneOf(['HTTP', 'HTTPS'], { default: 'HTTP', description: 'Scheme of the request.' }),
+          headers: stringMap({ default: {}, description: 'Headers of the request.' }),
+        },
+        { description: 'A request made by the agent; needs no tool in the image.' },
+      ),
+    ),
+    tcp: unimplemented(
+      Type.Object(
+        { port: Type.Integer({ ...port, description: 'Port inside the container.' }) },
+        { description: 'A connection made by the agent; needs no tool in the image.' },
+      ),
+    ),
+    disabled: Type.Boolean({ default: false, description: 'Switches the HEALTHCHECK of the image off.' }),
+    interval: duration({
+      ...atLeastAMillisecond,
+      default: '30s',
+      description: 'Time between two checks; the first runs one interval after the start.',
+    }),
+    timeout: duration({
+      ...atLeastAMillisecond,
+      default: '30s',
+      description: 'A check that runs longer has failed.',
+    }),
+    retries: Type.Integer({
+      minimum: 1,
+      default: 3,
+      description: 'So many failures in a row mean unhealthy.',
+    }),
+    startPeriod: duration({
+      default: '0s',
+      description: 'Failures in this time after the start do not count.',
+    }),
+    startInterval: unimplemented(duration({ description: 'Time between checks during startPeriod.' })),
+    onUnhealthy: oneOf(['Restart', 'Recreate', 'None'], {
+      default: 'Restart',
+      description: 'What to do when it becomes unhealthy. Recreate is not implemented yet.',
+    }),
+    budget: unimplemented(
+      Type.Object(
+        {
+          restarts: Type.Integer({ minimum: 1, description: 'Most restarts within the window.' }),
+          window: duration({ description: 'Length of the window.' }),
+        },
+        { description: 'How often to heal before holding, visibly.' },
+      ),
+    ),
+  },
+  {
+    description:
+      "How to tell whether the container works; absent: the image's HEALTHCHECK. Exactly one of command, shell, http, tcp, disabled.",
+    ...healthcheckRules,
+  },
+)
