@@ -26,11 +26,20 @@ export function fieldElement(name: string): string {
 
 /** Of a list item with these keys. */
 export function keyElement(keys: Readonly<Record<string, unknown>>): string {
-  return `k:${canonicalJson(keys)}`
+  const pairs = Object.keys(keys)
+    .filter((name) => keys[name] !== undefined)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${valueText(keys[name])}`)
+  return `k:{${pairs.join(',')}}`
 }
 
 export function valueElement(value: unknown): string {
-  return `v:${canonicalJson(value)}`
+  return `v:${valueText(value)}`
+}
+
+/** Nearly all are scalars, and those need no sorting. */
+function valueText(value: unknown): string {
+  return typeof value === 'object' ? canonicalJson(value) : JSON.stringify(value)
 }
 
 /** A node of the trie; undefined when there is nothing to say. */

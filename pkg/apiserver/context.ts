@@ -8,6 +8,7 @@ import type { Cache } from './cache.ts'
 import type { ContainerIndex } from './containerindex.ts'
 import type { ApiObject } from './encoded.ts'
 import type { KeyedLock } from './lock.ts'
+import type { FieldSetMemo } from './managerstext.ts'
 import type { Validating } from './objects.ts'
 import type { RequestOptions } from './options.ts'
 import type { RequestInfo } from './request.ts'
@@ -27,6 +28,8 @@ export interface Context {
   readonly storage: Storage
   readonly cache: Cache
   readonly containers: ContainerIndex
+  /** Of what is read in order to be written. */
+  readonly fieldSets: FieldSetMemo
   /** By storage key. */
   readonly locks: KeyedLock
   readonly ambient: Ambient

@@ -6,6 +6,7 @@ import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { apiVersionOf, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { sealedWith, unreadable } from '#pkg/storage/envelope.ts'
+import { type FieldSetMemo, managersSpan, managersText, readManagers } from './managerstext.ts'
 
 /** An object whose kind's schema has accepted it, with the fields that only its kind knows. */
 export type ApiObject = KubeObject & { readonly [field: string]: unknown }
@@ -32,9 +33,25 @@ export function headOf(kind: Kind): string {
 /** The text to store. A resourceVersion in the object is left out. */
 export function encodeObject(kind: Kind, object: ApiObject): string {
   const { apiVersion: _version, kind: _kind, metadata, ...fields } = object
-  const { resourceVersion: _revision, ...stored } = metadata
+  const { resourceVersion: _revision, managedFields, name, ...stored } = metadata
   const rest = JSON.stringify(fields)
-  return headOf(kind) + JSON.stringify(stored).slice(1) + (rest === '{}' ? '}' : `,${rest.slice(1)}`)
+  const meta = JSON.stringify({ name, ...stored }).slice(1)
+  return headOf(kind) + managersText(managedFields) + meta + (rest === '{}' ? '}' : `,${rest.slice(1)}`)
+}
+
+/** The object without metadata.managedFields, which is not looked at. */
+export function decodeWithoutManagers(head: string, text: string, what?: string): ApiObject {
+  const span = managersSpan(head, text)
+  return decodeObject(span === undefined ? text : text.slice(0, span.start) + text.slice(span.end), what)
+}
+
+/** The whole object, whose managers need not be encoded again when they stay. */
+export function decodeForWriting(head: string, text: string, memo: FieldSetMemo): ApiObject {
+  const span = managersSpan(head, text)
+  if (span === undefined) return decodeObject(text)
+  const object = decodeObject(text.slice(0, span.start) + text.slice(span.end))
+  object.metadata.managedFields = readManagers(text, span, memo)
+  return object
 }
 
 /** The stored text with its revision in it. */

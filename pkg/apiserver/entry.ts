@@ -8,7 +8,15 @@ import {
 } from '#pkg/apimachinery/selector.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
-import { type ApiObject, atRevision, decodeObject, encodeObject, headOf, withRevision } from './encoded.ts'
+import {
+  type ApiObject,
+  atRevision,
+  decodeObject,
+  decodeWithoutManagers,
+  encodeObject,
+  headOf,
+  withRevision,
+} from './encoded.ts'
 
 export interface Entry {
   readonly namespace: string | undefined
@@ -37,9 +45,9 @@ export function recordText(kind: Kind, { key, value, revision }: StoredRecord): 
   return withRevision(head, stored, revision)
 }
 
-/** Decodes the record once; the object is handed on to whoever indexes it and not kept. */
+/** Decodes the record once; the object, without its managers, is handed on to whoever indexes it and not kept. */
 export function readRecord(kind: Kind, record: StoredRecord): { entry: Entry; object: ApiObject } {
-  const object = decodeObject(record.value, record.key)
+  const object = decodeWithoutManagers(headOf(kind), record.value, record.key)
   const { metadata } = object
   const entry: Entry = {
     namespace: metadata.namespace,

@@ -7,8 +7,17 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
 import type { Context, Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
-import { type ApiObject, decodeObject, encodeObject, headOf, storageKey, withRevision } from './encoded.ts'
+import {
+  type ApiObject,
+  decodeForWriting,
+  decodeObject,
+  encodeObject,
+  headOf,
+  storageKey,
+  withRevision,
+} from './encoded.ts'
 import { equalJson } from './equal.ts'
+import type { FieldSetMemo } from './managerstext.ts'
 import { isTerminating, mayGo, modified, type Prepared, specChanged, type Target } from './objects.ts'
 
 export interface Mutation {
@@ -42,7 +51,8 @@ export function mutate(context: Context, mutation: Mutation): Promise<Mutated> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const outcome = await attemptOnce(context, mutation, key, current)
       if ('text' in outcome) return outcome
-      current = outcome.current === undefined ? undefined : fromRecord(kind, outcome.current)
+      current =
+        outcome.current === undefined ? undefined : fromRecord(kind, outcome.current, context.fieldSets)
     }
     throw conflict(kind, mutation.target.name, modified)
   })
@@ -126,16 +136,21 @@ async function readCurrent(context: Context, target: Target, key: string): Promi
   const entry = cache.get(key.slice(cache.prefix.length))
   if (entry !== undefined) {
     const { text, revision } = entry
-    return { object: decodeObject(text), text, revision, cached: true }
+    return {
+      object: decodeForWriting(headOf(target.kind), text, context.fieldSets),
+      text,
+      revision,
+      cached: true,
+    }
   }
   const record = await context.storage.get(key)
-  return record === undefined ? undefined : fromRecord(target.kind, record)
+  return record === undefined ? undefined : fromRecord(target.kind, record, context.fieldSets)
 }
 
-function fromRecord(kind: Kind, { value, revision }: StoredRecord): Current {
+function fromRecord(kind: Kind, { value, revision }: StoredRecord, memo: FieldSetMemo): Current {
   const object = decodeObject(value)
   const text = withRevision(headOf(kind), encodeObject(kind, object), revision)
-  return { object: decodeObject(text), text, revision, cached: false }
+  return { object: decodeForWriting(headOf(kind), text, memo), text, revision, cached: false }
 }
 
 function unchanged(current: Current, object: ApiObject, warnings: readonly string[]): Mutated {

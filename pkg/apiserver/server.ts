@@ -16,6 +16,7 @@ import { createObject } from './create.ts'
 import { type Authorize, makeHandler } from './handler.ts'
 import type { Indexer } from './kindcache.ts'
 import { KeyedLock } from './lock.ts'
+import { FieldSetMemo } from './managerstext.ts'
 import { parseOptions } from './options.ts'
 
 export interface ApiServerOptions {
@@ -62,7 +63,16 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     ...(window !== undefined && { window }),
   })
   const rules = makeRuleChecker()
-  const context: Context = { storage, cache, containers, locks: new KeyedLock(), ambient, kinds, rules }
+  const context: Context = {
+    storage,
+    cache,
+    containers,
+    locks: new KeyedLock(),
+    fieldSets: new FieldSetMemo(),
+    ambient,
+    kinds,
+    rules,
+  }
   const { surfaces = [], authorize = () => undefined, admit } = options
   const stop = new AbortController()
   let running: Promise<void> = Promise.resolve()
