@@ -67,7 +67,8 @@ export function podStreamsByUpgradeOnly(): Surface {
 
 async function take(upgrade: Upgrade, options: PodStreamsOptions): Promise<ApiResponse | undefined> {
   const { request, user } = upgrade
-  await options.guard(request, user)
+  // Over WebSocket it is a GET, and still no reading: it is allowed as the creation of a stream is.
+  await options.guard({ ...request, method: 'POST' }, user)
   const [, namespace = '', name = '', subresource] = streamPath.exec(request.path) ?? []
   const pod = { namespace: decodeURIComponent(namespace), name: decodeURIComponent(name) }
   checkContainer(request.query, pod)
