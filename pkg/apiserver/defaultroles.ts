@@ -21,7 +21,9 @@ const apiVersion = `${rbacGroup}/v1`
 const read = ['get', 'list', 'watch']
 const write = ['create', 'delete', 'deletecollection', 'patch', 'update']
 const aggregateTo = (role: string) => ({ [`${rbacGroup}/aggregate-to-${role}`]: 'true' })
-const publicPaths = ['/healthz', '/livez', '/readyz', '/version', '/version/']
+const healthPaths = ['/healthz', '/livez', '/readyz']
+const monitoringPaths = [...healthPaths.flatMap((path) => [path, `${path}/*`]), '/metrics', '/metrics/*']
+const publicPaths = [...healthPaths, '/version', '/version/']
 const discoveryPaths = ['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*']
 
 export function defaultRoles(kinds: readonly Kind[]): Defaults {
@@ -45,6 +47,7 @@ export function defaultRoles(kinds: readonly Kind[]): Defaults {
       ]),
       role('system:discovery', [paths([...publicPaths, ...discoveryPaths])]),
       role('system:public-info-viewer', [paths(publicPaths)]),
+      role('system:monitoring', [paths(monitoringPaths)]),
       role('system:auth-delegator', [
         rule(['create'], 'authentication.k8s.io', ['tokenreviews']),
         rule(['create'], 'authorization.k8s.io', ['subjectaccessreviews']),
@@ -60,6 +63,7 @@ export function defaultRoles(kinds: readonly Kind[]): Defaults {
       binding('system:basic-user', authenticated),
       binding('system:discovery', authenticated),
       binding('system:public-info-viewer', [...authenticated, ...anonymous.groups]),
+      binding('system:monitoring', ['system:monitoring']),
       binding('cove:node-bootstrapper', [bootstrappersGroup]),
     ],
   }
@@ -69,7 +73,7 @@ export function defaultRoles(kinds: readonly Kind[]): Defaults {
 function viewRules(kinds: readonly Kind[]): PolicyRule[] {
   const seen = kinds.filter((kind) => kind.namespaced && kind.group !== rbacGroup && !isSecret(kind))
   return byGroup(seen).map(([group, members]) => {
-    const more = group === '' ? ['namespaces', 'pods', 'pods/log', 'pods/status'] : []
+    const more = group === '' ? ['namespaces', 'pods', 'pods/log', 'pods/status', 'services'] : []
     return rule(read, group, [...new Set([...members.flatMap(readable), ...more])].toSorted())
   })
 }
@@ -143,7 +147,7 @@ function rule(verbs: readonly string[], group: string, resources: readonly strin
   return { verbs: [...verbs], apiGroups: [group], resources: [...resources] }
 }
 
-/** Probes ask with HEAD. */
+/** Some probes ask with HEAD. */
 function paths(nonResourceURLs: readonly string[]): PolicyRule {
   return { verbs: ['get', 'head'], nonResourceURLs: [...nonResourceURLs] }
 }
