@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { access, appendFile, cp, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { seededRandom } from '#pkg/apimachinery/ambient.ts'
@@ -246,6 +247,38 @@ test.serial('a data directory belongs to one server, and is checked only when it
   t.is((await tool('fsck')).code, 0)
   t.is((await tool('snapshot', 'save', file)).code, 0, 'without a server the tool reads the store itself')
 })
+
+test.serial(
+  'fsck mends what is safe to mend, after a snapshot of how it was, and tells the rest',
+  async (t) => {
+    const { home, server, tool } = await makeServer(t)
+    await createSecret(server.client, 'one', 'x')
+    await server.end('SIGTERM')
+    const store = join(server.dataDir, 'cove.db')
+    const damage = (sql: string) => {
+      const database = new DatabaseSync(store)
+      database.exec(sql)
+      database.close()
+    }
+    damage(`INSERT INTO keys (key) VALUES ('/registry/core/secrets/default/ghost')`)
+    const found = await tool('fsck')
+    t.is(found.code, 1, found.stderr)
+    t.regex(
+      found.stdout,
+      /^store: a key without any change: \S+ghost \(repairable\)\n\d+ objects at revision \d+: 1 findings\n$/,
+    )
+    const mended = await tool('fsck', '--repair')
+    t.is(mended.code, 0, mended.stdout + mended.stderr)
+    const [snapshot = ''] = (await readdir(home)).filter((name) => name.endsWith('.snapshot'))
+    t.regex(snapshot, /^data\.before-fsck-\d{8}T\d{6}\.snapshot$/)
+    t.is((await tool('fsck')).code, 0)
+
+    damage(`UPDATE log SET value = '{"cut' WHERE value LIKE 'cove:enc:%'`)
+    const broken = await tool('fsck', '--repair')
+    t.is(broken.code, 1)
+    t.regex(broken.stdout, /^\/registry\/core\/secrets\/default\/one is not JSON\n/)
+  },
+)
 
 test.serial('what cannot be restored is refused, and what a snapshot lacks is said', async (t) => {
   const { home, server, tool } = await makeServer(t)
