@@ -70,6 +70,22 @@ test('the copy is what was listed, then what the watch says; both with the selec
   t.is(informer.get('default/a')?.metadata.resourceVersion, '7')
 })
 
+test('the copy leaves out who manages which field', async (t) => {
+  const { server, informer, controller, clock } = start(t)
+  const managed = (name: string, resourceVersion: string): ConfigMap => {
+    const { metadata, ...rest } = map(name, resourceVersion)
+    return { ...rest, metadata: { ...metadata, managedFields: [] } }
+  }
+  ;(await server.next()).answer(list('5', managed('a', '3')))
+  await informer.synced(controller.signal)
+  const watch = (await server.next()).stream()
+  watch.send({ type: 'ADDED', object: managed('b', '6') })
+  await clock.advance(0)
+  for (const key of ['default/a', 'default/b']) {
+    t.deepEqual(Object.keys(informer.get(key)?.metadata ?? {}).includes('managedFields'), false)
+  }
+})
+
 test('a watch that ends goes on from the last event or bookmark', async (t) => {
   const { server, clock } = start(t)
   ;(await server.next()).answer(list('5'))

@@ -8,7 +8,7 @@ import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { Client, ListOptions } from './rest.ts'
 
-/** Objects are shared: nobody may change them. */
+/** Objects are shared: nobody may change them. They come without metadata.managedFields. */
 export interface Reader<T> {
   /** By `namespace/name`. */
   get(key: string): T | undefined
@@ -101,7 +101,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
   async #list(signal: AbortSignal): Promise<string> {
     const { client, kind, select = {}, onChange, trim = asItIs } = this.#options
     const { items, resourceVersion } = await client.list(kind, select, signal)
-    const found = new Map(items.map((item) => [objectKey(item.metadata), trim(item)]))
+    const found = new Map(items.map((item) => [objectKey(item.metadata), trim(withoutManagers(item))]))
     const changed = [...found.entries()].filter(([key, item]) => !sameRevision(this.#objects.get(key), item))
     const gone = [...this.#objects.keys()].filter((key) => !found.has(key))
     for (const key of gone) this.#objects.delete(key)
@@ -127,7 +127,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
       }
       const key = objectKey(event.object.metadata)
       if (event.type === 'DELETED') this.#objects.delete(key)
-      else this.#objects.set(key, trim(event.object))
+      else this.#objects.set(key, trim(withoutManagers(event.object)))
       onChange(key)
       yield event.object.metadata.resourceVersion ?? from
     }
@@ -139,6 +139,15 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     ambient.log.warn('watch broken', { kind: kind.plural, failures, error: messageOf(error) })
     await pause(ambient.clock, most * (0.75 + ambient.random.next() / 2), signal)
   }
+}
+
+/**
+ * Who manages which field is half of an object, and nobody here decides by it. A write that leaves it out keeps it.
+ */
+function withoutManagers<T extends KubeObject>(object: T): T {
+  // The object has just been decoded: nobody else has it yet.
+  delete object.metadata.managedFields
+  return object
 }
 
 function asItIs<T>(object: T): T {
