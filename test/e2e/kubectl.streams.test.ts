@@ -8,7 +8,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'ava'
-import { sharedCove } from '#test/helpers/cove.ts'
+import { sharedCove, startCove } from '#test/helpers/cove.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { collect } from '#test/helpers/kubectl.ts'
 import { otherKubectls } from '#test/helpers/kubectls.ts'
@@ -23,10 +23,10 @@ const megabytes = 5
 const within = { timeoutMs: 20_000, pauseMs: 50 }
 
 /** kubectl in the scene's namespace; `program` is another one than that on the PATH. */
-function kubectlOf({ namespace }: Scene, program = 'kubectl') {
-  const env = { ...process.env, KUBECONFIG: cove().kubeconfig }
+function kubectlOf({ namespace, cove: { kubeconfig, dataDir } }: Scene, program = 'kubectl') {
+  const env = { ...process.env, KUBECONFIG: kubeconfig }
   const start = (args: readonly string[]) =>
-    spawn(program, ['--cache-dir', join(cove().dataDir, 'kubectl-cache'), '-n', namespace, ...args], { env })
+    spawn(program, ['--cache-dir', join(dataDir, 'kubectl-cache'), '-n', namespace, ...args], { env })
   const run = (args: readonly string[], input = '') => collect(start(args), input)
   const ok = async (args: readonly string[], input?: string) => {
     const { code, stdout, stderr } = await run(args, input)
@@ -303,6 +303,24 @@ test('port-forward carries many connections at once, five megabytes among them',
     const back = await Promise.all(texts.map((text) => throughPort(port, text)))
     t.true(texts.every((text, index) => text === back[index]))
     t.is(await throughPort(port, 'again'), 'again')
+  } finally {
+    await stop(forwarding)
+  }
+})
+
+test('streams reach a node of its own through the tunnel that its agent dialled', async (t) => {
+  const apart = await startCove(t, { apart: true })
+  const scene = await makeScene(apart)
+  const kubectl = kubectlOf(scene)
+  await scene.running('web', { command: ['nc', '-ll', '-p', '8080', '-e', 'cat'] })
+  const told = await kubectl.run(['exec', 'web', '--', ...sh('echo out; exit 3')])
+  t.deepEqual([told.stdout, told.code], ['out\n', 3])
+  const data = bytes(megabytes * 2 ** 20)
+  t.true((await kubectl.ok(['exec', '-i', 'web', '--', 'cat'], data)) === data)
+  const forwarding = kubectl.start(['port-forward', 'web', ':8080'])
+  try {
+    const port = await forwardedPort(forwarding)
+    t.true((await throughPort(port, data)) === data)
   } finally {
     await stop(forwarding)
   }
