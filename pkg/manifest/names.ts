@@ -4,7 +4,7 @@ import type { Kind } from '#pkg/apis/kind.ts'
 export type NameRule = 'subdomain' | NonNullable<Kind['nameRule']>
 
 interface Shape {
-  readonly pattern: string
+  readonly expression: RegExp
   readonly text: string
   readonly longest: number
 }
@@ -13,7 +13,7 @@ const labelPattern = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const subdomainPattern = String.raw`${labelPattern}(\.${labelPattern})*`
 
 const label: Shape = {
-  pattern: labelPattern,
+  expression: whole(labelPattern),
   text: regexText(
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
     labelPattern,
@@ -23,7 +23,7 @@ const label: Shape = {
 }
 
 const subdomain: Shape = {
-  pattern: subdomainPattern,
+  expression: whole(subdomainPattern),
   text: regexText(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
     subdomainPattern,
@@ -67,9 +67,14 @@ export function regexText(text: string, pattern: string, examples: readonly stri
   return `${text} (e.g. ${list}regex used for validation is '${pattern}')`
 }
 
-function whyNot({ pattern, text, longest }: Shape, name: string): string[] {
+/** The pattern from the first character to the last. */
+export function whole(pattern: string): RegExp {
+  return new RegExp(`^(?:${pattern})$`)
+}
+
+function whyNot({ expression, text, longest }: Shape, name: string): string[] {
   const long = tooManyCharacters(name, longest)
-  return new RegExp(`^(?:${pattern})$`).test(name) ? long : [...long, text]
+  return expression.test(name) ? long : [...long, text]
 }
 
 /** Anything that can stand between two slashes of a path: names of roles hold colons. */

@@ -1,5 +1,5 @@
 /** The names that Kubernetes allows for keys and values of labels, annotations and finalizers, and what it says of others. */
-import { prefixed, regexText, tooManyCharacters, whyNoSubdomain } from './names.ts'
+import { prefixed, regexText, tooManyCharacters, whole, whyNoSubdomain } from './names.ts'
 
 const namePart = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
 const nameText = regexText(
@@ -13,6 +13,8 @@ const labelValueText = regexText(
   labelValue,
   ['MyValue', 'my_value', '12345'],
 )
+const nameExpression = whole(namePart)
+const valueExpression = whole(labelValue)
 const longest = 63
 
 /** `[prefix/]name`; empty: it is one. */
@@ -36,14 +38,10 @@ function whyNoPrefix(prefix: string): string[] {
 
 function whyNoNamePart(name: string): string[] {
   const empty = name === '' ? ['must be non-empty'] : tooManyCharacters(name, longest)
-  return matches(namePart, name) ? empty : [...empty, nameText]
+  return nameExpression.test(name) ? empty : [...empty, nameText]
 }
 
 export function whyNoLabelValue(value: string): string[] {
   const long = tooManyCharacters(value, longest)
-  return matches(labelValue, value) ? long : [...long, labelValueText]
-}
-
-function matches(pattern: string, text: string): boolean {
-  return new RegExp(`^(?:${pattern})$`).test(text)
+  return valueExpression.test(value) ? long : [...long, labelValueText]
 }

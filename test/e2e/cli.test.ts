@@ -114,7 +114,7 @@ test('nothing is sent when anything of the set is wrong, and every error has its
   const { code, stdout, stderr } = await server.cove('apply -f set')
   t.deepEqual([code, stdout, server.requests()], [1, '', []])
   t.deepEqual(stderr.split('\n').slice(0, -1), [
-    'set/b.yaml: document 1, line 4: metadata.name: "Web_1" must consist of lower case letters, digits, "-", ".", begin and end with a letter or digit, and have at most 253 characters',
+    `set/b.yaml: document 1, line 4: metadata.name: Invalid value: "Web_1": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
     'set/b.yaml: document 1, line 9: spec.restartPolicy: unsupported value "Sometimes": must be one of "Always", "OnFailure", "Never"',
     'set/b.yaml: document 2, line 20: spec.ports[0].containerPort: must be between 1 and 65535',
     'set/c.yaml: document 2, line 6, column 1: deficient indentation',
