@@ -3,7 +3,7 @@
  * times and audience are, and while the ServiceAccount it is of, and the Secret it is bound to, are the very objects
  * they were: deleting either ends it at once.
  */
-import { timingSafeEqual } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { timestamp } from '#pkg/apimachinery/meta.ts'
@@ -27,6 +27,8 @@ export const issuer = 'https://kubernetes.default.svc.cluster.local'
 export const apiAudiences: readonly string[] = [issuer]
 /** Of the long-lived tokens in Secrets, which name no audience. */
 const secretIssuer = 'kubernetes/serviceaccount'
+/** So many tokens are remembered at most. */
+const verifiedLimit = 1000
 const credentialId = 'authentication.kubernetes.io/credential-id'
 
 /** Undefined: there is none. */
@@ -62,6 +64,8 @@ export interface Wanted {
 
 export class AccountTokens {
   readonly #options: AccountTokensOptions
+  /** Claims by the hash of their token: what a signature says does not change, and checking it costs most. */
+  readonly #verified = new Map<string, Claims>()
 
   constructor(options: AccountTokensOptions) {
     this.#options = options
@@ -104,10 +108,21 @@ export class AccountTokens {
     token: string,
     wanted: readonly string[] = apiAudiences,
   ): { user: UserInfo; audiences: readonly string[] } {
-    const claims = verifyToken(token, this.#options.keys.verification)
+    const claims = this.#claimsOf(token)
     if (claims['iss'] === issuer) return this.#projected(claims, wanted)
     if (claims['iss'] === secretIssuer) return this.#fromSecret(claims, token, wanted)
     throw refused('it is of another issuer')
+  }
+
+  #claimsOf(token: string): Claims {
+    const hash = createHash('sha256').update(token).digest('base64')
+    const known = this.#verified.get(hash)
+    if (known !== undefined) return known
+    const claims = verifyToken(token, this.#options.keys.verification)
+    const [oldest] = this.#verified.keys()
+    if (this.#verified.size >= verifiedLimit && oldest !== undefined) this.#verified.delete(oldest)
+    this.#verified.set(hash, claims)
+    return claims
   }
 
   #projected(claims: Claims, wanted: readonly string[]) {

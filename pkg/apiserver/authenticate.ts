@@ -3,7 +3,7 @@
  * good certificate wins over a token. What is wrong is told to the log and never to the asker.
  */
 import type { TLSSocket } from 'node:tls'
-import type { Logger } from '#pkg/apimachinery/ambient.ts'
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
 
@@ -28,11 +28,11 @@ export type TokenUser = (token: string) => UserInfo
 /** The user of a connection, for `listen`. Whatever is wrong, the asker hears the same word. */
 export function makeAuthenticate(
   tokenUser: TokenUser,
-  log: Logger,
+  { clock, log }: Pick<Ambient, 'clock' | 'log'>,
 ): (peer: Peer, headers: Headers) => UserInfo {
   return (peer, headers) => {
     try {
-      return userOf(peer, headers, tokenUser)
+      return userOf(peer, headers, { tokenUser, now: clock.now() })
     } catch (error) {
       if (!isReason(error, 'Unauthorized')) throw error
       log.info('request refused: who asks is not known', { reason: error.message })
@@ -41,24 +41,37 @@ export function makeAuthenticate(
   }
 }
 
+interface How {
+  readonly tokenUser: TokenUser
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
 /**
  * The user of a connection that asked for, and did not insist on, a client certificate. Throws Unauthorized for a
  * certificate that our authority did not sign, unless a good token goes with it, and for a token that is not good.
  */
-export function userOf(socket: Peer, headers: Headers, tokenUser: TokenUser = noTokens): UserInfo {
-  const certificate = certificateUser(socket)
+export function userOf(socket: Peer, headers: Headers, { tokenUser, now }: How = withoutTokens): UserInfo {
+  const certificate = certificateUser(socket, now)
   if (certificate !== undefined && certificate !== 'refused') return certificate
   if (headers.authorization !== undefined) return tokenUser(bearerToken(headers.authorization))
   if (certificate === undefined) return anonymous
-  throw new StatusError('Unauthorized', 'Unauthorized: the client certificate is not from this server')
+  throw new StatusError(
+    'Unauthorized',
+    'Unauthorized: the client certificate is not from this server, or has expired',
+  )
 }
 
-/** A resumed session without any certificate counts as authorized in Node, so a name is required beside it. */
-function certificateUser(socket: Peer): UserInfo | 'refused' | undefined {
-  const subject = socket.getPeerCertificate()?.subject
+/**
+ * A resumed session without any certificate counts as authorized in Node, so a name is required beside it. Connections
+ * and sessions live on when the certificate that began them ends: it is looked at again for every request.
+ */
+function certificateUser(socket: Peer, now: number): UserInfo | 'refused' | undefined {
+  const { subject, valid_to: end } = socket.getPeerCertificate() ?? {}
   if (subject === undefined) return undefined
   const [name] = listOf(subject.CN)
-  if (!socket.authorized || name === undefined || name === '') return 'refused'
+  if (!socket.authorized || name === undefined || name === '' || Date.parse(end ?? '') <= now)
+    return 'refused'
   return { name, groups: [...listOf(subject.O), authenticatedGroup] }
 }
 
@@ -67,6 +80,8 @@ function bearerToken(header: string): string {
   if (token !== undefined) return token
   throw new StatusError('Unauthorized', 'Unauthorized: the Authorization header is no bearer token')
 }
+
+const withoutTokens: How = { tokenUser: noTokens, now: 0 }
 
 function noTokens(): UserInfo {
   throw new StatusError('Unauthorized', 'Unauthorized: this server knows client certificates, no tokens')

@@ -279,6 +279,18 @@ test('a good certificate wins over a token, a bad one leaves the word to it', as
   t.throws(() => world.identity.authenticate(peer(false), {}), { message: 'Unauthorized' })
 })
 
+test('a certificate that ended while its connection lives on is known no more', async (t) => {
+  const { identity, clock } = await start(t)
+  const valid_to = new Date(clock.now() + hour).toUTCString()
+  const peer: Peer = {
+    authorized: true,
+    getPeerCertificate: () => Object.assign(Object.create(null), { subject: { CN: 'ann' }, valid_to }),
+  }
+  t.is(identity.authenticate(peer, {}).name, 'ann')
+  await clock.advance(hour)
+  t.throws(() => identity.authenticate(peer, {}), { message: 'Unauthorized' })
+})
+
 const certificatePath = (name: string) => `POST /apis/cove.run/v1/nodes/${name}/certificate`
 const certificateBody = (csr: unknown) => ({
   apiVersion: 'cove.run/v1',

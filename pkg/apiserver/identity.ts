@@ -34,7 +34,7 @@ export interface Identity {
 }
 
 export function makeIdentity({ ca, keys, ambient, cache, nodeCertificateMs }: IdentityOptions): Identity {
-  const { clock, log } = ambient
+  const { clock } = ambient
   const lookup: Lookup = (kind, namespace, name) => {
     const entry = cache().of(kind).get(objectKey({ namespace, name }))
     return entry === undefined ? undefined : decodeObject(entry.text)
@@ -51,7 +51,7 @@ export function makeIdentity({ ca, keys, ambient, cache, nodeCertificateMs }: Id
   const nodeExists = (name: string) => cache().of(nodeKind).get(name) !== undefined
   return {
     tokens,
-    authenticate: makeAuthenticate((token) => review(token, undefined).user, log),
+    authenticate: makeAuthenticate((token) => review(token, undefined).user, ambient),
     surfaces: [
       tokenRequests({ tokens, lookup, clock }),
       tokenReviews(review),

@@ -73,7 +73,9 @@ function accountOf(lookup: Lookup, namespace: string, name: string): Subject {
 }
 
 function readSpec(request: ApiRequest, { namespace, name }: Subject): Spec {
-  const { kind, apiVersion: version, metadata, spec = {} } = readMembers(request)
+  // As Kubernetes reads its own kinds: the path says what is meant when the body does not.
+  const { kind = tokenRequestKind.kind, apiVersion: version = apiVersion, ...body } = readMembers(request)
+  const { metadata, spec = {} } = body
   if (kind !== tokenRequestKind.kind || version !== apiVersion)
     throw badRequest(`the body must be a ${tokenRequestKind.kind} of ${apiVersion}`)
   const named = isPlainObject(metadata) ? metadata : {}

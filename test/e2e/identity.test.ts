@@ -239,6 +239,43 @@ test.serial(
   },
 )
 
+test.serial('cove takes a token from a kubeconfig, and refuses a login that it cannot do', async (t) => {
+  const cove = await startCove(t, { alone: true })
+  await cove.kubectl.ok(['create', 'serviceaccount', 'ci'])
+  const dir = await makeTempDir(t, 'tokens')
+  await writeFile(join(dir, 'token'), await cove.kubectl.ok(['create', 'token', 'ci']))
+  const config = JSON.parse(await readFile(cove.kubeconfig, 'utf8'))
+  const as = async (user: unknown) => {
+    config.users[0].user = user
+    await writeFile(join(dir, 'kubeconfig'), JSON.stringify(config))
+    return cove.cli(['get', 'secrets', '--kubeconfig', join(dir, 'kubeconfig')])
+  }
+  t.regex((await as({ tokenFile: 'token' })).stderr, /User "system:serviceaccount:default:ci" cannot list/)
+  t.regex((await as({ token: 'nonsense' })).stderr, /You must be logged in/)
+  t.regex((await as({ exec: { command: 'login' } })).stderr, /"exec", which cove does not support/)
+})
+
+test.serial('client-node makes accounts and tokens, and asks whose they are', async (t) => {
+  const { AuthenticationV1Api, CoreV1Api, KubeConfig } = await import('@kubernetes/client-node')
+  const cove = await startCove(t, { alone: true })
+  const config = new KubeConfig()
+  config.loadFromFile(cove.kubeconfig)
+  const core = config.makeApiClient(CoreV1Api)
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'ci' } }
+  await core.createNamespacedServiceAccount({ namespace: 'default', body: account })
+  const { status } = await core.createNamespacedServiceAccountToken({
+    name: 'ci',
+    namespace: 'default',
+    body: { spec: { audiences: ['vault'] } },
+  })
+  const review = await config.makeApiClient(AuthenticationV1Api).createTokenReview({
+    body: { spec: { token: status?.token ?? '', audiences: ['vault'] } },
+  })
+  t.true(review.status?.authenticated)
+  t.is(review.status?.user?.username, 'system:serviceaccount:default:ci')
+  t.deepEqual(review.status?.audiences, ['vault'])
+})
+
 test.serial('a Secret for a token is filled, works, and goes with its account', async (t) => {
   const cove = await startCove(t, { alone: true })
   const kubectl = await bareKubectl(t, cove)

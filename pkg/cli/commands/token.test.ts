@@ -56,7 +56,14 @@ test('delete takes the token away', async (t) => {
 
 test('a command line that is wrong is a usage error, and never repeats what may be a token', async (t) => {
   const { cove } = await startCliServer(t)
-  const wrong = ['token', 'token make', 'token create x', 'token create --ttl soon', 'token delete']
+  const wrong = [
+    'token',
+    'token make',
+    'token create x',
+    'token create --ttl soon',
+    'token create --server c:1',
+    'token delete',
+  ]
   for (const words of [...wrong, 'token create --node A_b', 'token delete abcdef.0123456789abcdef']) {
     const { code, stderr } = await cove(words)
     t.is(code, 2, words)

@@ -36,7 +36,7 @@ async function create({ io, args, session: open }: Context, rest: readonly strin
     throw new UsageError(`--node: "${node}" is no name of a node`, 'token')
   const ttl = readTtl(args.text('ttl') ?? defaultTtl)
   const session = await open()
-  const server = args.text('server') ?? session.server
+  const server = readServer(args.text('server') ?? session.server)
   // Before anything is made: without the authority nobody could be told how to join.
   const pin = pinOf(session)
   const expiration = ttl === 0 ? undefined : timestamp(io.clock.now() + ttl)
@@ -128,6 +128,12 @@ function readTtl(text: string): number {
   const ttl = parseDuration(text)
   if (ttl !== undefined) return ttl
   throw new UsageError(`--ttl: "${text}" is no duration such as 30m or 24h`, 'token')
+}
+
+/** Without a path, as the agent takes it. Throws UsageError for what no agent could reach safely. */
+function readServer(text: string): string {
+  if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).origin
+  throw new UsageError(`--server: "${text}" is no URL such as https://cove.example:7443`, 'token')
 }
 
 function pinOf({ ca }: Session): string {
