@@ -223,23 +223,33 @@ function toInteger(value: unknown): unknown {
 
 function listConverter(items: Schema | undefined): Convert | undefined {
   const item = items && converter(items)
-  return item && ((value) => (Array.isArray(value) ? value.map(item) : value))
+  if (item === undefined) return undefined
+  return (value) => {
+    if (!Array.isArray(value)) return value
+    const converted = value.map(item)
+    return converted.every((each, index) => each === value[index]) ? value : converted
+  }
 }
 
+/** Copies only what changes: every write of an object takes this way. */
 function objectConverter({ properties = {}, additionalProperties }: Schema): Convert | undefined {
   const values = additionalProperties && converter(additionalProperties)
-  const members = new Map(
-    Object.entries(properties).flatMap(([name, property]) => {
-      const convert = converter(property)
-      return convert === undefined ? [] : [[name, convert] as const]
-    }),
-  )
-  if (members.size === 0 && values === undefined) return undefined
+  const members = Object.entries(properties).flatMap(([name, property]) => {
+    const convert = converter(property)
+    return convert === undefined ? [] : [[name, convert] as const]
+  })
+  if (members.length === 0 && values === undefined) return undefined
   return (value) => {
     if (!isPlainObject(value)) return value
-    const entries = Object.entries(value).map(
-      ([name, member]) => [name, (members.get(name) ?? values ?? same)(member)] as const,
-    )
-    return Object.fromEntries(entries)
+    const named = values === undefined ? members : Object.keys(value).map((name) => [name, values] as const)
+    let copy: Record<string, unknown> | undefined
+    for (const [name, convert] of named) {
+      const member = value[name]
+      const converted = member === undefined ? undefined : convert(member)
+      if (converted === member) continue
+      copy ??= { ...value }
+      copy[name] = converted
+    }
+    return copy ?? value
   }
 }
