@@ -1,7 +1,8 @@
 /** The CLI as one function: words of a command line in, exit code out. docs/cli.md promises what it does. */
 import { nearest } from '#pkg/apimachinery/nearest.ts'
 import { parseArgs } from './args.ts'
-import { type Command, commands, commonFlags } from './commandtable.ts'
+import type { Command } from './command.ts'
+import { commands, commonFlags } from './commandtable.ts'
 import { errorText, exitCodes, Failed, isInterrupt, UsageError } from './errors.ts'
 import { commandHelp, type OtherCommand, overview } from './help.ts'
 import { BrokenPipe, type Io } from './io.ts'

@@ -1,6 +1,7 @@
 /** Help texts, made from the command table. Pure. */
 import type { Flag } from './args.ts'
-import { type Command, commands, commonFlags } from './commandtable.ts'
+import type { Command } from './command.ts'
+import { commands, commonFlags } from './commandtable.ts'
 import { wrap } from './wrap.ts'
 
 /** A command that the program has beside this table, such as `up`. */
