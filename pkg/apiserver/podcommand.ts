@@ -14,8 +14,7 @@ import {
 } from '#pkg/apimachinery/frames.ts'
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { merged } from './inbox.ts'
-import type { BytePipe, SpdyStream } from './spdyconnection.ts'
-import { SpdyConnection } from './spdyconnection.ts'
+import { type BytePipe, SpdyConnection, type SpdyStream } from './spdyconnection.ts'
 import type { MessageSocket } from './websocket.ts'
 
 /** Where what the command writes goes. */
@@ -35,15 +34,17 @@ export interface WantedStreams {
 
 const streamsWithinMs = 30_000
 const goodbyeWithinMs = 5_000
+/** A size of a terminal is much shorter. */
+const maxResizeText = 1024
 
 /** The frames of a WebSocket that speaks vN.channel.k8s.io: each message begins with its channel. */
 export async function* channelInput(socket: MessageSocket): AsyncGenerator<Uint8Array, undefined> {
   for await (const message of socket.messages) {
-    const [channel, ...rest] = [message[0], message[1]]
+    const [channel, ended] = message
     const data = message.subarray(1)
     if (channel === channels.stdin && data.length > 0) yield encodeFrame(channels.stdin, data)
     if (channel === channels.resize && data.length > 0) yield encodeFrame(channels.resize, data)
-    if (channel === channels.end && rest[0] === channels.stdin) yield encodeEnd(channels.stdin)
+    if (channel === channels.end && ended === channels.stdin) yield encodeEnd(channels.stdin)
   }
   return undefined
 }
@@ -145,8 +146,6 @@ async function* resizesOf(stream: SpdyStream | undefined): AsyncGenerator<Uint8A
   }
   return undefined
 }
-
-const maxResizeText = 1024
 
 /** Whatever happens, the client gets one Status. */
 async function pump(body: ApiResponse['body'], client: CommandClient): Promise<void> {

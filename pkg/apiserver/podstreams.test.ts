@@ -1,12 +1,16 @@
 import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { type ClientOptions, WebSocket } from 'ws'
+import { ManualClock, silentLogger } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
 import { ask, call } from '#test/helpers/apiserver.ts'
 import { ask as askSocket } from '#test/helpers/https.ts'
 import { adminUser } from '#test/helpers/request.ts'
 import { startServer } from '#test/helpers/server.ts'
 import { type Program, streamNode } from '#test/helpers/streamnode.ts'
+import { podStreams } from './podstreams.ts'
 
 const containers = '/apis/cove.run/v1/namespaces/default/containers'
 const pod = '/api/v1/namespaces/default/pods/web'
@@ -217,4 +221,27 @@ test('the log of a Pod is that of its Container, cut where it was asked to be', 
   t.is(await refused('container=x'), 'container x is not valid for pod web')
   t.regex(await refused('limitBytes=0'), /limitBytes/)
   t.regex(await refused('tailLines=-1'), /tailLines/)
+})
+
+test('a stream asks for the verb create, also over a GET', async (t) => {
+  const asked: string[] = []
+  const { take } = podStreams({
+    findNode: () => Promise.reject(new Error('nobody may get that far')),
+    guard: ({ method, path }) => {
+      asked.push(`${method} ${path}`)
+      throw new StatusError('Forbidden', 'no')
+    },
+    clock: new ManualClock(),
+    log: silentLogger,
+  })
+  const request = {
+    method: 'GET',
+    path: `${pod}/exec`,
+    query: new URLSearchParams('command=x&stdout=true'),
+    headers: {},
+    signal: new AbortController().signal,
+  }
+  const upgrade = { request, user: adminUser, socket: new PassThrough(), head: new Uint8Array() }
+  await t.throwsAsync(async () => take(upgrade), { message: 'no' })
+  t.deepEqual(asked, [`POST ${pod}/exec`])
 })

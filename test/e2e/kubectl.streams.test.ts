@@ -274,6 +274,22 @@ test('attach shows what the container writes, and ends with it', async (t) => {
   t.is(lines.at(-1), 'bye')
 })
 
+test('attach -it talks to the terminal of a container', async (t) => {
+  const scene = await makeScene(cove())
+  await scene.running('term', { command: ['sh'], stdin: true, tty: true })
+  const kubectl = `kubectl --kubeconfig ${cove().kubeconfig} -n ${scene.namespace}`
+  const child = spawn('script', ['-qfec', `${kubectl} attach -it term`, '/dev/null'])
+  let text = ''
+  child.stdout.on('data', (data: Buffer) => {
+    text += data.toString()
+  })
+  const ended = once(child, 'exit')
+  await eventually(() => assert.match(text, /try pressing enter/), within)
+  child.stdin.write('echo said $((6*7)); exit\n')
+  await ended
+  t.regex(text, /said 42/)
+})
+
 test('cp carries files and directories both ways', async (t) => {
   const scene = await makeScene(cove())
   const kubectl = kubectlOf(scene)
