@@ -99,6 +99,34 @@ test('a certificate is renewed when it is time, and a server that is away is ask
   await running
 })
 
+test('a machine that slept through the time of renewal renews soon after it wakes', async (t) => {
+  const clock = new ManualClock(Math.floor(Date.now() / 1000) * 1000)
+  const { sign } = await makeAuthority(t, clock.now())
+  const year = 365 * 24 * hour
+  let current = await sign(clock.now(), year)
+  let slept = 0
+  const dozing = { now: () => clock.now() + slept, after: clock.after.bind(clock) }
+  const next = await sign(clock.now() + year, year)
+  const stop = new AbortController()
+  const running = renewForever(
+    {
+      current: () => current,
+      request: async () => next,
+      replace: async (identity) => {
+        current = identity
+      },
+      ambient: { clock: dozing, random, log: silentLogger },
+    },
+    stop.signal,
+  )
+  await clock.advance(hour)
+  slept = 0.8 * year
+  await clock.advance(hour)
+  t.is(current, next)
+  stop.abort()
+  await running
+})
+
 test('what could not be kept is not used', async (t) => {
   const clock = new ManualClock(Math.floor(Date.now() / 1000) * 1000)
   const { sign } = await makeAuthority(t, clock.now())

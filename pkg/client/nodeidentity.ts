@@ -142,21 +142,22 @@ export interface RenewalOptions {
 
 const firstPauseMs = 1000
 const longestPauseMs = 300_000
+/** Timers stand still while a machine sleeps, and certificates do not: the clock is asked now and then. */
+const lookEveryMs = 3_600_000
 
 /** Renews whenever it is time, until the signal aborts. A failure is tried again with growing pauses. */
 export async function renewForever(options: RenewalOptions, signal: AbortSignal): Promise<void> {
   const { current, ambient } = options
   const { clock, random } = ambient
-  let failures = 0
-  while (!signal.aborted) {
-    const lifetime = lifetimeOf(current().cert)
-    const wait =
-      failures === 0
-        ? renewAt(lifetime, random) - clock.now()
-        : Math.min(longestPauseMs, firstPauseMs * 2 ** failures) * (0.5 + random.next() / 2)
-    await pause(clock, Math.max(0, wait), signal)
-    if (signal.aborted) return
+  let due = renewAt(lifetimeOf(current().cert), random)
+  for (let failures = 0; !signal.aborted; ) {
+    await pause(clock, Math.min(lookEveryMs, Math.max(0, due - clock.now())), signal)
+    if (signal.aborted || clock.now() < due) continue
     failures = (await renewed(options, signal)) ? 0 : failures + 1
+    due =
+      failures === 0
+        ? renewAt(lifetimeOf(current().cert), random)
+        : clock.now() + Math.min(longestPauseMs, firstPauseMs * 2 ** failures) * (0.5 + random.next() / 2)
   }
 }
 
