@@ -50,7 +50,7 @@ demo: bin/cove ## Start Cove on this machine, apply examples/01-hello, show the 
 down: ## Stop the Cove that `make demo` started; containers keep running
 	@hack/down.sh
 
-generate: $(modules) ## Write what is derived from the sources: docs/reference, the lock of other platforms
+generate: $(modules) ## Write what is derived from the sources: docs/reference, manifests/crds, the lock of other platforms
 	@node hack/generate.ts
 
 verify: $(modules) ## Fail when something derived is not what `make generate` would write

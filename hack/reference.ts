@@ -49,7 +49,8 @@ function section(name: string, schema: Schema, whole: Schema): string {
   const fields = fieldsOf('', schema, false)
   const first = { path: name, schema, required: isRequired(whole, name), unimplemented: false }
   const rows = fields.length > 0 ? fields : [first]
-  const intro = fields.length > 0 && schema.description !== undefined ? `\n\n${schema.description}` : ''
+  const about = [schema.description ?? '', rulesOf(schema)].filter(Boolean).join(' ')
+  const intro = fields.length > 0 && about !== '' ? `\n\n${about}` : ''
   const table = ['| field | type | default | description |', '| --- | --- | --- | --- |', ...rows.map(row)]
   return `## ${name}${intro}\n\n${table.join('\n')}`
 }

@@ -34,7 +34,7 @@ export interface Subresource {
 export interface ViewOf<T> {
   /** The kind whose objects are shown, under the same namespace and name; whoever wants a change changes those. */
   readonly source: Kind
-  /** Pure. Keeps name, namespace, labels and revision. */
+  /** Pure. Is given the source without its managers of fields; keeps name, namespace, labels and revision. */
   readonly project: (source: KubeObject) => T
   /** Of the selectable fields those that the source has under the same path: selected without projecting. */
   readonly sameFields: readonly string[]
@@ -66,8 +66,6 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** Defaults that depend on other fields; runs after the schema's own. Returns a new object. */
   readonly prepare?: (object: T) => T
   readonly rules: readonly Rule<T>[]
-  /** What a change must hold; both are whole objects that the schema has accepted. */
-  readonly updateRules?: readonly ((before: T, after: T) => Cause[])[]
   /** How long it may take to end when a deletion does not say, in seconds; absent: 0. */
   readonly gracePeriod?: (object: T) => number
   /** By the path of a field, such as `spec.env[0].value`; absent: changes of this kind make nothing anew. */

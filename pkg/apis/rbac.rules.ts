@@ -64,24 +64,15 @@ export function bindingRules({ roleRef, subjects = [] }: Binding, namespaced: bo
   ]
 }
 
-/** A binding that gives another role is another binding: whoever may change subjects may not change what they get. */
-export function roleRefKept(before: Binding, after: Binding): Cause[] {
-  const [old, next] = [before.roleRef, after.roleRef]
-  if (old.apiGroup === next.apiGroup && old.kind === next.kind && old.name === next.name) return []
-  return [wrong('roleRef', next, 'cannot change roleRef')]
-}
-
-/** Why the text cannot be one segment of a path; the names of Roles and bindings may be anything else. */
-export function whyNoPathSegment(name: string): string | undefined {
-  if (name === '.' || name === '..') return `may not be '${name}'`
-  const bad = ['/', '%'].find((character) => name.includes(character))
-  return bad === undefined ? undefined : `may not contain '${bad}'`
+/** Why the text cannot be one segment of a path; the names of Roles and bindings may be anything else. Empty: it can. */
+export function whyNoPathSegment(name: string): string[] {
+  if (name === '.' || name === '..') return [`may not be '${name}'`]
+  return ['/', '%'].filter((character) => name.includes(character)).map((bad) => `may not contain '${bad}'`)
 }
 
 function roleName(name: string): Cause[] {
   if (name === '') return [required('roleRef.name', '')]
-  const why = whyNoPathSegment(name)
-  return why === undefined ? [] : [wrong('roleRef.name', name, why)]
+  return whyNoPathSegment(name).map((why) => wrong('roleRef.name', name, why))
 }
 
 const accountName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/

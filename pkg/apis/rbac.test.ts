@@ -1,5 +1,6 @@
 import test from 'ava'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { makeRuleChecker } from './cel.ts'
 import { anyKind, type Kind } from './kind.ts'
 import { applyDefaults } from './normalize.ts'
 import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac.ts'
@@ -98,15 +99,23 @@ test('groups of subjects and of the role are filled in', (t) => {
 })
 
 test('the role of a binding stays', (t) => {
-  const [rule] = roleBindingKind.updateRules ?? []
+  const rules = makeRuleChecker()
   const of = (name: string) => ({
     apiVersion: `${group}/v1`,
     kind: 'RoleBinding' as const,
     metadata: { name: 'b' },
     roleRef: { apiGroup: group, kind: 'Role', name },
   })
-  t.deepEqual(rule?.(of('a'), of('a')), [])
-  t.is(rule?.(of('a'), of('b'))[0]?.field, 'roleRef')
+  const change = (before: string, after: string) =>
+    rules.check(roleBindingKind.schema, of(after), { old: of(before) })
+  t.deepEqual(change('a', 'a'), [])
+  t.deepEqual(change('a', 'b'), [
+    {
+      reason: 'FieldValueInvalid',
+      field: 'roleRef',
+      message: 'Invalid value: "Role/b": cannot change roleRef',
+    },
+  ])
 })
 
 test('a binding is shown with its role, and widely with its subjects by kind', (t) => {

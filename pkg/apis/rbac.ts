@@ -5,8 +5,8 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { ageColumn } from './columns.ts'
 import type { Column, Kind } from './kind.ts'
 import { objectSchema } from './object.ts'
-import { bindingRules, rbacGroup, roleRefKept, roleRules } from './rbac.rules.ts'
-import { atomicList, stringMap } from './schema.ts'
+import { bindingRules, rbacGroup, roleRules } from './rbac.rules.ts'
+import { atomicList, rules as kept, stringMap } from './schema.ts'
 
 const group = { group: rbacGroup, version: 'v1' } as const
 const strings = (description: string) => Type.Optional(atomicList(Type.String(), { description }))
@@ -58,13 +58,21 @@ const subject = Type.Object({
   ),
 })
 
+/** A binding to another role is another binding: who may change subjects may not change what they get. */
 const roleRef = Type.Object(
   {
     apiGroup: Type.String({ default: rbacGroup, description: 'The group of the role.' }),
     kind: Type.String({ description: 'Role or ClusterRole.' }),
     name: Type.String({ description: 'The name of the role.' }),
   },
-  { description: 'The role that is given. Cannot be changed.' },
+  {
+    description: 'The role that is given. Cannot be changed.',
+    ...kept({
+      rule: 'self == oldSelf',
+      message: 'cannot change roleRef',
+      messageExpression: `'Invalid value: "' + self.kind + '/' + self.name + '": cannot change roleRef'`,
+    }),
+  },
 )
 
 const rules = atomicList(policyRule, {
@@ -155,7 +163,6 @@ export const roleBindingKind: Kind<RoleBinding> = {
   columns: bindingColumns(),
   prepare: withSubjectGroups,
   rules: [(binding) => bindingRules(binding, true)],
-  updateRules: [roleRefKept],
 }
 
 export const clusterRoleBindingKind: Kind<ClusterRoleBinding> = {
@@ -169,7 +176,6 @@ export const clusterRoleBindingKind: Kind<ClusterRoleBinding> = {
   columns: bindingColumns(),
   prepare: withSubjectGroups,
   rules: [(binding) => bindingRules(binding, false)],
-  updateRules: [roleRefKept],
 }
 
 function withSubjectGroups<T extends Binding>(binding: T): T {

@@ -76,8 +76,7 @@ export function nextObject(target: Target, current: ApiObject, body: Json, how: 
     current,
     keepNamespaceFinalizers(kind, current, keepStatus(kind, current, object)),
   )
-  const changes = (kind.updateRules ?? []).flatMap((rule) => rule(current, merged))
-  const causes = [...changes, ...lateFinalizers(current, merged)]
+  const causes = lateFinalizers(current, merged)
   if (causes.length > 0) throw invalid(kind, target.name, causes)
   return { object: merged, warnings }
 }

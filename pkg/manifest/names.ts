@@ -1,5 +1,6 @@
 /** What names may be, and what Kubernetes says of those that are none. Empty answers mean: it is one. Pure. */
 import type { Kind } from '#pkg/apis/kind.ts'
+import { whyNoPathSegment } from '#pkg/apis/rbac.rules.ts'
 
 export type NameRule = 'subdomain' | NonNullable<Kind['nameRule']>
 
@@ -36,7 +37,7 @@ const subdomain: Shape = {
 export function whyNoName(rule: NameRule, name: string, { prefix = false } = {}): string[] {
   switch (rule) {
     case 'path segment':
-      return whyNoPathSegment(name, prefix)
+      return whyNoPathSegment(prefix ? `${name}a` : name)
     case 'label':
       return whyNot(label, prefix ? endless(name) : name)
     default:
@@ -75,14 +76,6 @@ export function whole(pattern: string): RegExp {
 function whyNot({ expression, text, longest }: Shape, name: string): string[] {
   const long = tooManyCharacters(name, longest)
   return expression.test(name) ? long : [...long, text]
-}
-
-/** Anything that can stand between two slashes of a path: names of roles hold colons. */
-function whyNoPathSegment(name: string, prefix: boolean): string[] {
-  if (!prefix && (name === '.' || name === '..')) return [`may not be '${name}'`]
-  return ['/', '%']
-    .filter((character) => name.includes(character))
-    .map((character) => `may not contain '${character}'`)
 }
 
 /** The dash at the end of a prefix, for which something else will follow. */
