@@ -1,4 +1,5 @@
 /** The process as the CLI's Io. */
+import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { text } from 'node:stream/consumers'
@@ -45,6 +46,9 @@ function terminal(): Terminal {
       if (stdin.isTTY !== true) return () => undefined
       const before = stdin.isRaw
       stdin.setRawMode(true)
+      // Node leaves the translation of line ends on, which would break programs that draw on the whole screen. Taken
+      // back together with the rest; where there is no stty, lines merely end with one more carriage return.
+      spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] })
       return () => void stdin.setRawMode(before)
     },
     input: () => stdin,

@@ -51,6 +51,8 @@ async function take(upgrade: Upgrade, options: ContainerStreamsOptions): Promise
   const [, namespace = '', name = '', subresource = ''] = streamPath.exec(request.path) ?? []
   const node = await options.findNode(decodeURIComponent(namespace), decodeURIComponent(name))
   if (head.length > 0) socket.unshift(head)
+  // A client that has nothing more to send may still have something to read.
+  socket.allowHalfOpen = true
   const done = new AbortController()
   const raw = subresource === 'portforward'
   const answer = await node.transport({
