@@ -64,7 +64,9 @@ test('each bound says what it wants', (t) => {
     [{ type: 'integer', minimum: 1 }, 0, 'must be at least 1'],
     [{ type: 'integer', maximum: 9 }, 10, 'must be at most 9'],
     [{ type: 'number', minimum: 1, maximum: 2 }, 2.5, 'must be between 1 and 2'],
+    [{ type: 'string', maxLength: 1 }, '🐳🐳', 'must have at most 1 characters'],
     [{ type: 'array', minItems: 2 }, [1], 'must have at least 2 items'],
+    [{ type: 'array', maxItems: 1 }, [1, 2], 'must have at most 1 items'],
   ]
   for (const [schema, value, message] of wrong) {
     t.deepEqual(causes(schema, value), [`FieldValueInvalid f: ${message}`])
@@ -78,6 +80,7 @@ test('what is within its bounds is accepted', (t) => {
   const right: readonly (readonly [Schema, unknown])[] = [
     [{ type: 'string', format: 'date-time' }, '2026-01-01T00:00:00Z'],
     [{ type: 'string', format: 'date-time' }, '2026-01-01T00:00:00.123456+01:00'],
+    [{ type: 'string', maxLength: 1 }, '🐳'],
     [{ type: 'string', format: 'byte' }, ''],
     [{ type: 'string', format: 'byte' }, 'YWI=\n'],
     [{ type: 'string', format: 'byte' }, 'YWJj\nYQ==\n'],
@@ -121,6 +124,12 @@ test('a field of the design that is not built yet is refused, not ignored', (t) 
     'FieldValueForbidden spec.hostname: is not implemented in this version of Cove; remove it',
     'FieldValueForbidden spec.resources.requests: is not implemented in this version of Cove; remove it',
   ])
+})
+
+test('an item of a set is there once', (t) => {
+  const set: Schema = { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } }
+  t.deepEqual(causes(set, ['a', 'b', 'a']), ['FieldValueDuplicate f[2]: repeats "a"'])
+  t.deepEqual(causes(set, ['a', 'b']), [])
 })
 
 test('items of a map list are told apart by their keys, defaults counted', (t) => {

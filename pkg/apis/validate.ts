@@ -105,7 +105,9 @@ function whyWrongString(schema: Schema, value: string): string | undefined {
   if (value.length < (schema.minLength ?? 0)) {
     return schema.minLength === 1 ? 'must not be empty' : `must have at least ${schema.minLength} characters`
   }
-  if (value.length > (schema.maxLength ?? Number.POSITIVE_INFINITY)) {
+  const { maxLength = Number.POSITIVE_INFINITY } = schema
+  // Kubernetes counts characters; JavaScript counts those beyond the basic plane twice.
+  if (value.length > maxLength && [...value].length > maxLength) {
     return `must have at most ${schema.maxLength} characters`
   }
   if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
