@@ -8,7 +8,7 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Kind, ViewOf } from '#pkg/apis/kind.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
 import { Change } from './changes.ts'
-import { type ApiObject, decodeObject, encodeObject, headOf, withRevision } from './encoded.ts'
+import { type ApiObject, decodeWithoutManagers, encodeObject, headOf, withRevision } from './encoded.ts'
 import { type Entry, type Filter, matchesEntry, readFields } from './entry.ts'
 import type { KindReader, Watcher } from './kindcache.ts'
 
@@ -152,7 +152,8 @@ class ViewEntry implements Entry {
   }
 
   #project(): ApiObject {
-    const projected: KubeObject = this.#viewOf.project(decodeObject(this.#source.text))
+    const { source, project } = this.#viewOf
+    const projected: KubeObject = project(decodeWithoutManagers(headOf(source), this.#source.text))
     return { ...projected }
   }
 }
