@@ -3,16 +3,19 @@ import type { Static } from 'typebox'
 import * as Type from 'typebox'
 import { atomicList, listMap, oneOf, stringMap, time } from './schema.ts'
 
-const ownerReference = Type.Object({
-  apiVersion: Type.String({ description: 'API version of the owner.' }),
-  kind: Type.String({ description: 'Kind of the owner.' }),
-  name: Type.String({ description: 'Name of the owner.' }),
-  uid: Type.String({ description: 'UID of the owner.' }),
-  controller: Type.Optional(Type.Boolean({ description: 'Whether the owner manages this object.' })),
-  blockOwnerDeletion: Type.Optional(
-    Type.Boolean({ description: 'Whether a foreground deletion of the owner waits for this object.' }),
-  ),
-})
+const ownerReference = Type.Object(
+  {
+    apiVersion: Type.String({ description: 'API version of the owner.' }),
+    kind: Type.String({ description: 'Kind of the owner.' }),
+    name: Type.String({ description: 'Name of the owner.' }),
+    uid: Type.String({ description: 'UID of the owner.' }),
+    controller: Type.Optional(Type.Boolean({ description: 'Whether the owner manages this object.' })),
+    blockOwnerDeletion: Type.Optional(
+      Type.Boolean({ description: 'Whether a foreground deletion of the owner waits for this object.' }),
+    ),
+  },
+  { 'x-kubernetes-map-type': 'atomic' },
+)
 
 const managedFieldsEntry = Type.Object({
   manager: Type.String({ description: 'Who set the fields.' }),

@@ -43,8 +43,9 @@ export function managing(test: TestFn, name: string, open: OpenApi): void {
 function moving(test: TestFn, name: string, open: OpenApi): void {
   test(`${name}: the creator manages everything that it set and was defaulted`, async (t) => {
     const { transport } = await open(t)
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u' }]
     const { body } = await ask(transport, `POST ${configMaps}?fieldManager=maker`, {
-      body: configMap('c', { a: '1' }, { labels: { app: 'x' }, finalizers: ['e.x/f'] }),
+      body: configMap('c', { a: '1' }, { labels: { app: 'x' }, finalizers: ['e.x/f'], ownerReferences }),
     })
     t.deepEqual(managers(body), ['maker/Update'])
     const [entry] = body.metadata.managedFields
@@ -55,6 +56,7 @@ function moving(test: TestFn, name: string, open: OpenApi): void {
       'f:metadata': {
         'f:labels': { '.': {}, 'f:app': {} },
         'f:finalizers': { '.': {}, 'v:"e.x/f"': {} },
+        'f:ownerReferences': { '.': {}, 'k:{"uid":"u"}': {} },
       },
       'f:data': { '.': {}, 'f:a': {} },
     })
