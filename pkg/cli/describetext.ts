@@ -16,6 +16,7 @@ export function describeObject(object: KubeObject, events: readonly KubeObject[]
     metadataSection(object, now),
     actionSection(object, now),
     dataSection(object),
+    accessSection(object),
     treeSection('Spec', object.spec),
     conditionSection(object, now),
     healthSection(object, now),
@@ -108,6 +109,24 @@ function eventSection(events: readonly KubeObject[], now: number): string {
     event.message,
   ])
   return `Events:\n${formatTable([['  TYPE', 'REASON', 'AGE', 'FROM', 'MESSAGE'], ...rows])}`
+}
+
+/** Of roles and bindings, which have no spec. */
+function accessSection(object: KubeObject): string {
+  const parts: [string, unknown][] = [
+    ['Role', member(object, 'roleRef')],
+    ['Aggregation', member(object, 'aggregationRule')],
+  ]
+  const lists: [string, Json[]][] = [
+    ['Subjects', objectsOf(member(object, 'subjects'))],
+    ['Rules', objectsOf(member(object, 'rules'))],
+  ]
+  return [
+    ...parts.map(([title, value]) => treeSection(title, value)),
+    ...lists.map(([title, items]) =>
+      items.length === 0 ? '' : `${title}:\n${items.flatMap((item) => itemLines(item, '')).join('')}`,
+    ),
+  ].join('')
 }
 
 function treeSection(title: string, value: unknown): string {
