@@ -26,8 +26,8 @@ export async function exec(target: Target): Promise<ApiResponse> {
   const tty = isTrue(request.query, 'tty')
   mustRun(target)
   return held(target, tty, async (streams) => {
-    const process = await engine.execContainer(observed.id, { ...streams, command, tty })
-    return { process, end: async () => exitStatus(await process.exitCode()) }
+    const started = await engine.execContainer(observed.id, { ...streams, command, tty })
+    return { process: started, end: async () => exitStatus(await started.exitCode()) }
   })
 }
 

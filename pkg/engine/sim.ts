@@ -247,7 +247,7 @@ export class SimEngine implements Engine {
       if (found.state !== 'running') refuse('Conflict', `Container ${found.id} is not running`)
       const takesInput = options.stdin && found.create.stdin === true
       return attached({
-        output: wanted(followOutput(found, options.signal), options),
+        output: followOutput(found, options),
         takeInput: (data) => takesInput && found.process?.input(Buffer.from(data).toString()) === true,
       })
     })
@@ -392,11 +392,4 @@ function observeImage(held: HeldImage): ObservedImage {
     sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
     createdAt: new Date(held.createdAt).toISOString(),
   }
-}
-
-async function* wanted(
-  chunks: AsyncIterable<LogChunk>,
-  streams: Pick<WantedStreams, 'stdout' | 'stderr'>,
-): AsyncGenerator<LogChunk> {
-  for await (const chunk of chunks) if (streams[chunk.stream]) yield chunk
 }

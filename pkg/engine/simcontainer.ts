@@ -8,6 +8,7 @@ import type {
   ObservedMount,
   PortMapping,
   ResourceLimits,
+  WantedStreams,
 } from './port.ts'
 import type { ActiveHealthcheck, SimProcess } from './simprocess.ts'
 import type { SimImage } from './simregistry.ts'
@@ -116,9 +117,14 @@ export async function* readOutput(container: SimContainer, options: LogOptions):
   if (options.follow) yield* linesFrom(container, next, options)
 }
 
-/** What it writes from this call on, until it ends. */
-export function followOutput(container: SimContainer, signal: AbortSignal): AsyncGenerator<LogChunk> {
-  return linesFrom(container, container.lines.length, { follow: true, timestamps: false, signal })
+/** What it writes from this call on to the wanted streams, until it ends. */
+export function followOutput(container: SimContainer, wanted: WantedStreams): AsyncGenerator<LogChunk> {
+  const options = { follow: true, timestamps: false, signal: wanted.signal }
+  return only(linesFrom(container, container.lines.length, options), wanted)
+}
+
+async function* only(chunks: AsyncIterable<LogChunk>, wanted: WantedStreams): AsyncGenerator<LogChunk> {
+  for await (const chunk of chunks) if (wanted[chunk.stream]) yield chunk
 }
 
 async function* linesFrom(
