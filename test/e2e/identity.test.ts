@@ -14,7 +14,7 @@ import { freePort } from '#test/helpers/registry.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
-const patience = { timeoutMs: 30_000, pauseMs: 100 }
+const patience = { timeoutMs: 45_000, pauseMs: 100 }
 const noSignal = new AbortController().signal
 
 interface Machine {
@@ -178,7 +178,7 @@ test.serial('tokens that are not good end the agent with a sentence that says wh
 test.serial(
   'a node renews its certificate again and again without a restart, and says what to do once it has ended',
   async (t) => {
-    const cove = await startCove(t, { alone: true, serverWords: ['--node-certificate-lifetime', '10s'] })
+    const cove = await startCove(t, { alone: true, serverWords: ['--node-certificate-lifetime', '20s'] })
     const machine = await makeMachine(t, cove)
     await machine.start(...(await invite(cove, machine)).words)
     await untilLogged(machine.agent, /certificate of this node renewed/, 2)
