@@ -22,7 +22,7 @@ export const containerKind: Kind<Container> = {
   statusSubresource: true,
   subresources: [
     { name: 'log', verbs: ['get'] },
-    ...['exec', 'attach', 'portforward', 'archive'].map((name) => ({ name, verbs: ['create', 'get'] })),
+    ...['exec', 'attach', 'portforward'].map((name) => ({ name, verbs: ['create', 'get'] })),
   ],
   selectableFields: ['spec.nodeName', 'spec.image', 'status.phase', 'status.health.status'],
   columns: containerColumns,

@@ -148,10 +148,30 @@ test('each end of a forwarded connection is passed on alone', async (t) => {
   t.is(await readAll(socket), 'cba')
 })
 
+test('files may be copied by who may run commands', async (t) => {
+  const guarded: string[] = []
+  const guard: Guard = ({ path, method }, user) => {
+    guarded.push(`${method} ${path}`)
+    return user
+  }
+  const asked: string[] = []
+  const open = await serve(
+    t,
+    async ({ method, path }) => {
+      asked.push(`${method} ${path}`)
+      return { status: 400, headers: {}, body: '{}' }
+    },
+    guard,
+  )
+  await open('web/archive', framesProtocol, 'GET')
+  t.deepEqual(guarded, [`POST ${base}/web/exec`])
+  t.deepEqual(asked, ['GET /containers/default/web/archive'])
+})
+
 test('what is refused is answered with a Status, and nothing is asked of the node', async (t) => {
   const asked: ApiRequest[] = []
   const guard: Guard = ({ path, method }, user) => {
-    if (path.endsWith('/attach') && method === 'POST') throw new StatusError('Forbidden', 'no attaching')
+    if (path === `${base}/web/attach` && method === 'POST') throw new StatusError('Forbidden', 'no attaching')
     return user
   }
   const node: Transport = async (request) => {

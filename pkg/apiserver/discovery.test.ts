@@ -36,7 +36,7 @@ test('kubectl gets the aggregated list with every resource of a group at once', 
   t.true(containers.verbs.includes('watch'))
   t.deepEqual(
     containers.subresources.map(({ subresource }: { subresource: string }) => subresource),
-    ['status', 'log', 'exec', 'attach', 'portforward', 'archive'],
+    ['status', 'log', 'exec', 'attach', 'portforward'],
   )
 })
 
