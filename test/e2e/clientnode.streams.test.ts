@@ -1,4 +1,4 @@
-/** @kubernetes/client-node's view of Pods and its streams into them, against real containers of `cove up`. */
+/** @kubernetes/client-node: objects, Pods, and streams into them, against real containers of `cove up`. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -12,14 +12,18 @@ import {
   Cp,
   Exec,
   KubeConfig,
+  type KubernetesObject,
+  KubernetesObjectApi,
   Log,
   makeInformer,
+  PatchStrategy,
   PortForward,
   type V1Pod,
   type V1Status,
 } from '@kubernetes/client-node'
 import test from 'ava'
 import { sharedCove } from '#test/helpers/cove.ts'
+import { baseImage } from '#test/helpers/engine.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
@@ -175,4 +179,24 @@ test('an informer of Pods follows Containers', async (t) => {
   await eventually(() => assert.match(seen.at(-1) ?? '', /^delete web/), within)
   await informer.stop()
   t.is(seen[0], 'add web Pending')
+})
+
+test('KubernetesObjectApi creates, reads, patches and deletes a Container', async (t) => {
+  const scene = await makeScene(cove())
+  const api = KubernetesObjectApi.makeApiClient(config())
+  const of = { apiVersion: 'cove.run/v1', kind: 'Container' }
+  const metadata = { name: 'web', namespace: scene.namespace }
+  const create: KubernetesObject & { spec: unknown } = {
+    ...of,
+    metadata,
+    spec: { image: baseImage, command: ['sleep', '86400'], terminationGracePeriodSeconds: 0 },
+  }
+  await api.create(create)
+  await scene.ready('web')
+  const labelled = { ...of, metadata: { ...metadata, labels: { app: 'x' } } }
+  await api.patch(labelled, undefined, undefined, undefined, undefined, PatchStrategy.MergePatch)
+  const read = await api.read({ ...of, metadata })
+  t.deepEqual(read.metadata?.labels, { app: 'x' })
+  await api.delete({ ...of, metadata })
+  await scene.vanished('web')
 })
