@@ -9,7 +9,7 @@ import { type Ambient, silentLogger, systemClock, systemRandom } from '#pkg/apim
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { type ApiResponse, readAll, type Transport } from '#pkg/apimachinery/transport.ts'
-import { keysPath, prunePath, rotatePath, snapshotPath } from '#pkg/apiserver/maintenance.ts'
+import { keysPath, prunePath, rotatePath, snapshotPath } from '#pkg/apiserver/data/maintenance.ts'
 import {
   type KeyUse,
   keysFile,
@@ -17,8 +17,8 @@ import {
   type Rotation,
   readKeys,
   SecretStore,
-} from '#pkg/apiserver/secretstore.ts'
-import { makeSnapshot } from '#pkg/apiserver/snapshot.ts'
+} from '#pkg/apiserver/data/secretstore.ts'
+import { makeSnapshot } from '#pkg/apiserver/data/snapshot.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 import { loadKubeconfig } from '#pkg/client/kubeconfig.ts'
 import { parseYaml } from '#pkg/manifest/yaml.ts'

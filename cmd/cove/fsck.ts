@@ -1,8 +1,8 @@
 /** `cove server fsck`: the whole check of a data directory whose server does not run. */
 import { join } from 'node:path'
 import { kinds } from '#pkg/apis/kinds.ts'
-import { checkObjects } from '#pkg/apiserver/fsck.ts'
-import { keysFile, readKeys } from '#pkg/apiserver/secretstore.ts'
+import { checkObjects } from '#pkg/apiserver/data/fsck.ts'
+import { keysFile, readKeys } from '#pkg/apiserver/data/secretstore.ts'
 import { inspectDatabase, repairDatabase, type StoreFinding } from '#pkg/storage/sqliteinspect.ts'
 import { databaseFile } from '../coved/data.ts'
 import { openOwner } from './dataowner.ts'

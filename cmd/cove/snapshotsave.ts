@@ -1,7 +1,7 @@
 /** A snapshot's bytes into a file: whole, synced and verified, or not there at all. */
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { readSnapshot } from '#pkg/apiserver/snapshotfile.ts'
+import { readSnapshot } from '#pkg/apiserver/data/snapshotfile.ts'
 import type { DataOwner } from './dataowner.ts'
 
 /** Closes the owner. Returns the size. An older file of this name is replaced only by a whole new one. */

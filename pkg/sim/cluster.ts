@@ -14,7 +14,7 @@ import {
   silentLogger,
 } from '#pkg/apimachinery/ambient.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
-import { adminGroup } from '#pkg/apiserver/authenticate.ts'
+import { adminGroup } from '#pkg/apiserver/access/authenticate.ts'
 import { type ApiServer, makeApiServer } from '#pkg/apiserver/server.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { runControllers } from '#pkg/controller/controllers.ts'

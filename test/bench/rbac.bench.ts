@@ -1,9 +1,9 @@
 /** Decisions of the authorizer with 1,000 bindings of many users, and with 1,000 of one; and what a change costs, in CPU time. */
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
-import type { Attributes } from '#pkg/apiserver/attributes.ts'
-import { type Authorizer, inOrder, mastersMay } from '#pkg/apiserver/authorizer.ts'
-import { nodeAuthorizer } from '#pkg/apiserver/nodeauthorizer.ts'
-import type { RbacIndex } from '#pkg/apiserver/rbacindex.ts'
+import type { Attributes } from '#pkg/apiserver/access/attributes.ts'
+import { type Authorizer, inOrder, mastersMay } from '#pkg/apiserver/access/authorizer.ts'
+import { nodeAuthorizer } from '#pkg/apiserver/access/nodeauthorizer.ts'
+import type { RbacIndex } from '#pkg/apiserver/access/rbacindex.ts'
 import { heldRbac, makeBinding, tell } from '../helpers/rbac.ts'
 import type { Report } from './report.ts'
 

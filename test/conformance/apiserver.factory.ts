@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava'
 import type { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import type { Transport } from '#pkg/apimachinery/transport.ts'
-import type { CacheStats } from '#pkg/apiserver/cache.ts'
+import type { CacheStats } from '#pkg/apiserver/cache/cache.ts'
 
 export interface Opened {
   readonly transport: Transport

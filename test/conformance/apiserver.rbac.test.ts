@@ -4,8 +4,8 @@
  */
 import test, { type ExecutionContext } from 'ava'
 import { inProcess, type Transport, type UserInfo } from '#pkg/apimachinery/transport.ts'
-import { makeAccess } from '#pkg/apiserver/access.ts'
-import { authorizing } from '#pkg/apiserver/authorize.ts'
+import { makeAccess } from '#pkg/apiserver/access/access.ts'
+import { authorizing } from '#pkg/apiserver/access/authorize.ts'
 import {
   admin,
   ask,

@@ -8,7 +8,7 @@ import { silentLogger, systemClock, systemRandom } from '#pkg/apimachinery/ambie
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { eventKind } from '#pkg/apis/event.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
-import { issueNodeIdentity } from '#pkg/apiserver/pki.ts'
+import { issueNodeIdentity } from '#pkg/apiserver/access/pki.ts'
 import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { ask } from '#test/helpers/https.ts'

@@ -15,9 +15,9 @@ import {
   roleBindingKind,
   roleKind,
 } from '#pkg/apis/rbac.ts'
-import type { Authorizer } from '#pkg/apiserver/authorizer.ts'
-import { defaultRoles } from '#pkg/apiserver/defaultroles.ts'
-import { RbacIndex } from '#pkg/apiserver/rbacindex.ts'
+import type { Authorizer } from '#pkg/apiserver/access/authorizer.ts'
+import { defaultRoles } from '#pkg/apiserver/access/defaultroles.ts'
+import { RbacIndex } from '#pkg/apiserver/access/rbacindex.ts'
 
 export type RbacObject = Role | ClusterRole | RoleBinding | ClusterRoleBinding
 

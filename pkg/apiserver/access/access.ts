@@ -1,0 +1,46 @@
+/** Everything by which the server decides who may do what: put together for serve.ts. */
+
+import type { Authorize } from '../handler.ts'
+import type { Surface } from '../http/answer.ts'
+import type { ApiServerOptions } from '../server.ts'
+import { attributesOfInfo } from './attributes.ts'
+import { type Guard, makeGuard } from './authorize.ts'
+import { type Authorizer, inOrder, mastersMay } from './authorizer.ts'
+import { refuseEscalation } from './escalation.ts'
+import { keepDefaultRoles } from './keeproles.ts'
+import { nodeAuthorizer } from './nodeauthorizer.ts'
+import { RbacIndex } from './rbacindex.ts'
+import { reviews } from './reviews.ts'
+
+export interface Access {
+  /** Before every request, and before everything else that comes in by the socket. */
+  readonly guard: Guard
+  /** Answers questions about rights. */
+  readonly reviews: Surface
+  /** What the server needs to decide by, and to keep the default roles. */
+  readonly server: Required<Pick<ApiServerOptions, 'authorize' | 'index' | 'admit' | 'bootstrap'>>
+}
+
+/** `ofNodes` is asked before RBAC; default: the table that knows no objects. */
+export function makeAccess(ofNodes: Authorizer = nodeAuthorizer()): Access {
+  const rbac = new RbacIndex()
+  const authorize = inOrder(mastersMay, ofNodes, rbac.authorize)
+  return {
+    guard: makeGuard(authorize),
+    reviews: reviews({ authorize, rulesFor: (user, namespace) => rbac.rulesFor(user, namespace) }),
+    server: {
+      authorize: whyNot(authorize),
+      index: rbac.index,
+      admit: refuseEscalation({ rbac, authorize }),
+      bootstrap: keepDefaultRoles,
+    },
+  }
+}
+
+/** Asked again when the request is understood, and of what a request turns out to need besides. */
+function whyNot(authorize: Authorizer): Authorize {
+  return (user, info) => {
+    const { verdict, reason } = authorize(user, attributesOfInfo(info))
+    return verdict === 'allow' ? undefined : reason
+  }
+}

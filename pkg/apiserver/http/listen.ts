@@ -1,0 +1,299 @@
+/**
+ * The socket in front of the Handler: HTTPS (HTTP/1.1) with optional client certificates. Promises: bodies are
+ * bounded, streams are flushed chunk by chunk at the reader's pace, the request's signal aborts when the client goes
+ * away, no error of a socket ends the process, and closing ends watches at once and everything else within a bound.
+ */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { Clock, Logger } from '#pkg/apimachinery/ambient.ts'
+import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
+import {
+  discard,
+  isWhole,
+  maxBodyBytes,
+  plainHeaders,
+  readBody,
+  splitTarget,
+  tooLarge,
+  writeChunks,
+} from '#pkg/apimachinery/wire.ts'
+import type { Peer } from '../access/authenticate.ts'
+import type { Pki } from '../access/pki.ts'
+import { answerFor } from './answer.ts'
+import { bind } from './bind.ts'
+import { compress } from './compress.ts'
+
+/** A request to speak something else than HTTP/1.1 on this connection. */
+export interface Upgrade {
+  readonly request: ApiRequest
+  readonly user: UserInfo
+  readonly socket: Duplex
+  /** What the client has sent already beyond its request. */
+  readonly head: Uint8Array
+}
+
+/** Undefined: the socket has been taken over. An answer: refused, and the socket is closed after it. May throw StatusErrors. */
+export type OnUpgrade = (upgrade: Upgrade) => Promise<ApiResponse | undefined> | ApiResponse | undefined
+
+export type ServerIdentity = Pick<Pki, 'ca' | 'server'>
+
+/** Whose connection it is. Throws Unauthorized. */
+export type Authenticate = (peer: Peer, headers: IncomingHttpHeaders) => UserInfo
+
+export interface ListenOptions {
+  readonly handler: Handler
+  readonly authenticate: Authenticate
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly pki: ServerIdentity
+  readonly log: Logger
+  readonly clock: Clock
+  readonly onUpgrade?: OnUpgrade
+  /** Told of every request whose asker could not be made out, before it is refused. */
+  readonly onUnauthenticated?: ((request: ApiRequest, error: unknown) => void) | undefined
+  /** Closes the listener. */
+  readonly signal?: AbortSignal
+}
+
+export interface Listener {
+  readonly port: number
+  /** Serves a renewed certificate to connections made from now on. */
+  renew(pki: ServerIdentity): void
+  /** Stops accepting, ends watches and upgraded connections, and waits for the rest, at most 5 s. May be called twice. */
+  close(): Promise<void>
+}
+
+const closeGraceMs = 5_000
+/** Longer than the idle time of any usual client's pool, so that it is the client who lets a connection go. */
+const keepAliveMs = 120_000
+const tcpKeepAliveMs = 30_000
+
+/** Resolves when the port answers. Throws InUse, Forbidden or BadRequest, naming the address, when it cannot be had. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const server = createServer({
+    ...tlsOptions(options.pki),
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    keepAlive: true,
+    keepAliveInitialDelay: tcpKeepAliveMs,
+    noDelay: true,
+  })
+  server.keepAliveTimeout = keepAliveMs
+  const front = new Front(server, options)
+  front.attach()
+  const port = await bind(server, options)
+  const close = () => front.close()
+  options.signal?.addEventListener('abort', () => void close(), { once: true })
+  if (options.signal?.aborted === true) await close()
+  return { port, close, renew: (pki) => server.setSecureContext(tlsOptions(pki)) }
+}
+
+/** The authority goes along, so that a machine that knows no more than its hash can find it out. */
+function tlsOptions({ ca, server }: ServerIdentity) {
+  return { ca: ca.cert, cert: `${server.cert}${ca.cert}`, key: server.key }
+}
+
+/** One open exchange: how to end it when the server closes. */
+interface Exchange {
+  readonly response: ServerResponse
+  readonly aborter: AbortController
+  /** Whether it has begun to answer chunk by chunk, so that only an abort ends it. */
+  streaming: boolean
+}
+
+class Front {
+  readonly #server: Server
+  readonly #options: ListenOptions
+  readonly #exchanges = new Set<Exchange>()
+  readonly #upgraded = new Set<Duplex>()
+  #closing: Promise<void> | undefined
+
+  constructor(server: Server, options: ListenOptions) {
+    this.#server = server
+    this.#options = options
+  }
+
+  attach(): void {
+    const { log } = this.#options
+    const server = this.#server
+    server.on('request', (request, response) => void this.#serve(request, response))
+    server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head))
+    server.on('error', (error) => log.error('listener failed', { error: messageOf(error) }))
+    server.on('tlsClientError', (error) => log.debug('TLS handshake failed', { error: messageOf(error) }))
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+      log.debug('malformed request', { error: messageOf(error) })
+      if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+      else socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    for (const exchange of this.#exchanges) if (exchange.streaming) exchange.aborter.abort()
+    for (const socket of this.#upgraded) socket.destroy()
+    server.closeIdleConnections()
+    const cancel = this.#options.clock.after(closeGraceMs, () => {
+      for (const exchange of this.#exchanges) exchange.aborter.abort()
+      server.closeAllConnections()
+    })
+    await closed
+    cancel()
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const exchange: Exchange = { response, aborter: new AbortController(), streaming: false }
+    const { log } = this.#options
+    this.#exchanges.add(exchange)
+    response.once('close', () => {
+      if (!response.writableFinished) exchange.aborter.abort()
+      this.#exchanges.delete(exchange)
+    })
+    response.on('error', (error) => log.debug('connection lost', { error: messageOf(error) }))
+    try {
+      await this.#send(exchange, incoming, await this.#answer(incoming, exchange.aborter.signal))
+    } catch (error) {
+      log.warn('answer broken off', { path: incoming.url, error: messageOf(error) })
+      response.destroy()
+    }
+  }
+
+  async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiResponse> {
+    const { handler, log } = this.#options
+    const bare = bareRequest(incoming, signal)
+    try {
+      const user = this.#authenticate(incoming, bare)
+      const body = await bodyOf(incoming)
+      const request = { ...bare, ...splitTarget(incoming.url ?? ''), ...(body !== undefined && { body }) }
+      return await handler(request, user)
+    } catch (error) {
+      return answerFor(error, bare, log)
+    }
+  }
+
+  #authenticate(incoming: IncomingMessage, bare: ApiRequest): UserInfo {
+    const { authenticate, onUnauthenticated } = this.#options
+    try {
+      return authenticate(tlsSocket(incoming.socket), incoming.headers)
+    } catch (error) {
+      onUnauthenticated?.(bare, error)
+      throw error
+    }
+  }
+
+  async #send(exchange: Exchange, incoming: IncomingMessage, answer: ApiResponse): Promise<void> {
+    const { response, aborter } = exchange
+    // A body that was not read to its end would be taken for the next request.
+    const last = this.#closing !== undefined || !incoming.complete
+    const headers = { ...answer.headers, ...(last && { connection: 'close' }) }
+    if (isWhole(answer.body)) {
+      const { body, headers: more } = await compress(answer.body, incoming.headers, headers)
+      response.writeHead(answer.status, { ...more, ...lengthOf(answer.status, body) })
+      response.end(body)
+      return
+    }
+    exchange.streaming = true
+    if (this.#closing !== undefined) aborter.abort()
+    response.writeHead(answer.status, headers)
+    if (incoming.method === 'HEAD') {
+      await discard(answer.body)
+    } else {
+      response.flushHeaders()
+      await writeChunks(response, answer.body, aborter.signal)
+    }
+    response.end()
+  }
+
+  async #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { log } = this.#options
+    const aborter = new AbortController()
+    this.#upgraded.add(socket)
+    socket.once('close', () => {
+      this.#upgraded.delete(socket)
+      aborter.abort()
+    })
+    socket.on('error', (error) => log.debug('upgraded connection lost', { error: messageOf(error) }))
+    if (this.#closing !== undefined) socket.destroy()
+    const refusal = await this.#negotiate(incoming, socket, head, aborter.signal)
+    if (refusal !== undefined) await refuse(socket, refusal)
+  }
+
+  async #negotiate(
+    incoming: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    signal: AbortSignal,
+  ): Promise<ApiResponse | undefined> {
+    const { onUpgrade, log } = this.#options
+    const bare = bareRequest(incoming, signal)
+    try {
+      const user = this.#authenticate(incoming, bare)
+      const request = { ...bare, ...splitTarget(incoming.url ?? '') }
+      if (onUpgrade === undefined) throw noUpgrade()
+      return await onUpgrade({ request, user, socket, head })
+    } catch (error) {
+      return answerFor(error, bare, log)
+    }
+  }
+}
+
+export function noUpgrade(): StatusError {
+  return new StatusError('NotFound', 'the server could not find the requested resource')
+}
+
+/** The request before its target and body have been looked at. What it authenticates with goes no further. */
+function bareRequest(incoming: IncomingMessage, signal: AbortSignal): ApiRequest {
+  const { authorization: _secret, ...headers } = plainHeaders(incoming.headers)
+  const { remoteAddress } = incoming.socket
+  return {
+    ...(remoteAddress !== undefined && { peer: remoteAddress.replace(/^::ffff:/, '') }),
+    method: incoming.method ?? 'GET',
+    path: incoming.url ?? '',
+    query: new URLSearchParams(),
+    headers,
+    signal,
+  }
+}
+
+/** Every socket of a node:https server is one of TLS. */
+function tlsSocket(socket: Socket): TLSSocket {
+  if ('getPeerCertificate' in socket) return socket as TLSSocket
+  throw new StatusError('Unauthorized', 'Unauthorized: the connection is not TLS')
+}
+
+async function bodyOf(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
+  const encoding = incoming.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new StatusError(
+      'UnsupportedMediaType',
+      `the request's Content-Encoding "${encoding}" is not supported`,
+    )
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes)
+  return readBody(incoming)
+}
+
+function lengthOf(status: number, body: string | Uint8Array): Record<string, string> {
+  if (status === 204 || status === 304) return {}
+  return { 'content-length': String(Buffer.byteLength(body)) }
+}
+
+/** The answer of HTTP on a socket that Node's server has let go of. */
+async function refuse(socket: Duplex, answer: ApiResponse): Promise<void> {
+  const body = isWhole(answer.body) ? Buffer.from(answer.body) : Buffer.alloc(0)
+  await discard(answer.body)
+  const headers = { ...answer.headers, connection: 'close', 'content-length': String(body.length) }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  socket.write(`HTTP/1.1 ${answer.status} Refused\r\n`)
+  socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]))
+}
