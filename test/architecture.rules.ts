@@ -28,6 +28,19 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
+/** The rooms of the API server, lowest first: each may import those before it; the folder itself puts them together. */
+export const rooms = [
+  'cache',
+  'http',
+  'documents',
+  'verbs',
+  'access',
+  'door',
+  'audit',
+  'data',
+  'streams',
+] as const
+
 export interface Wall {
   readonly package: string
   /** The files that may import it. */

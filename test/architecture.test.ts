@@ -11,6 +11,7 @@ import {
   mayImport,
   pureFiles,
   pureModules,
+  rooms,
   walls,
 } from './architecture.rules.ts'
 import {
@@ -66,6 +67,27 @@ rule(
     [...new Set(product.map(({ path }) => folderOf(path)))].filter(
       (at) => at !== 'cmd/' && !(at in mayImport),
     ),
+)
+
+/** How high the room of an API server's file is; above all rooms for the folder's own files. */
+function floorOf(path: string): number | undefined {
+  const [top, folder, room = '', ...rest] = path.split('/')
+  if (top !== 'pkg' || folder !== 'apiserver') return undefined
+  return rest.length === 0 ? rooms.length : rooms.findIndex((name) => name === room)
+}
+
+rule(
+  'the rooms of the API server import only downwards',
+  'Move what both need to a lower room, or give a new room its place in rooms (test/architecture.rules.ts).',
+  () =>
+    [...importsIn(product)].flatMap(({ file, found, at }) => {
+      const from = floorOf(file.path)
+      const target = targetOf(file, found)
+      const to = 'package' in target ? undefined : floorOf(target.path)
+      if (from === undefined || to === undefined || to <= from)
+        return from === -1 ? [`${at}: no such room`] : []
+      return [`${at}: ${found.specifier} is in a room above`]
+    }),
 )
 
 rule(

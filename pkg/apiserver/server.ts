@@ -9,15 +9,15 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
 import type { Storage } from '#pkg/storage/port.ts'
 import { Cache } from './cache/cache.ts'
-import { ContainerIndex } from './cache/containerindex.ts'
 import type { Indexer } from './cache/kindcache.ts'
+import { FieldSetMemo } from './cache/managerstext.ts'
 import { type Authorize, makeHandler } from './handler.ts'
 import type { Surface } from './http/answer.ts'
 import { parseOptions } from './http/options.ts'
+import { ContainerIndex } from './verbs/containerindex.ts'
 import type { Admit, Context } from './verbs/context.ts'
 import { createObject } from './verbs/create.ts'
 import { KeyedLock } from './verbs/lock.ts'
-import { FieldSetMemo } from './verbs/managerstext.ts'
 
 export interface ApiServerOptions {
   /** Stays the caller's to close. */

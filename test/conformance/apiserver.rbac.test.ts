@@ -4,7 +4,7 @@
  */
 import test, { type ExecutionContext } from 'ava'
 import { inProcess, type Transport, type UserInfo } from '#pkg/apimachinery/transport.ts'
-import { makeAccess } from '#pkg/apiserver/access/access.ts'
+import { makeAccess } from '#pkg/apiserver/accesscontrol.ts'
 import { authorizing } from '#pkg/apiserver/access/authorize.ts'
 import {
   admin,

@@ -2,6 +2,7 @@
  * Who asks. A client certificate (subject CN and O), else a bearer token, else nobody known, in Kubernetes' order: a
  * good certificate wins over a token. What is wrong is told to the log and never to the asker.
  */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
@@ -20,6 +21,9 @@ export function nodeUser(nodeName: string): UserInfo {
 }
 
 export type Peer = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>
+
+/** Whose connection it is. Throws Unauthorized. */
+export type Authenticate = (peer: Peer, headers: IncomingHttpHeaders) => UserInfo
 type Headers = Readonly<{ authorization?: string | undefined }>
 
 /** Whose token it is. Throws Unauthorized with a reason that does not hold the token. */
@@ -30,9 +34,10 @@ export function makeAuthenticate(
   tokenUser: TokenUser,
   { clock, log }: Pick<Ambient, 'clock' | 'log'>,
 ): (peer: Peer, headers: Headers) => UserInfo {
+  const certified = rememberingCertificates()
   return (peer, headers) => {
     try {
-      return userOf(peer, headers, { tokenUser, now: clock.now() })
+      return userOf(peer, headers, { tokenUser, certified, now: clock.now() })
     } catch (error) {
       if (!isReason(error, 'Unauthorized')) throw error
       log.info('request refused: who asks is not known', { reason: error.message })
@@ -43,19 +48,24 @@ export function makeAuthenticate(
 
 interface How {
   readonly tokenUser: TokenUser
+  readonly certified: (peer: Peer) => Certified
   /** Milliseconds since the epoch. */
   readonly now: number
 }
+
+/** Whom a certificate names, and until when, in milliseconds since the epoch. */
+type Certified = { readonly user: UserInfo; readonly until: number } | 'refused' | 'none'
 
 /**
  * The user of a connection that asked for, and did not insist on, a client certificate. Throws Unauthorized for a
  * certificate that our authority did not sign, unless a good token goes with it, and for a token that is not good.
  */
-export function userOf(socket: Peer, headers: Headers, { tokenUser, now }: How = withoutTokens): UserInfo {
-  const certificate = certificateUser(socket, now)
-  if (certificate !== undefined && certificate !== 'refused') return certificate
-  if (headers.authorization !== undefined) return tokenUser(bearerToken(headers.authorization))
-  if (certificate === undefined) return anonymous
+export function userOf(socket: Peer, headers: Headers, how: How = withoutTokens): UserInfo {
+  const certificate = how.certified(socket)
+  // Connections and sessions live on when the certificate that began them ends.
+  if (typeof certificate === 'object' && certificate.until > how.now) return certificate.user
+  if (headers.authorization !== undefined) return how.tokenUser(bearerToken(headers.authorization))
+  if (certificate === 'none') return anonymous
   throw new StatusError(
     'Unauthorized',
     'Unauthorized: the client certificate is not from this server, or has expired',
@@ -63,16 +73,26 @@ export function userOf(socket: Peer, headers: Headers, { tokenUser, now }: How =
 }
 
 /**
- * A resumed session without any certificate counts as authorized in Node, so a name is required beside it. Connections
- * and sessions live on when the certificate that began them ends: it is looked at again for every request.
+ * Asks each connection for its certificate once: OpenSSL takes it apart anew every time, which costs more than all the
+ * rest of a read. It cannot change: OpenSSL refuses renegotiation to clients, and TLS 1.3 has none.
  */
-function certificateUser(socket: Peer, now: number): UserInfo | 'refused' | undefined {
-  const { subject, valid_to: end } = socket.getPeerCertificate() ?? {}
-  if (subject === undefined) return undefined
+function rememberingCertificates(): (peer: Peer) => Certified {
+  const known = new WeakMap<Peer, Certified>()
+  return (peer) => {
+    const certified = known.get(peer) ?? readCertificate(peer)
+    known.set(peer, certified)
+    return certified
+  }
+}
+
+/** A resumed session without any certificate counts as authorized in Node, so a name is required beside it. */
+function readCertificate(peer: Peer): Certified {
+  const { subject, valid_to: end } = peer.getPeerCertificate() ?? {}
+  if (subject === undefined) return 'none'
   const [name] = listOf(subject.CN)
-  if (!socket.authorized || name === undefined || name === '' || Date.parse(end ?? '') <= now)
-    return 'refused'
-  return { name, groups: [...listOf(subject.O), authenticatedGroup] }
+  const until = Date.parse(end ?? '')
+  if (!peer.authorized || name === undefined || name === '' || Number.isNaN(until)) return 'refused'
+  return { user: { name, groups: [...listOf(subject.O), authenticatedGroup] }, until }
 }
 
 function bearerToken(header: string): string {
@@ -81,7 +101,7 @@ function bearerToken(header: string): string {
   throw new StatusError('Unauthorized', 'Unauthorized: the Authorization header is no bearer token')
 }
 
-const withoutTokens: How = { tokenUser: noTokens, now: 0 }
+const withoutTokens: How = { tokenUser: noTokens, certified: readCertificate, now: 0 }
 
 function noTokens(): UserInfo {
   throw new StatusError('Unauthorized', 'Unauthorized: this server knows client certificates, no tokens')

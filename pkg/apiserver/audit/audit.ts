@@ -5,7 +5,7 @@
 import type { Clock, Random } from '#pkg/apimachinery/ambient.ts'
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import { isWhole, splitTarget } from '#pkg/apimachinery/wire.ts'
-import type { OnUpgrade } from '../http/listen.ts'
+import type { OnUpgrade } from '../door/listen.ts'
 import {
   type Answer,
   type AuditEvent,

@@ -6,7 +6,7 @@ import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { apiVersionOf, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { sealedWith, unreadable } from '#pkg/storage/envelope.ts'
-import { type FieldSetMemo, managersSpan, managersText, readManagers } from '../verbs/managerstext.ts'
+import { type FieldSetMemo, managersSpan, managersText, readManagers } from './managerstext.ts'
 
 /** An object whose kind's schema has accepted it, with the fields that only its kind knows. */
 export type ApiObject = KubeObject & { readonly [field: string]: unknown }

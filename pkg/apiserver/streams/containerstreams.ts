@@ -20,7 +20,7 @@ import {
 import { type ApiRequest, type ApiResponse, readAll } from '#pkg/apimachinery/transport.ts'
 import { isWhole, writeChunks } from '#pkg/apimachinery/wire.ts'
 import type { Guard } from '../access/authorize.ts'
-import type { Upgrade } from '../http/listen.ts'
+import type { Upgrade } from '../door/listen.ts'
 import type { FindNode } from './proxy.ts'
 import type { UpgradeRoute } from './upgrade.ts'
 

@@ -17,7 +17,7 @@ import {
 } from '#pkg/apimachinery/tunnel.ts'
 import { joinTarget, plainHeaders, writeChunks } from '#pkg/apimachinery/wire.ts'
 import type { Guard } from '../access/authorize.ts'
-import { noUpgrade, type OnUpgrade } from '../http/listen.ts'
+import { noUpgrade, type OnUpgrade } from '../door/listen.ts'
 import type { NodeConnections } from './proxy.ts'
 
 export interface TunnelOptions {

@@ -14,7 +14,7 @@ import { userOf } from '../access/authenticate.ts'
 import { makeGuard } from '../access/authorize.ts'
 import { nodeAuthorizer } from '../access/nodeauthorizer.ts'
 import { ensurePki, issueNodeIdentity } from '../access/pki.ts'
-import { listen } from '../http/listen.ts'
+import { listen } from '../door/listen.ts'
 import { NodeConnections } from './proxy.ts'
 import { acceptTunnels } from './tunnel.ts'
 

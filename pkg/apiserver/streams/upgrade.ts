@@ -2,7 +2,7 @@
  * Which part of the server takes over a connection that is to speak something else than HTTP/1.1: the first route
  * whose path fits. Tunnels of nodes (tunnel.ts), streams of Containers (containerstreams.ts) and of Pods are routes.
  */
-import { noUpgrade, type OnUpgrade } from '../http/listen.ts'
+import { noUpgrade, type OnUpgrade } from '../door/listen.ts'
 
 export interface UpgradeRoute {
   /** Of the whole path, still percent-encoded. */

@@ -5,7 +5,7 @@
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
-import type { Upgrade } from '../http/listen.ts'
+import type { Upgrade } from '../door/listen.ts'
 import { Inbox } from './inbox.ts'
 
 export interface MessageSocket {

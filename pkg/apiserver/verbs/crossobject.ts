@@ -1,9 +1,9 @@
 /** Where the rules between objects meet a write: checked against the cache, and reserved until the write is done. */
 import { invalid } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
-import { asContainer, factsOf } from '../cache/containerindex.ts'
 import type { ApiObject } from '../cache/encoded.ts'
 import { admitContainer } from './admission.ts'
+import { asContainer, factsOf } from './containerindex.ts'
 import type { Context } from './context.ts'
 
 /**

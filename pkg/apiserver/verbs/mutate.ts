@@ -14,10 +14,10 @@ import {
   storageKey,
   withRevision,
 } from '../cache/encoded.ts'
+import type { FieldSetMemo } from '../cache/managerstext.ts'
 import type { Context, Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
 import { equalJson } from './equal.ts'
-import type { FieldSetMemo } from './managerstext.ts'
 import { isTerminating, mayGo, modified, type Prepared, specChanged, type Target } from './objects.ts'
 
 export interface Mutation {

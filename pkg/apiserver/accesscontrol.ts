@@ -1,16 +1,16 @@
 /** Everything by which the server decides who may do what: put together for serve.ts. */
 
-import type { Authorize } from '../handler.ts'
-import type { Surface } from '../http/answer.ts'
-import type { ApiServerOptions } from '../server.ts'
-import { attributesOfInfo } from './attributes.ts'
-import { type Guard, makeGuard } from './authorize.ts'
-import { type Authorizer, inOrder, mastersMay } from './authorizer.ts'
-import { refuseEscalation } from './escalation.ts'
-import { keepDefaultRoles } from './keeproles.ts'
-import { nodeAuthorizer } from './nodeauthorizer.ts'
-import { RbacIndex } from './rbacindex.ts'
-import { reviews } from './reviews.ts'
+import { attributesOfInfo } from './access/attributes.ts'
+import { type Guard, makeGuard } from './access/authorize.ts'
+import { type Authorizer, inOrder, mastersMay } from './access/authorizer.ts'
+import { refuseEscalation } from './access/escalation.ts'
+import { keepDefaultRoles } from './access/keeproles.ts'
+import { nodeAuthorizer } from './access/nodeauthorizer.ts'
+import { RbacIndex } from './access/rbacindex.ts'
+import { reviews } from './access/reviews.ts'
+import type { Authorize } from './handler.ts'
+import type { Surface } from './http/answer.ts'
+import type { ApiServerOptions } from './server.ts'
 
 export interface Access {
   /** Before every request, and before everything else that comes in by the socket. */

@@ -11,7 +11,7 @@ import {
   encodeObject,
   headOf,
   withRevision,
-} from '../cache/encoded.ts'
+} from './encoded.ts'
 import { FieldSetMemo } from './managerstext.ts'
 
 const kind = anyKind(configMapKind)

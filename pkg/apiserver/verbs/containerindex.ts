@@ -5,8 +5,8 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
-import type { AdmissionView, ContainerFacts, NodeFacts } from '../verbs/admission.ts'
-import type { ApiObject } from './encoded.ts'
+import type { ApiObject } from '../cache/encoded.ts'
+import type { AdmissionView, ContainerFacts, NodeFacts } from './admission.ts'
 
 export class ContainerIndex implements AdmissionView {
   readonly #stored = new Map<string, ContainerFacts>()

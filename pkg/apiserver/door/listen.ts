@@ -21,9 +21,9 @@ import {
   tooLarge,
   writeChunks,
 } from '#pkg/apimachinery/wire.ts'
-import type { Peer } from '../access/authenticate.ts'
+import type { Authenticate } from '../access/authenticate.ts'
 import type { Pki } from '../access/pki.ts'
-import { answerFor } from './answer.ts'
+import { answerFor } from '../http/answer.ts'
 import { bind } from './bind.ts'
 import { compress } from './compress.ts'
 
@@ -40,9 +40,6 @@ export interface Upgrade {
 export type OnUpgrade = (upgrade: Upgrade) => Promise<ApiResponse | undefined> | ApiResponse | undefined
 
 export type ServerIdentity = Pick<Pki, 'ca' | 'server'>
-
-/** Whose connection it is. Throws Unauthorized. */
-export type Authenticate = (peer: Peer, headers: IncomingHttpHeaders) => UserInfo
 
 export interface ListenOptions {
   readonly handler: Handler
