@@ -48,7 +48,8 @@ export function makeAuthenticate(
 
 interface How {
   readonly tokenUser: TokenUser
-  readonly certified: (peer: Peer) => Certified
+  /** Absent: every request reads the certificate again. */
+  readonly certified?: (peer: Peer) => Certified
   /** Milliseconds since the epoch. */
   readonly now: number
 }
@@ -61,10 +62,11 @@ type Certified = { readonly user: UserInfo; readonly until: number } | 'refused'
  * certificate that our authority did not sign, unless a good token goes with it, and for a token that is not good.
  */
 export function userOf(socket: Peer, headers: Headers, how: How = withoutTokens): UserInfo {
-  const certificate = how.certified(socket)
+  const { tokenUser, certified = readCertificate, now } = how
+  const certificate = certified(socket)
   // Connections and sessions live on when the certificate that began them ends.
-  if (typeof certificate === 'object' && certificate.until > how.now) return certificate.user
-  if (headers.authorization !== undefined) return how.tokenUser(bearerToken(headers.authorization))
+  if (typeof certificate === 'object' && certificate.until > now) return certificate.user
+  if (headers.authorization !== undefined) return tokenUser(bearerToken(headers.authorization))
   if (certificate === 'none') return anonymous
   throw new StatusError(
     'Unauthorized',
@@ -74,7 +76,7 @@ export function userOf(socket: Peer, headers: Headers, how: How = withoutTokens)
 
 /**
  * Asks each connection for its certificate once: OpenSSL takes it apart anew every time, which costs more than all the
- * rest of a read. It cannot change: OpenSSL refuses renegotiation to clients, and TLS 1.3 has none.
+ * rest of a read. It cannot change, since the listener refuses renegotiation.
  */
 function rememberingCertificates(): (peer: Peer) => Certified {
   const known = new WeakMap<Peer, Certified>()
@@ -101,7 +103,7 @@ function bearerToken(header: string): string {
   throw new StatusError('Unauthorized', 'Unauthorized: the Authorization header is no bearer token')
 }
 
-const withoutTokens: How = { tokenUser: noTokens, certified: readCertificate, now: 0 }
+const withoutTokens: How = { tokenUser: noTokens, now: 0 }
 
 function noTokens(): UserInfo {
   throw new StatusError('Unauthorized', 'Unauthorized: this server knows client certificates, no tokens')

@@ -270,9 +270,11 @@ test('a good certificate wins over a token, a bad one leaves the word to it', as
   await makeAccount(world)
   const token = await makeToken(world)
   const headers = { authorization: `Bearer ${token}` }
+  const subject = { CN: 'ann', O: 'dev' }
+  const valid_to = new Date(world.clock.now() + hour).toUTCString()
   const peer = (authorized: boolean): Peer => ({
     authorized,
-    getPeerCertificate: () => Object.assign(Object.create(null), { subject: { CN: 'ann', O: 'dev' } }),
+    getPeerCertificate: () => Object.assign(Object.create(null), { subject, valid_to }),
   })
   t.is(world.identity.authenticate(peer(true), headers).name, 'ann')
   t.is(world.identity.authenticate(peer(false), headers).name, 'system:serviceaccount:default:ci')
@@ -289,6 +291,21 @@ test('a certificate that ended while its connection lives on is known no more', 
   t.is(identity.authenticate(peer, {}).name, 'ann')
   await clock.advance(hour)
   t.throws(() => identity.authenticate(peer, {}), { message: 'Unauthorized' })
+})
+
+test('a connection is asked for its certificate once', async (t) => {
+  const { identity, clock } = await start(t)
+  const valid_to = new Date(clock.now() + hour).toUTCString()
+  let asked = 0
+  const peer: Peer = {
+    authorized: true,
+    getPeerCertificate: () => {
+      asked++
+      return Object.assign(Object.create(null), { subject: { CN: 'ann' }, valid_to })
+    },
+  }
+  for (let request = 0; request < 3; request++) t.is(identity.authenticate(peer, {}).name, 'ann')
+  t.is(asked, 1)
 })
 
 const certificatePath = (name: string) => `POST /apis/cove.run/v1/nodes/${name}/certificate`

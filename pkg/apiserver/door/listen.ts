@@ -3,7 +3,8 @@
  * bounded, streams are flushed chunk by chunk at the reader's pace, the request's signal aborts when the client goes
  * away, no error of a socket ends the process, and closing ends watches at once and everything else within a bound.
  */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { constants } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -77,6 +78,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
+    // Who is at the other end of a connection never changes: as servers in Go, which cannot renegotiate either.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     keepAlive: true,
     keepAliveInitialDelay: tcpKeepAliveMs,
     noDelay: true,
