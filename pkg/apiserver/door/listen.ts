@@ -78,8 +78,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
-    // Who is at the other end of a connection never changes: as servers in Go, which cannot renegotiate either.
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     keepAlive: true,
     keepAliveInitialDelay: tcpKeepAliveMs,
     noDelay: true,
@@ -94,9 +92,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return { port, close, renew: (pki) => server.setSecureContext(tlsOptions(pki)) }
 }
 
-/** The authority goes along, so that a machine that knows no more than its hash can find it out. */
+/**
+ * The authority goes along, so that a machine that knows no more than its hash can find it out. Who is at the other end
+ * of a connection never changes: as servers in Go, which cannot renegotiate either.
+ */
 function tlsOptions({ ca, server }: ServerIdentity) {
-  return { ca: ca.cert, cert: `${server.cert}${ca.cert}`, key: server.key }
+  const secureOptions = constants.SSL_OP_NO_RENEGOTIATION
+  return { ca: ca.cert, cert: `${server.cert}${ca.cert}`, key: server.key, secureOptions }
 }
 
 /** One open exchange: how to end it when the server closes. */
