@@ -9,33 +9,53 @@ const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d
 /** Padded, as the standard has it; lines may be broken anywhere. */
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
+/** Where a value stands: written out only for what is wrong, since nearly nothing is. */
+interface Place {
+  readonly above: Place | undefined
+  /** Of the outermost place: how all paths begin. */
+  readonly step: string | number
+}
+
 /** All violations, in the order of the schema. Unknown fields are not looked at: see unknownFields. */
 export function validate(schema: Schema, value: unknown, path = ''): Cause[] {
+  const causes: Cause[] = []
+  walk(schema, value, { above: undefined, step: path }, causes)
+  return causes
+}
+
+function walk(schema: Schema, value: unknown, place: Place, causes: Cause[]): void {
   if (schema['x-cove-unimplemented'] === true) {
-    return [cause('FieldValueForbidden', path, 'is not implemented in this version of Cove; remove it')]
+    const message = 'is not implemented in this version of Cove; remove it'
+    causes.push(cause('FieldValueForbidden', place, message))
+  } else if (schema.type === 'object') {
+    validateObject(schema, value, place, causes)
+  } else if (schema.type === 'array') {
+    validateArray(schema, value, place, causes)
+  } else {
+    const wrong = validateScalar(schema, value, place)
+    if (wrong !== undefined) causes.push(wrong)
   }
-  if (schema['x-kubernetes-int-or-string'] === true) return validateIntOrString(schema, value, path)
+}
+
+function validateScalar(schema: Schema, value: unknown, place: Place): Cause | undefined {
+  if (schema['x-kubernetes-int-or-string'] === true) return validateIntOrString(schema, value, place)
   switch (schema.type) {
-    case 'object':
-      return validateObject(schema, value, path)
-    case 'array':
-      return validateArray(schema, value, path)
     case 'string':
       return typeof value === 'string'
-        ? validateString(schema, value, path)
-        : [wrongType(path, 'string', value)]
+        ? validateString(schema, value, place)
+        : wrongType(place, 'string', value)
     case 'integer':
       return Number.isInteger(value)
-        ? validateRange(schema, Number(value), path)
-        : [wrongType(path, 'integer', value)]
+        ? validateRange(schema, Number(value), place)
+        : wrongType(place, 'integer', value)
     case 'number':
       return typeof value === 'number'
-        ? validateRange(schema, value, path)
-        : [wrongType(path, 'number', value)]
+        ? validateRange(schema, value, place)
+        : wrongType(place, 'number', value)
     case 'boolean':
-      return typeof value === 'boolean' ? [] : [wrongType(path, 'boolean', value)]
+      return typeof value === 'boolean' ? undefined : wrongType(place, 'boolean', value)
     default:
-      return []
+      return undefined
   }
 }
 
@@ -44,61 +64,77 @@ export function joinPath(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`
 }
 
-function validateObject(schema: Schema, value: unknown, path: string): Cause[] {
-  if (!isPlainObject(value)) return [wrongType(path, 'object', value)]
-  const missing = (schema.required ?? [])
-    .filter((name) => value[name] === undefined || value[name] === null)
-    .map((name) => cause('FieldValueRequired', joinPath(path, name), 'is required'))
-  const wrong = Object.entries(value).flatMap(([name, member]) => {
-    const property = memberSchema(schema, name)
-    return property === undefined || member === null ? [] : validate(property, member, joinPath(path, name))
-  })
-  return [...missing, ...wrong]
+function pathOf({ above, step }: Place): string {
+  if (above === undefined) return String(step)
+  return typeof step === 'number' ? `${pathOf(above)}[${step}]` : joinPath(pathOf(above), step)
 }
 
-function validateArray(schema: Schema, value: unknown, path: string): Cause[] {
-  if (!Array.isArray(value)) return [wrongType(path, 'array', value)]
-  const items = schema.items
-  const wrong =
-    items === undefined ? [] : value.flatMap((item, index) => validate(items, item, `${path}[${index}]`))
-  const tooFew = value.length < (schema.minItems ?? 0)
-  const few = tooFew ? [cause('FieldValueInvalid', path, `must have at least ${schema.minItems} items`)] : []
-  const tooMany = value.length > (schema.maxItems ?? Number.POSITIVE_INFINITY)
-  const many = tooMany ? [cause('FieldValueInvalid', path, `must have at most ${schema.maxItems} items`)] : []
-  return [...few, ...many, ...wrong, ...duplicates(schema, value, path), ...repetitions(schema, value, path)]
+function validateObject(schema: Schema, value: unknown, place: Place, causes: Cause[]): void {
+  if (!isPlainObject(value)) {
+    causes.push(wrongType(place, 'object', value))
+    return
+  }
+  for (const name of schema.required ?? []) {
+    if (value[name] === undefined || value[name] === null)
+      causes.push(cause('FieldValueRequired', { above: place, step: name }, 'is required'))
+  }
+  for (const name of Object.keys(value)) {
+    const property = memberSchema(schema, name)
+    const member = value[name]
+    if (property !== undefined && member !== null)
+      walk(property, member, { above: place, step: name }, causes)
+  }
+}
+
+function validateArray(schema: Schema, value: unknown, place: Place, causes: Cause[]): void {
+  if (!Array.isArray(value)) {
+    causes.push(wrongType(place, 'array', value))
+    return
+  }
+  const { items, minItems = 0, maxItems = Number.POSITIVE_INFINITY } = schema
+  if (value.length < minItems)
+    causes.push(cause('FieldValueInvalid', place, `must have at least ${minItems} items`))
+  if (value.length > maxItems)
+    causes.push(cause('FieldValueInvalid', place, `must have at most ${maxItems} items`))
+  if (items !== undefined) {
+    for (const [index, item] of value.entries()) walk(items, item, { above: place, step: index }, causes)
+  }
+  causes.push(...duplicates(schema, value, place), ...repetitions(schema, value, place))
 }
 
 /** Items of a set that stood there before. */
-function repetitions(schema: Schema, value: readonly unknown[], path: string): Cause[] {
+function repetitions(schema: Schema, value: readonly unknown[], place: Place): Cause[] {
   if (schema['x-kubernetes-list-type'] !== 'set') return []
   return value.flatMap((item, index) =>
     value.indexOf(item) === index
       ? []
-      : [cause('FieldValueDuplicate', `${path}[${index}]`, `repeats ${JSON.stringify(item)}`)],
+      : [cause('FieldValueDuplicate', { above: place, step: index }, `repeats ${JSON.stringify(item)}`)],
   )
 }
 
-function duplicates(schema: Schema, value: readonly unknown[], path: string): Cause[] {
+function duplicates(schema: Schema, value: readonly unknown[], place: Place): Cause[] {
   const keys = schema['x-kubernetes-list-map-keys'] ?? []
   if (keys.length === 0) return []
   const seen = new Set<string>()
   return value.flatMap((item, index) => {
     if (!isPlainObject(item)) return []
     const key = JSON.stringify(keys.map((name) => item[name] ?? schema.items?.properties?.[name]?.default))
-    if (seen.has(key))
-      return [cause('FieldValueDuplicate', `${path}[${index}]`, `repeats ${keys.join(' and ')} ${key}`)]
-    seen.add(key)
-    return []
+    if (!seen.has(key)) {
+      seen.add(key)
+      return []
+    }
+    const message = `repeats ${keys.join(' and ')} ${key}`
+    return [cause('FieldValueDuplicate', { above: place, step: index }, message)]
   })
 }
 
-function validateString(schema: Schema, value: string, path: string): Cause[] {
+function validateString(schema: Schema, value: string, place: Place): Cause | undefined {
   if (schema.enum !== undefined && !schema.enum.includes(value)) {
     const allowed = schema.enum.map((word) => `"${word}"`).join(', ')
-    return [cause('FieldValueNotSupported', path, `unsupported value "${value}": must be one of ${allowed}`)]
+    return cause('FieldValueNotSupported', place, `unsupported value "${value}": must be one of ${allowed}`)
   }
   const message = whyWrongString(schema, value)
-  return message === undefined ? [] : [cause('FieldValueInvalid', path, message)]
+  return message === undefined ? undefined : cause('FieldValueInvalid', place, message)
 }
 
 function whyWrongString(schema: Schema, value: string): string | undefined {
@@ -141,31 +177,29 @@ function whyWrongFormat(format: string | undefined, value: string | number): str
   }
 }
 
-function validateRange(schema: Schema, value: number, path: string): Cause[] {
+function validateRange(schema: Schema, value: number, place: Place): Cause | undefined {
   const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema
-  if (value >= minimum && value <= maximum) return []
-  if (schema.maximum === undefined) return [cause('FieldValueInvalid', path, `must be at least ${minimum}`)]
-  if (schema.minimum === undefined) return [cause('FieldValueInvalid', path, `must be at most ${maximum}`)]
-  return [cause('FieldValueInvalid', path, `must be between ${minimum} and ${maximum}`)]
+  if (value >= minimum && value <= maximum) return undefined
+  if (schema.maximum === undefined) return cause('FieldValueInvalid', place, `must be at least ${minimum}`)
+  if (schema.minimum === undefined) return cause('FieldValueInvalid', place, `must be at most ${maximum}`)
+  return cause('FieldValueInvalid', place, `must be between ${minimum} and ${maximum}`)
 }
 
-function validateIntOrString(schema: Schema, value: unknown, path: string): Cause[] {
+function validateIntOrString(schema: Schema, value: unknown, place: Place): Cause | undefined {
   if (typeof value !== 'string' && typeof value !== 'number')
-    return [wrongType(path, 'number or string', value)]
-  if (typeof value === 'number') {
-    const range = validateRange(schema, value, path)
-    if (range.length > 0) return range
-  }
+    return wrongType(place, 'number or string', value)
+  const range = typeof value === 'number' ? validateRange(schema, value, place) : undefined
+  if (range !== undefined) return range
   const message =
     typeof value === 'string' ? whyWrongString(schema, value) : whyWrongFormat(schema.format, value)
-  return message === undefined ? [] : [cause('FieldValueInvalid', path, message)]
+  return message === undefined ? undefined : cause('FieldValueInvalid', place, message)
 }
 
-function cause(reason: Cause['reason'], field: string, message: string): Cause {
-  return { reason, field, message }
+function cause(reason: Cause['reason'], place: Place, message: string): Cause {
+  return { reason, field: pathOf(place), message }
 }
 
-function wrongType(path: string, expected: string, value: unknown): Cause {
+function wrongType(place: Place, expected: string, value: unknown): Cause {
   const found = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
-  return cause('FieldValueTypeInvalid', path, `must be of type ${expected}, not ${found}`)
+  return cause('FieldValueTypeInvalid', place, `must be of type ${expected}, not ${found}`)
 }
