@@ -96,9 +96,11 @@ export function applyDefaults(schema: Schema, value: unknown): unknown {
   return draft.result
 }
 
-/** Nobody gets hold of the schema's own value. Most defaults are scalars, for which cloning would cost the most. */
+/** Nobody gets hold of the schema's own value. Most defaults are scalars or empty lists: structuredClone would cost most. */
 function copyOf(value: unknown): unknown {
-  return typeof value === 'object' ? structuredClone(value) : value
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (!isPlainObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member)]))
 }
 
 /** A list that is copied when an item changes, and not before. */
