@@ -154,6 +154,43 @@ test('what works again is forgiven', async (t) => {
   t.true((await failOnce()) <= 625)
 })
 
+test('an expiry that follows failures to connect is the first one: it is listed at once', async (t) => {
+  const { server, clock, names } = start(t)
+  ;(await server.next()).answer(list('5', map('old', '2')))
+  const failOnce = async () => {
+    ;(await server.next()).fail(new Error('connection refused'))
+    await clock.advance(0)
+    const pause = (clock.nextTimer() ?? Number.NaN) - clock.now()
+    await clock.advance(pause)
+    return pause
+  }
+  for (let turn = 0; turn < 5; turn++) await failOnce()
+  const before = clock.now()
+  ;(await server.next()).answer(expired, 410)
+  const again = await server.next()
+  t.is(from(again), null)
+  t.is(clock.now(), before)
+  again.answer(list('20', map('new', '12')))
+  t.is(from(await server.next()), '20')
+  t.deepEqual(names(), ['new'])
+})
+
+test('after an expiry the failures to connect are counted anew', async (t) => {
+  const { server, clock } = start(t)
+  ;(await server.next()).answer(list('5'))
+  const pauseAfter = async (fail: () => Promise<void>) => {
+    await fail()
+    await clock.advance(0)
+    const pause = (clock.nextTimer() ?? Number.NaN) - clock.now()
+    await clock.advance(pause)
+    return pause
+  }
+  const refuse = async () => (await server.next()).fail(new Error('connection refused'))
+  for (let turn = 0; turn < 5; turn++) await pauseAfter(refuse)
+  ;(await server.next()).answer(expired, 410)
+  t.true((await pauseAfter(refuse)) <= 1250)
+})
+
 test('a server that ends every watch at once, or expires every revision, is not asked in a rush', async (t) => {
   const { server, clock } = start(t)
   ;(await server.next()).answer(list('5'))
@@ -161,6 +198,8 @@ test('a server that ends every watch at once, or expires every revision, is not 
   await clock.advance(0)
   t.is(server.waiting, 0)
   await clock.advance(1000)
+  ;(await server.next()).answer(expired, 410)
+  ;(await server.next()).answer(list('6'))
   for (let turn = 0; turn < 3; turn++) {
     ;(await server.next()).answer(expired, 410)
     await clock.advance(0)

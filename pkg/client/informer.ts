@@ -64,16 +64,20 @@ export class Informer<T extends KubeObject> implements Reader<T> {
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0
+    let expiries = 0
     let revision: string | undefined
     while (!signal.aborted) {
       const turn = await this.#turn(revision, signal)
-      if (turn.worked) failures = 0
+      if (turn.worked) failures = expiries = 0
       if (signal.aborted) return
       revision = turn.revision
       if (turn.error === undefined) continue
-      failures++
+      const expired = isReason(turn.error, 'Expired')
+      if (expired) expiries++
+      // Whoever answers that can be reached: the failures to get through before are forgiven.
+      failures = expired ? expiries : failures + 1
       // The first expiry is the way of the world; the second in a row is a failure like any other.
-      if (failures > 1 || !isReason(turn.error, 'Expired')) await this.#pause(failures, turn.error, signal)
+      if (!expired || expiries > 1) await this.#pause(failures, turn.error, signal)
     }
   }
 
