@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 modules := node_modules/.stamp
 sources := $(shell find cmd pkg -name '*.ts' ! -name '*.test.ts')
 
-.PHONY: help check test unit e2e bench build demo down generate verify clean
+.PHONY: help check test unit e2e bench fuzz build demo down generate verify clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: bin/cove ## Measure; the numbers go to bench-results.jsonl too
 	@hack/needs.sh curl busybox kubectl etcd
 	@hack/engine.sh
 	@node hack/bench.ts
+
+fuzz: $(modules) ## Fuzz everything that reads what others wrote; DURATION=30 is the seconds for each target
+	@DURATION=$(or $(DURATION),30) node hack/fuzz.ts
 
 build: bin/cove ## The single executable: bin/cove
 

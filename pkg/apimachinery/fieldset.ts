@@ -191,13 +191,20 @@ export function hasPath(set: FieldSet, path: FieldPath): boolean {
   return path.length > 0 && isMember(node)
 }
 
-/** A set from outside, its keys in canonical form; undefined when it is none. */
+/** A set from outside, its keys in canonical form; undefined when it is none. The whole is no member of itself. */
 export function parseFieldSet(value: unknown): FieldSet | undefined {
+  const node = parseNode(value)
+  if (node?.[self] === undefined) return node
+  const { [self]: _whole, ...set } = node
+  return set
+}
+
+function parseNode(value: unknown): FieldSet | undefined {
   if (!isPlainObject(value)) return undefined
   const result: Record<string, FieldSet> = {}
   for (const [text, below] of Object.entries(value)) {
     const element = parseElement(text)
-    const node = parseFieldSet(below)
+    const node = parseNode(below)
     if (element === undefined || node === undefined || (element === self && !isEmptySet(node)))
       return undefined
     result[element] = node

@@ -43,9 +43,12 @@ const durationUnits: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
 }
-const durationPart = /([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)/g
-/** What parseDuration reads, for those who can only match; it refuses durations beyond what Go can count besides. */
-export const durationPattern = /^\+?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$/
+const durationPart = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)/g
+/**
+ * What parseDuration reads, for those who can only match; it refuses durations beyond what Go can count besides. Digits
+ * can be read in one way only: with two, a long number without a unit would be tried in all of them.
+ */
+export const durationPattern = /^\+?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$/
 /** Go counts nanoseconds in 64 bits: about 292 years. */
 const longestDuration = 2 ** 63 / 1e6
 

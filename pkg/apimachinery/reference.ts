@@ -48,10 +48,10 @@ const defaultRegistry = 'docker.io'
 export function parseReference(text: string): ParsedReference {
   const { name, tag, digest } = splitSuffixes(text)
   const { registry, repository } = splitRegistry(name)
-  const message = whyInvalid({ text, registry, repository, tag, digest })
-  if (message !== undefined) return { ok: false, message }
   const full =
     registry === defaultRegistry && !repository.includes('/') ? `library/${repository}` : repository
+  const message = whyInvalid({ text, registry, repository, full, tag, digest })
+  if (message !== undefined) return { ok: false, message }
   const impliedTag = tag ?? (digest === undefined ? 'latest' : undefined)
   return {
     ok: true,
@@ -79,7 +79,7 @@ export function familiarReference(reference: ImageReference): string {
   const official = /^library\/[^/]+$/.test(reference.repository)
   const short = official ? name.slice('library/'.length) : name
   // What reads as a registry of its own when it comes first keeps the registry in front of it.
-  return splitRegistry(short).registry === defaultRegistry ? short : canonical
+  return splitRegistry(short).repository === short ? short : canonical
 }
 
 /** Whether the reference names bytes that can change: no digest, and the tag `latest`. */
@@ -113,18 +113,20 @@ interface Parts {
   text: string
   registry: string
   repository: string
+  /** With what was implied. */
+  full: string
   tag: string | undefined
   digest: string | undefined
 }
 
-function whyInvalid({ text, registry, repository, tag, digest }: Parts): string | undefined {
+function whyInvalid({ text, registry, repository, full, tag, digest }: Parts): string | undefined {
   if (text === '') return 'must not be empty'
   if (!domainPattern.test(registry)) return `registry "${registry}" is not HOST or HOST:PORT`
   if (repository === '') return 'the repository is missing'
   if (/[A-Z]/.test(repository)) return `repository "${repository}" must be lower case`
   if (!repositoryPattern.test(repository)) return `repository "${repository}" is not a valid repository name`
   if (idPattern.test(text)) return `"${text}" is the id of an image, not a name`
-  if (repository.length > 255) return 'the repository is longer than 255 characters'
+  if (full.length > 255) return 'the repository is longer than 255 characters'
   if (tag !== undefined && !tagPattern.test(tag)) return `tag "${tag}" is not a valid tag`
   if (digest !== undefined && !digestPattern.test(digest)) {
     return `digest "${digest}" must be sha256: and 64 hexadecimal digits`

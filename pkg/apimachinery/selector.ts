@@ -47,10 +47,10 @@ export interface FieldRequirement {
 export function parseFieldSelector(text: string): readonly FieldRequirement[] {
   if (text.trim() === '') return []
   return text.split(',').map((part) => {
-    const match = /^\s*([^\s!=]+)\s*(==|=|!=)\s*(.*?)\s*$/.exec(part)
+    const match = /^\s*([^\s!=]+)\s*(==|=|!=)/.exec(part)
     if (match === null) throw badRequest(`invalid field selector "${text}": "${part}" is not FIELD=VALUE`)
-    const [, field = '', operator, value = ''] = match
-    return { field, equal: operator !== '!=', value }
+    const [head, field = '', operator] = match
+    return { field, equal: operator !== '!=', value: part.slice(head.length).trim() }
   })
 }
 

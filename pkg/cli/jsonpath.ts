@@ -52,12 +52,24 @@ function render(nodes: readonly TemplateNode[], current: unknown, root: unknown)
     .join('')
 }
 
+/** Each ".." may find everything once more: a few of them on a small object find more than any memory holds. */
+const maxValues = 1_000_000
+
 function evaluate(operand: Operand, current: unknown, root: unknown): unknown[] {
   if (operand.kind === 'literal') return [operand.value]
   return operand.steps.reduce<unknown[]>(
-    (values, step) => values.flatMap((value) => take(step, value, root)),
+    (values, step) => takeEach(step, values, root),
     [operand.fromRoot ? root : current],
   )
+}
+
+function takeEach(step: Step, values: readonly unknown[], root: unknown): unknown[] {
+  const found: unknown[] = []
+  for (const value of values) {
+    for (const member of take(step, value, root)) found.push(member)
+    if (found.length > maxValues) throw new UsageError(`the jsonpath finds more than ${maxValues} values`)
+  }
+  return found
 }
 
 function take(step: Step, value: unknown, root: unknown): unknown[] {

@@ -86,9 +86,9 @@ class TemplateParser {
     const literal = this.#literal()
     if (literal !== undefined) return literal
     const fromRoot = this.#take('$')
-    if (!fromRoot) this.#take('@')
+    const begun = fromRoot || this.#take('@')
     const steps = this.#steps()
-    if (steps.length === 0 && !/[$@]/.test(this.#text[this.#at - 1] ?? '')) {
+    if (steps.length === 0 && !begun) {
       throw new JsonPathError(`unrecognized character at "${this.#rest().slice(0, 12)}"`)
     }
     return { kind: 'path', fromRoot, steps }

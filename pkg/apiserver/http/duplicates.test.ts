@@ -31,3 +31,13 @@ test('no value that is written by JSON.stringify has duplicates, and one put in 
     }),
   )
 })
+
+test('however much is given twice, what is told of it stays short', (t) => {
+  const name = 'n'.repeat(100_000)
+  const members = Array.from({ length: 1000 }, (_, index) => `"a${index}":1,"a${index}":2`)
+  const found = duplicateFields(`{"a":{${members.join(',')}},"${name}":{${members.join(',')}}}`)
+  t.is(found.length, 100)
+  const long = duplicateFields(`{"${name}":{"a":1,"a":2}}`)
+  t.is(long.length, 1)
+  t.true((long[0] ?? '').length < 1100)
+})

@@ -13,11 +13,16 @@ interface Open {
   named: boolean
 }
 
-/** Paths such as `spec.env[0].name`, each once, in the order in which they are found. */
+/** As many as Kubernetes tells of; a body may hold hundred thousands. */
+const maxFound = 100
+/** Of a path: names may be as long as a body, and stand in the path of everything below them. */
+const maxPath = 1000
+
+/** Paths such as `spec.env[0].name`, each once, in the order in which they are found; the first hundred, and long ones cut. */
 export function duplicateFields(text: string): string[] {
   const found = new Set<string>()
   const open: Open[] = []
-  for (let at = 0; at < text.length; at++) {
+  for (let at = 0; at < text.length && found.size < maxFound; at++) {
     const top = open.at(-1)
     switch (text[at]) {
       case '{':
@@ -81,6 +86,7 @@ function pathOf(open: readonly Open[]): string {
   for (const { names, name, index } of open) {
     if (names === undefined) path += `[${index}]`
     else path += path === '' ? name : `.${name}`
+    if (path.length > maxPath) return `${path.slice(0, maxPath)}...`
   }
   return path
 }

@@ -2,6 +2,7 @@
 import jsonpatch from 'fast-json-patch'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { maxBodyBytes } from '#pkg/apimachinery/wire.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { Json } from '../http/body.ts'
 
@@ -23,10 +24,10 @@ const operations: Readonly<Record<string, readonly string[] | undefined>> = {
  * that is not there, or a test that fails.
  */
 export function applyJsonPatch(kind: Kind, current: Json, patch: unknown): unknown {
-  const list = decodePatch(patch)
-  const copy: unknown = structuredClone(current)
+  // The library puts values of the patch into the document, and later operations change them there.
+  const list = decodePatch(structuredClone(patch))
   try {
-    return jsonpatch.applyPatch(copy, list, true, true, true).newDocument
+    return applied(structuredClone(current), list)
   } catch (error) {
     // Besides its own errors the library throws a TypeError for paths that would reach a prototype.
     if (!(error instanceof jsonpatch.JsonPatchError) && !(error instanceof TypeError)) throw error
@@ -37,6 +38,27 @@ export function applyJsonPatch(kind: Kind, current: Json, patch: unknown): unkno
       { cause: error },
     )
   }
+}
+
+/** Each copy may copy all the copies before it: a patch of a few lines would fill the memory. As Kubernetes bounds it. */
+function applied(document: unknown, list: readonly jsonpatch.Operation[]): unknown {
+  let copied = 0
+  let result = document
+  for (const [index, operation] of list.entries()) {
+    if (operation.op === 'copy') {
+      copied += JSON.stringify(jsonpatch.getValueByPointer(result, operation.from))?.length ?? 0
+      if (copied > maxBodyBytes) throw tooMuchCopied()
+    }
+    result = jsonpatch.applyOperation(result, operation, true, true, true, index).newDocument
+  }
+  return result
+}
+
+function tooMuchCopied(): StatusError {
+  return new StatusError(
+    'RequestEntityTooLarge',
+    `the copy operations of a JSON patch may copy at most ${maxBodyBytes} bytes`,
+  )
 }
 
 function decodePatch(patch: unknown): jsonpatch.Operation[] {

@@ -1,0 +1,15 @@
+/** Everything that reads what others wrote. */
+import type { Target } from './target.ts'
+import { bodyTargets } from './targets.body.ts'
+import { patchTargets } from './targets.patch.ts'
+import { serverTargets } from './targets.server.ts'
+import { streamTargets } from './targets.streams.ts'
+import { textTargets } from './targets.text.ts'
+
+export const targets: readonly Target[] = [
+  ...textTargets,
+  ...bodyTargets,
+  ...patchTargets,
+  ...streamTargets,
+  ...serverTargets,
+]
