@@ -63,16 +63,22 @@ export function tooLarge(limit: number): StatusError {
 /**
  * Writes chunk by chunk and waits whenever the other side is slower than the source. Returns early when the target
  * closes; the source is ended then, and at the first of its chunks after `signal` aborts. Does not end the target.
+ * What is written is what `frame` makes of a chunk; absent: the chunk itself.
  */
 export async function writeChunks(
   target: Writable,
   body: AsyncIterable<string | Uint8Array>,
   signal: AbortSignal,
+  frame: (chunk: string | Uint8Array) => string | Uint8Array = asItIs,
 ): Promise<void> {
   for await (const chunk of body) {
     if (signal.aborted || target.destroyed) return
-    if (chunk.length > 0 && !target.write(chunk)) await drained(target)
+    if (chunk.length > 0 && !target.write(frame(chunk))) await drained(target)
   }
+}
+
+function asItIs<T>(chunk: T): T {
+  return chunk
 }
 
 /** Resolves when the target takes more, or never will again. */

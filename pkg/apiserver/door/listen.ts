@@ -26,6 +26,7 @@ import type { Authenticate } from '../access/authenticate.ts'
 import type { Pki } from '../access/pki.ts'
 import { answerFor } from '../http/answer.ts'
 import { bind } from './bind.ts'
+import { ChunkFrames } from './chunkframes.ts'
 import { compress } from './compress.ts'
 
 /** A request to speak something else than HTTP/1.1 on this connection. */
@@ -114,6 +115,7 @@ class Front {
   readonly #options: ListenOptions
   readonly #exchanges = new Set<Exchange>()
   readonly #upgraded = new Set<Duplex>()
+  readonly #frames = new ChunkFrames()
   #closing: Promise<void> | undefined
 
   constructor(server: Server, options: ListenOptions) {
@@ -212,9 +214,21 @@ class Front {
       await discard(answer.body)
     } else {
       response.flushHeaders()
-      await writeChunks(response, answer.body, aborter.signal)
+      await this.#stream(response, answer.body, aborter.signal)
     }
     response.end()
+  }
+
+  /**
+   * The frames of the chunked coding are made here and not by Node, which would send three pieces for every chunk. Not
+   * for HTTP/1.0, which has no chunks.
+   */
+  async #stream(response: ServerResponse, body: AsyncIterable<string | Uint8Array>, signal: AbortSignal) {
+    if (!response.chunkedEncoding) return writeChunks(response, body, signal)
+    response.chunkedEncoding = false
+    await writeChunks(response, body, signal, (chunk) => this.#frames.of(chunk))
+    // The end is Node's again: it writes the last, empty chunk.
+    response.chunkedEncoding = true
   }
 
   async #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
