@@ -18,6 +18,7 @@ import type { Client } from '#pkg/client/rest.ts'
 import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { isOurs } from './container.look.ts'
+import { imagesInQuestion } from './container.security.ts'
 import { DesiredState } from './desired.ts'
 import { generationOf, type NodeDecision, placedHere, planNode } from './node.plan.ts'
 import { NodeRegistration } from './node.ts'
@@ -144,7 +145,10 @@ export class Agent {
       const busy = this.#runner.busy()
       const desired = this.#desired.snapshot()
       const names = this.#namesAtWork(busy, desired)
-      const observed = await this.#observer.observe((name) => names.has(name))
+      const observed = await this.#observer.observe({
+        atWork: (name) => names.has(name),
+        usersOf: (images) => imagesInQuestion(desired, images),
+      })
       await this.#reportNode(undefined, signal)
       return {
         nodeName,

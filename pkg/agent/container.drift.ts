@@ -3,6 +3,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type { NetworkAttachment, ObservedContainer, ResourceLimits } from '#pkg/engine/port.ts'
 import type { PlanBuilder } from '#pkg/plan/plan.ts'
+import { securityDrift } from './container.security.ts'
 import type { AgentOp } from './ops.ts'
 import type { Resolved } from './resolve.ts'
 import type { World } from './world.ts'
@@ -25,6 +26,8 @@ export function whyRecreate(resolved: Resolved, observed: ObservedContainer): st
       : `spec.image changed from ${observed.image} to ${resolved.create.image}`
     return `${what}: fingerprint ${found} is now ${resolved.fingerprint}`
   }
+  const rights = securityDrift(resolved.create, observed)
+  if (rights !== undefined) return rights
   const { limits } = resolved.create
   // Engines change these limits of an existing container, but have no word for taking one away.
   const lifted = (['cpus', 'memoryBytes'] as const).find(
@@ -75,14 +78,17 @@ function differing(wanted: ResourceLimits, found: ResourceLimits): string[] {
 }
 
 /** Without networks of its own a container belongs on the engine's default bridge. */
-const defaultBridge: NetworkAttachment = { network: 'bridge', aliases: [] }
+const defaultNetwork = 'bridge'
 
 function driftOfNetworks({ resolved, observed, world, builder }: DriftInput): void {
-  const { networks } = resolved.create
+  const { networks, networkMode = defaultNetwork } = resolved.create
+  // Nobody leaves or joins the network of the node while running.
+  if (networkMode === 'host') return
+  const only: NetworkAttachment = { network: networkMode, aliases: [] }
   // An engine may run without a default bridge; where it puts such containers is then its own affair.
-  const hasBridge = world.observed.networks.some(({ name }) => name === defaultBridge.network)
-  if (networks.length === 0 && !hasBridge) return
-  const wanted = networks.length === 0 ? [defaultBridge] : networks
+  const hasNetwork = world.observed.networks.some(({ name }) => name === only.network)
+  if (networks.length === 0 && !hasNetwork) return
+  const wanted = networks.length === 0 ? [only] : networks
   for (const { network } of observed.networks) {
     if (wanted.some((attachment) => attachment.network === network)) continue
     builder.add(

@@ -13,6 +13,7 @@ import type { Mount, ObservedContainer, ObservedMount } from '#pkg/engine/port.t
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planDrift, whyRecreate } from './container.drift.ts'
 import { containersOf, isAlive, previousStatus } from './container.look.ts'
+import { whyRoot } from './container.security.ts'
 import { whyNotJoin, whyNotStart } from './container.start.ts'
 import { imageReadiness } from './image.ts'
 import type { AgentOp } from './ops.ts'
@@ -79,6 +80,8 @@ function planCreation(subject: Subject): Decision {
   if ('waiting' in ready) return { plan: emptyPlan(), waiting: ready.waiting, wantsPull: true }
   const wait = whyNotStart(container, world)
   if (wait !== undefined) return { plan: emptyPlan(), waiting: wait }
+  const root = whyRoot(container, ready.image, world)
+  if (root !== undefined) return { plan: emptyPlan(), waiting: root }
   const name = freeName(subject)
   if (name === undefined) return { plan: emptyPlan(), waiting: nameConflict(subject) }
   const cause = whyCreate(subject)

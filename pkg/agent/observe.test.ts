@@ -16,7 +16,7 @@ async function twoContainers() {
   }
   const observer = new Observer(engine)
   const states = async (atWork?: (name: string) => boolean) => {
-    const { containers } = await observer.observe(atWork)
+    const { containers } = await observer.observe(atWork === undefined ? {} : { atWork })
     return Object.fromEntries(containers.map(({ name, state }) => [name, state]))
   }
   return { engine, observer, states }

@@ -15,10 +15,17 @@ import type { Observation } from './world.ts'
 /** Healthchecks run inside containers all the time; nothing that is observed changes by them. */
 const noise = /^(exec_|attach|resize|top|export|archive-path|extract-to-dir|copy)/
 
+export interface Looking {
+  readonly atWork?: (name: string) => boolean
+  readonly usersOf?: (images: readonly ObservedImage[]) => ReadonlySet<string>
+}
+
 export class Observer {
   readonly #engine: Engine
   readonly #containers = new Map<string, ObservedContainer>()
   #images: readonly ObservedImage[] = []
+  /** By image id, which names the content: what was seen once holds. */
+  #imageUsers: ReadonlyMap<string, string> = new Map()
   #networks: readonly ObservedNetwork[] = []
   #volumes: readonly ObservedVolume[] = []
   #everything = true
@@ -60,16 +67,18 @@ export class Observer {
   /**
    * Throws EngineUnavailable when the engine is away; what was dirty stays dirty then. Containers `atWork` are left
    * for a later look: the engine answers questions about one only when it has started or stopped, and everybody else
-   * would wait for that.
+   * would wait for that. `usersOf` picks the images whose user is asked for, by id.
    */
-  async observe(atWork: (name: string) => boolean = () => false): Promise<Observation> {
+  async observe({ atWork = () => false, usersOf = () => new Set() }: Looking = {}): Promise<Observation> {
     if (this.#everything) await this.#lookAtAll()
     else await this.#lookAtDirty(atWork)
+    await this.#askUsers(usersOf(this.#images))
     const containers = [...this.#containers.values()]
     return {
       containers,
       containerNames: new Map(containers.map(({ name, id }) => [name, id])),
       images: this.#images,
+      imageUsers: this.#imageUsers,
       networks: this.#networks,
       volumes: this.#volumes,
     }
@@ -96,6 +105,15 @@ export class Observer {
       this.#everything = true
       throw error
     }
+  }
+
+  async #askUsers(images: ReadonlySet<string>): Promise<void> {
+    const known = this.#imageUsers
+    if ([...images].every((id) => known.has(id)) && known.size === images.size) return
+    const users = await Promise.all(
+      [...images].map(async (id) => [id, known.get(id) ?? (await this.#engine.imageUser(id))] as const),
+    )
+    this.#imageUsers = new Map(users.flatMap(([id, user]) => (user === undefined ? [] : [[id, user]])))
   }
 
   #markContainer(container: string, name?: string): void {

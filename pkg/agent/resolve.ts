@@ -16,6 +16,7 @@ import type {
   PortMapping,
   ResourceLimits,
 } from '#pkg/engine/port.ts'
+import { resolveSecurity } from './container.security.ts'
 import { resolveEnv } from './env.ts'
 import { canonicalImage } from './image.ts'
 import type { ProjectedFiles } from './ops.ts'
@@ -67,12 +68,19 @@ function assemble(
     env,
     ...(spec.workingDir !== undefined && { workingDir: spec.workingDir }),
     ...(spec.user !== undefined && { user: spec.user }),
+    ...(spec.networkMode !== undefined && { networkMode: networkModeOf(spec.networkMode) }),
+    ...(spec.securityContext !== undefined && { security: resolveSecurity(spec.securityContext) }),
     ...(spec.stdin === true && { stdin: true }),
     ...(spec.tty === true && { tty: true }),
     ports: spec.ports.map(resolvePort),
     ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
   }
-  const hash = fingerprint({ ...recreated, image: canonicalImage(spec.image), mounts: mounts.map(contentOf) })
+  const hash = fingerprint({
+    ...recreated,
+    image: canonicalImage(spec.image),
+    mounts: mounts.map(contentOf),
+    ...(spec.securityContext?.runAsNonRoot === true && { runAsNonRoot: true }),
+  })
   const create: ContainerCreate = {
     ...recreated,
     name: engineName(metadata),
@@ -89,6 +97,11 @@ function assemble(
     },
   }
   return { create, fingerprint: hash, projections: mounts.flatMap(({ projection }) => projection ?? []) }
+}
+
+/** The schema has no other. */
+function networkModeOf(mode: string): NonNullable<ContainerCreate['networkMode']> {
+  return mode === 'host' || mode === 'none' ? mode : 'bridge'
 }
 
 /** Projected files count by their content, not by where the node keeps them. */

@@ -31,6 +31,8 @@ export interface Observation {
   /** Names of all containers, also of those that are nobody's business here. */
   readonly containerNames: ReadonlyMap<string, string>
   readonly images: readonly ObservedImage[]
+  /** Whom an image runs as, by its id; of those only that a Container asks this of. */
+  readonly imageUsers: ReadonlyMap<string, string>
   readonly networks: readonly ObservedNetwork[]
   readonly volumes: readonly ObservedVolume[]
 }

@@ -139,6 +139,85 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
     },
     ['FieldValueDuplicate spec.ports: more than one is published on 80/TCP'],
   ],
+  ['every right at once', { securityContext: { privileged: true, capabilities: { add: ['ALL'] } } }, []],
+  [
+    'few rights',
+    {
+      user: '1000:1000',
+      networkMode: 'none',
+      securityContext: {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        runAsNonRoot: true,
+        capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+    },
+    [],
+  ],
+  [
+    'rights that contradict each other',
+    {
+      securityContext: {
+        privileged: true,
+        allowPrivilegeEscalation: false,
+        capabilities: { add: ['SYS_ADMIN'], drop: ['ALL'] },
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+    },
+    [
+      'FieldValueInvalid spec.securityContext.allowPrivilegeEscalation: cannot be false while privileged is true',
+      'FieldValueInvalid spec.securityContext.allowPrivilegeEscalation: cannot be false while capabilities.add has SYS_ADMIN',
+      'FieldValueInvalid spec.securityContext.capabilities: has no effect while privileged is true: a privileged container has every capability',
+      'FieldValueInvalid spec.securityContext.seccompProfile: cannot be RuntimeDefault while privileged is true: a privileged container runs unconfined',
+    ],
+  ],
+  [
+    'capabilities as the kernel writes them',
+    { securityContext: { capabilities: { add: ['CAP_NET_ADMIN'], drop: ['all'] } } },
+    [
+      'FieldValueInvalid spec.securityContext.capabilities.add[0]: is written without CAP_: NET_ADMIN',
+      'FieldValueInvalid spec.securityContext.capabilities.drop[0]: must be a capability such as NET_ADMIN, or ALL',
+    ],
+  ],
+  [
+    "the user as Kubernetes' Pods say it",
+    { securityContext: { runAsUser: 1000, runAsGroup: 1000 } },
+    [
+      'FieldValueForbidden spec.securityContext.runAsUser: is written as spec.user: "UID", or "UID:GID"',
+      'FieldValueForbidden spec.securityContext.runAsGroup: is written as spec.user: "UID", or "UID:GID"',
+    ],
+  ],
+  ...['0', 'root', '00:5', 'root:root', ':1000'].map(
+    (user) =>
+      [
+        `root as ${user} where root is forbidden`,
+        { user, securityContext: { runAsNonRoot: true } },
+        ['FieldValueInvalid spec.user: is root, which securityContext.runAsNonRoot forbids'],
+      ] as const,
+  ),
+  ['a user by name where root is forbidden', { user: 'app', securityContext: { runAsNonRoot: true } }, []],
+  ['the default bridge by name', { networkMode: 'bridge', ports: [{ containerPort: 80 }] }, []],
+  [
+    'a way of networking that is not there',
+    { networkMode: 'slirp' },
+    ['FieldValueInvalid spec.networkMode: "slirp" is not one of bridge, host, none'],
+  ],
+  [
+    "another container's network",
+    { networkMode: 'container:web' },
+    [
+      'FieldValueForbidden spec.networkMode: container:NAME is not implemented in this version of Cove; use networks',
+    ],
+  ],
+  [
+    "networks and ports beside the node's own network",
+    { networkMode: 'host', networks: [{ name: 'front' }], ports: [{ containerPort: 80 }] },
+    [
+      'FieldValueInvalid spec.networkMode: excludes networks; keep one',
+      'FieldValueInvalid spec.networkMode: host publishes no ports: what it listens on is open on the node as it is; leave ports out',
+    ],
+  ],
   ['a dependency', { dependsOn: [{ container: 'db' }] }, []],
   [
     'a dependency on itself',

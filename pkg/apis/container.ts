@@ -8,6 +8,7 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectName, text } from './container.fields.ts'
 import { healthcheck } from './container.healthcheck.ts'
 import { containerPort, envVar, hostPortsDiffer, mount, networkAttachment } from './container.inputs.ts'
+import { networkMode, securityContext, securityRules } from './container.security.ts'
 import type { containerStatus } from './container.status.ts'
 import {
   atomicList,
@@ -50,26 +51,6 @@ const requests = Type.Object(
     memory: Type.Optional(quantity({ description: 'Bytes.' })),
   },
   { description: 'What placement sets aside for the container.' },
-)
-
-const securityContext = Type.Object(
-  {
-    privileged: Type.Optional(Type.Boolean({ description: 'Everything the host may do.' })),
-    readOnlyRootFilesystem: Type.Optional(Type.Boolean({ description: 'Only mounts can be written.' })),
-    allowPrivilegeEscalation: Type.Optional(
-      Type.Boolean({ description: 'Whether a process may gain more rights than its parent.' }),
-    ),
-    capabilities: Type.Optional(
-      Type.Object(
-        {
-          add: Type.Optional(Type.Array(Type.String(), { description: 'Given beside the usual ones.' })),
-          drop: Type.Optional(Type.Array(Type.String(), { description: 'Taken away.' })),
-        },
-        { description: 'Capabilities of the kernel, by name.' },
-      ),
-    ),
-  },
-  { description: 'What the container may do to the host.' },
 )
 
 const update = Type.Object(
@@ -178,7 +159,7 @@ export const containerSpec = Type.Object(
       default: [],
       description: "Networks it joins. Changed in place. Absent: the engine's default bridge, without names.",
     }),
-    networkMode: unimplemented(text('bridge, host, none or container:NAME.')),
+    networkMode: Type.Optional(networkMode),
     links: unimplemented(
       listMap(
         Type.Object({
@@ -202,7 +183,7 @@ export const containerSpec = Type.Object(
         { description: 'Processor, memory and processes.' },
       ),
     ),
-    securityContext: unimplemented(securityContext),
+    securityContext: Type.Optional(securityContext),
     devices: unimplemented(atomicList(Type.String(), { description: 'Devices of the host.' })),
     ulimits: unimplemented(stringMap({ description: 'Resource limits of processes.' })),
     sysctls: unimplemented(stringMap({ description: 'Kernel parameters.' })),
@@ -233,7 +214,7 @@ export const containerSpec = Type.Object(
     nodeSelector: stringMap({ default: {}, description: 'Labels the node must have.' }),
     tolerations: unimplemented(atomicList(Type.Object({}), { description: 'Taints it accepts.' })),
   },
-  { description: 'What should be.' },
+  { description: 'What should be.', ...rules(...securityRules) },
 )
 
 /** Of the whole object: they name metadata.name too. */
@@ -256,6 +237,7 @@ export type ContainerStatus = Static<typeof containerStatus>
 export type ContainerMount = Static<typeof mount>
 export type ContainerHealthcheck = Static<typeof healthcheck>
 export type ContainerLimits = Static<typeof limits>
+export type ContainerSecurity = Static<typeof securityContext>
 export type EnvVar = Static<typeof envVar>
 
 export interface Container extends KubeObject<ContainerSpec, ContainerStatus> {

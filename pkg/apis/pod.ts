@@ -68,6 +68,29 @@ const probe = object(
 const quantities = (description: string) =>
   Type.Optional(Type.Record(Type.String(), quantity(), { description }))
 
+const securityContext = object(
+  {
+    privileged: flag('Everything that root of the node may do.'),
+    readOnlyRootFilesystem: flag('Only mounts can be written.'),
+    allowPrivilegeEscalation: flag('Whether a process may gain more rights than its parent.'),
+    runAsNonRoot: flag('Whether it must not run as root.'),
+    runAsUser: integer('User, where it is a number.'),
+    runAsGroup: integer('Group, where it is a number.'),
+    capabilities: object(
+      {
+        add: Type.Optional(Type.Array(Type.String(), { description: 'Given.' })),
+        drop: Type.Optional(Type.Array(Type.String(), { description: 'Taken away.' })),
+      },
+      'Capabilities of the kernel.',
+    ),
+    seccompProfile: object(
+      { type: Type.String({ description: 'RuntimeDefault or Unconfined.' }) },
+      'System calls.',
+    ),
+  },
+  'What it may do to its node.',
+)
+
 const container = Type.Object({
   name: Type.String({ description: 'The name of the Container.' }),
   image: Type.String({ description: 'The image.' }),
@@ -83,6 +106,7 @@ const container = Type.Object({
   ),
   volumeMounts: Type.Optional(Type.Array(volumeMount, { description: 'What is mounted where.' })),
   livenessProbe: probe,
+  securityContext,
   stdin: flag('Whether standard input is kept open.'),
   tty: flag('Whether it has a terminal.'),
 })
@@ -104,6 +128,7 @@ export const podSpec = Type.Object(
     containers: atomicList(container, { description: 'The one container.' }),
     volumes: Type.Optional(atomicList(volume, { description: 'What it mounts.' })),
     nodeName: text('The node it runs on.'),
+    hostNetwork: flag("Whether it is on the node's own network."),
     nodeSelector: Type.Optional(stringMap({ description: 'Labels the node must have.' })),
     restartPolicy: Type.String({ description: 'What happens when it ends by itself.' }),
     terminationGracePeriodSeconds: integer('Time between the stop signal and SIGKILL.'),

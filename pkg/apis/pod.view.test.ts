@@ -162,3 +162,15 @@ test('what is shown is a Pod as the schema has it, without the marks of who wrot
   t.is(pod.metadata.finalizers, undefined)
   t.is(pod.metadata.annotations, undefined)
 })
+
+test('what a Container may do to its node is told as of a Pod, a user by name not at all', (t) => {
+  const capabilities = { drop: ['ALL'] }
+  const rights = { runAsNonRoot: true, capabilities }
+  const view = (spec: object) => podOf(container('web', { ...spec }))
+  const { spec } = view({ user: '1000:2000', networkMode: 'host', securityContext: rights })
+  t.true(spec.hostNetwork)
+  t.deepEqual(spec.containers[0]?.securityContext, { ...rights, runAsUser: 1000, runAsGroup: 2000 })
+  const named = view({ user: 'app', networkMode: 'none' }).spec
+  t.is(named.hostNetwork, undefined)
+  t.is(named.containers[0]?.securityContext, undefined)
+})

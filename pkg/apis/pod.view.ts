@@ -40,6 +40,7 @@ function viewSpec(container: Container): PodSpec {
     containers: [viewContainer(container)],
     ...(unique.length > 0 && { volumes: unique }),
     ...(spec.nodeName !== undefined && { nodeName: spec.nodeName }),
+    ...(spec.networkMode === 'host' && { hostNetwork: true }),
     ...(Object.keys(spec.nodeSelector).length > 0 && { nodeSelector: spec.nodeSelector }),
     restartPolicy: spec.restartPolicy,
     terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds,
@@ -60,9 +61,25 @@ function viewContainer({ metadata, spec }: Container): PodContainer {
     resources: viewResources(spec.resources?.limits, spec.resources?.requests),
     ...(mounts.length > 0 && { volumeMounts: mounts.map(viewMount) }),
     ...viewProbe(healthcheck),
+    ...viewSecurity(spec),
     ...(stdin === true && { stdin }),
     ...(tty === true && { tty }),
   }
+}
+
+/** A user by name is none to Kubernetes. */
+function viewSecurity({
+  securityContext,
+  user = '',
+}: Container['spec']): Pick<PodContainer, 'securityContext'> {
+  const [uid = '', gid = ''] = user.split(':')
+  const isNumber = /^[0-9]+$/
+  const viewed = {
+    ...securityContext,
+    ...(isNumber.test(uid) && { runAsUser: Number(uid) }),
+    ...(isNumber.test(gid) && { runAsGroup: Number(gid) }),
+  }
+  return Object.keys(viewed).length > 0 ? { securityContext: viewed } : {}
 }
 
 /** A value that comes from elsewhere is told as where it comes from, never as what it is. */

@@ -4,7 +4,7 @@
  * are read stands in dockerspec.ts and dockerview.ts, the way there and the failures in dockerconnection.ts.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
 import { type Call, DockerConnection } from './dockerconnection.ts'
 import { pullError, unavailable } from './dockererror.ts'
@@ -230,6 +230,12 @@ class DockerEngine implements Engine {
     await this.#connection.json({ method: 'POST', path: `/images/${encodeURIComponent(image)}/tag`, query })
   }
 
+  async imageUser(image: string): Promise<string | undefined> {
+    const path = `/images/${encodeURIComponent(image)}/json`
+    const answer = await this.#found({ method: 'GET', path }, 'ImageNotFound')
+    return answer === undefined ? undefined : view.readImageUser(answer)
+  }
+
   async listNetworks(): Promise<readonly ObservedNetwork[]> {
     return array(await this.#connection.json({ method: 'GET', path: '/networks' })).map(view.readNetwork)
   }
@@ -296,12 +302,12 @@ class DockerEngine implements Engine {
     this.#connection.close()
   }
 
-  /** A call whose NotFound means undefined. */
-  async #found(call: Call): Promise<unknown> {
+  /** A call whose failure with `absence` means undefined. */
+  async #found(call: Call, absence: Reason = 'NotFound'): Promise<unknown> {
     try {
       return await this.#connection.json(call)
     } catch (error) {
-      if (isReason(error, 'NotFound')) return undefined
+      if (isReason(error, absence)) return undefined
       throw error
     }
   }

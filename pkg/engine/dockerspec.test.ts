@@ -2,7 +2,7 @@ import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { makeContainerBody, makeUpdateBody, wholeSeconds } from './dockerspec.ts'
 import { readContainer, readEvent, readImage, readListed } from './dockerview.ts'
-import type { ContainerCreate } from './port.ts'
+import { type ContainerCreate, usualSecurity } from './port.ts'
 
 const limits = { cpus: 0, memoryBytes: 0, pids: 0 }
 const create: ContainerCreate = {
@@ -71,6 +71,59 @@ test('the network of the host is a mode and takes no endpoint', (t) => {
   const body = makeContainerBody({ ...create, networks: [{ network: 'host', aliases: [] }] })
   t.like(body, { HostConfig: { NetworkMode: 'host' } })
   t.false('NetworkingConfig' in body)
+})
+
+test('rights are said to the engine in its own words, and the usual ones not at all', (t) => {
+  const body = (security: object) =>
+    makeContainerBody({ ...create, security: { ...usualSecurity, ...security } })
+  t.like(makeContainerBody(create), { HostConfig: { Privileged: undefined, SecurityOpt: undefined } })
+  t.like(body({}), {
+    HostConfig: { Privileged: false, ReadonlyRootfs: false, CapAdd: undefined, SecurityOpt: undefined },
+  })
+  t.like(
+    body({
+      privileged: true,
+      readOnlyRootFilesystem: true,
+      capabilities: { add: ['CHOWN'], drop: ['ALL'] },
+      allowPrivilegeEscalation: false,
+      seccomp: 'unconfined',
+    }),
+    {
+      HostConfig: {
+        Privileged: true,
+        ReadonlyRootfs: true,
+        CapAdd: ['CHOWN'],
+        CapDrop: ['ALL'],
+        SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'],
+      },
+    },
+  )
+})
+
+test('rights are read however an engine writes them, and what it adds of its own is no right', (t) => {
+  const read = (HostConfig: object) => readContainer({ HostConfig }).security
+  t.deepEqual(read({ SecurityOpt: ['label=disable'], CapAdd: null, CapDrop: [] }), usualSecurity)
+  t.false(read({ SecurityOpt: ['no-new-privileges:true'] }).allowPrivilegeEscalation)
+  t.false(read({ SecurityOpt: ['no-new-privileges=true'] }).allowPrivilegeEscalation)
+  t.true(read({ SecurityOpt: ['no-new-privileges:false'] }).allowPrivilegeEscalation)
+  t.is(read({ SecurityOpt: ['seccomp:unconfined'] }).seccomp, 'unconfined')
+  t.is(read({ SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'] }).seccomp, 'default')
+  t.deepEqual(read({ CapAdd: ['CAP_CHOWN'], CapDrop: ['ALL'] }).capabilities, {
+    add: ['CHOWN'],
+    drop: ['ALL'],
+  })
+})
+
+test('whoever joined a network at create is networked as on the bridge', (t) => {
+  const mode = (NetworkMode: string) => readContainer({ HostConfig: { NetworkMode } }).networkMode
+  t.deepEqual(['default', 'bridge', 'shop.front', 'host', 'none', 'container:1a'].map(mode), [
+    'bridge',
+    'bridge',
+    'bridge',
+    'host',
+    'none',
+    'container:1a',
+  ])
 })
 
 test('an update leaves no swap beyond the memory limit and refuses to lift a limit', (t) => {

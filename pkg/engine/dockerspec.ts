@@ -12,6 +12,7 @@ import type {
   NetworkCreate,
   PortMapping,
   ResourceLimits,
+  Security,
   VolumeCreate,
 } from './port.ts'
 
@@ -20,6 +21,10 @@ const healthDefaults = { interval: 30_000, timeout: 30_000, retries: 3 } as cons
 
 /** Networks that stand for a way of networking; they know no aliases and take no endpoint settings. */
 const modeNetworks: readonly string[] = ['host', 'none']
+
+/** Words of `SecurityOpt`. */
+export const noNewPrivileges = 'no-new-privileges'
+export const unconfined = 'seccomp=unconfined'
 
 /**
  * The body of `POST /containers/create`. Engines before API 1.44 attach one network at create, so only the first
@@ -40,11 +45,12 @@ export function makeContainerBody(create: ContainerCreate): Record<string, unkno
     ...(create.tty === true && { Tty: true }),
     ...(create.healthcheck && { Healthcheck: makeHealthcheck(create.healthcheck) }),
     HostConfig: {
-      NetworkMode: first?.network ?? 'default',
+      NetworkMode: create.networkMode ?? first?.network ?? 'default',
       PortBindings: makePortBindings(create.ports),
       Mounts: create.mounts.map(makeMount),
       RestartPolicy: { Name: 'no' },
       ...makeLimits(create.limits),
+      ...(create.security && makeSecurity(create.security)),
     },
     ...(first && !modeNetworks.includes(first.network) && { NetworkingConfig: makeNetworking(first) }),
   }
@@ -128,6 +134,21 @@ function makeMount(mount: Mount): Record<string, unknown> {
   const common = { Type: mount.type, Target: mount.target, ReadOnly: mount.readOnly }
   if (mount.type !== 'tmpfs') return { ...common, Source: mount.source }
   return { ...common, ...(mount.sizeBytes !== undefined && { TmpfsOptions: { SizeBytes: mount.sizeBytes } }) }
+}
+
+function makeSecurity(security: Security): Record<string, unknown> {
+  const { privileged, readOnlyRootFilesystem, capabilities, allowPrivilegeEscalation, seccomp } = security
+  const options = [
+    ...(allowPrivilegeEscalation ? [] : [noNewPrivileges]),
+    ...(seccomp === 'unconfined' ? [unconfined] : []),
+  ]
+  return {
+    Privileged: privileged,
+    ReadonlyRootfs: readOnlyRootFilesystem,
+    ...(capabilities.add.length > 0 && { CapAdd: capabilities.add }),
+    ...(capabilities.drop.length > 0 && { CapDrop: capabilities.drop }),
+    ...(options.length > 0 && { SecurityOpt: options }),
+  }
 }
 
 /** Memory and swap together never exceed the memory limit: unset, Docker would allow as much again in swap. */

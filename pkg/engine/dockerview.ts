@@ -3,6 +3,7 @@
  * this border. Pure. What an engine adds or leaves out by version is evened out here: zero times become absent,
  * the alias made of the container's short id goes, the two wildcard addresses of a published port become one.
  */
+import { noNewPrivileges, unconfined } from './dockerspec.ts'
 import { array, type Json, number, object, text, textMap, texts } from './json.ts'
 import type {
   ContainerState,
@@ -18,6 +19,7 @@ import type {
   ObservedVolume,
   PortMapping,
   PullProgress,
+  Security,
 } from './port.ts'
 
 const shortIdLength = 12
@@ -49,6 +51,8 @@ export function readContainer(answer: unknown): ObservedContainer {
     ...(health && { health }),
     command: [text(root['Path']), ...texts(root['Args'])],
     networks: readAttachments(object(settings, 'Networks'), id),
+    networkMode: readNetworkMode(text(host['NetworkMode'])),
+    security: readSecurity(host),
     ports: collapseWildcards(readPorts(object(settings, 'Ports'))),
     requestedPorts: readPorts(object(host, 'PortBindings')),
     mounts: readMounts(root, host),
@@ -85,6 +89,11 @@ export function readImage(entry: unknown): ObservedImage {
     sizeBytes: number(root['Size']),
     createdAt: new Date(number(root['Created']) * 1000).toISOString(),
   }
+}
+
+/** `GET /images/x/json`. */
+export function readImageUser(answer: unknown): string {
+  return text(object(answer, 'Config')['User'])
 }
 
 /** One entry of `GET /networks`. */
@@ -224,6 +233,25 @@ function readAttachments(networks: Json, containerID: string): ObservedAttachmen
 function askedAliases(aliases: readonly string[], containerID: string): readonly string[] {
   const added = aliases.indexOf(containerID.slice(0, shortIdLength))
   return added < 0 ? aliases : aliases.slice(0, added)
+}
+
+/** Whoever joined a network at create has its name here: that is the bridge's way too. */
+function readNetworkMode(mode: string): string {
+  return mode === 'host' || mode === 'none' || mode.startsWith('container:') ? mode : 'bridge'
+}
+
+/** Engines add options of their own, such as `label=disable`, and write what they were given in several ways. */
+function readSecurity(host: Json): Security {
+  const options = texts(host['SecurityOpt']).map((option) => option.replace(':', '='))
+  const capabilities = (key: string) => texts(host[key]).map((name) => name.replace(/^CAP_/, ''))
+  const isOn = [noNewPrivileges, `${noNewPrivileges}=true`]
+  return {
+    privileged: host['Privileged'] === true,
+    readOnlyRootFilesystem: host['ReadonlyRootfs'] === true,
+    capabilities: { add: capabilities('CapAdd'), drop: capabilities('CapDrop') },
+    allowPrivilegeEscalation: !options.some((option) => isOn.includes(option)),
+    seccomp: options.includes(unconfined) ? 'unconfined' : 'default',
+  }
 }
 
 function readPorts(bindings: Json): PortMapping[] {

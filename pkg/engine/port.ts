@@ -70,6 +70,27 @@ export interface ResourceLimits {
   readonly pids: number
 }
 
+/** What a container may do to its host. */
+export interface Security {
+  readonly privileged: boolean
+  readonly readOnlyRootFilesystem: boolean
+  /** Without CAP_; `ALL` is every one. */
+  readonly capabilities: { readonly add: readonly string[]; readonly drop: readonly string[] }
+  /** Whether a process may gain more rights than its parent. */
+  readonly allowPrivilegeEscalation: boolean
+  /** The engine's own profile of system calls, or none. */
+  readonly seccomp: 'default' | 'unconfined'
+}
+
+/** What engines give every container that nothing is said of. */
+export const usualSecurity: Security = {
+  privileged: false,
+  readOnlyRootFilesystem: false,
+  capabilities: { add: [], drop: [] },
+  allowPrivilegeEscalation: true,
+  seccomp: 'default',
+}
+
 /** Everything a create call is given. Restarting is Cove's business: the engine's own restart policy is always `no`. */
 export interface ContainerCreate {
   readonly name: string
@@ -90,6 +111,10 @@ export interface ContainerCreate {
    * take no more; connect the others before the start.
    */
   readonly networks: readonly NetworkAttachment[]
+  /** Given, there are no networks: the default bridge, the host's own network, or none. */
+  readonly networkMode?: 'bridge' | 'host' | 'none'
+  /** Absent: what the engine gives every container. */
+  readonly security?: Security
   /** Absent: the image's HEALTHCHECK. */
   readonly healthcheck?: Healthcheck
   readonly limits: ResourceLimits
@@ -142,6 +167,9 @@ export interface ObservedContainer {
   /** Entry point and arguments as they run. */
   readonly command: readonly string[]
   readonly networks: readonly ObservedAttachment[]
+  /** How it was made to be networked: `host`, `none`, `container:ID`; `bridge` for every other way. */
+  readonly networkMode: string
+  readonly security: Security
   /** As published now; empty while it does not run. */
   readonly ports: readonly PortMapping[]
   /** As asked for at create: known also while it does not run. */
@@ -347,6 +375,8 @@ export interface Engine {
   /** Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason. */
   pullImage(reference: string, options: PullOptions): Promise<void>
   tagImage(image: string, reference: string): Promise<void>
+  /** Whom the image runs as unless told otherwise: its USER, empty for root; undefined when there is no such image. */
+  imageUser(image: string): Promise<string | undefined>
 
   listNetworks(): Promise<readonly ObservedNetwork[]>
   createNetwork(create: NetworkCreate): Promise<{ id: string }>

@@ -24,7 +24,7 @@ import type {
   VolumeCreate,
   WantedStreams,
 } from './port.ts'
-import { followOutput, isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
+import { followOutput, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
 import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
 import { attached, type CommandHook, runCommand } from './simexec.ts'
@@ -290,6 +290,13 @@ export class SimEngine implements Engine {
     })
   }
 
+  imageUser(image: string): Promise<string | undefined> {
+    return this.#door.call('imageUser', [image], () => {
+      const held = this.host.findImage(image)
+      return held && (held.image.spec.user ?? '')
+    })
+  }
+
   listNetworks() {
     return this.#door.call('listNetworks', [], () => [...this.host.networks.values()])
   }
@@ -315,11 +322,7 @@ export class SimEngine implements Engine {
     return this.#door.call('connectNetwork', [container, attachment], () => {
       const network = this.host.mustNetwork(attachment.network)
       const found = this.host.mustContainer(container)
-      if (found.networks.has(network.name)) {
-        refuse('NameInUse', `endpoint with name ${found.name} already exists in network ${network.name}`)
-      }
-      const ip = isUp(found) ? this.host.allocateAddress(network) : ''
-      found.networks.set(network.name, { aliases: attachment.aliases, ip })
+      this.host.join(found, network, attachment.aliases)
       this.#events.emit({
         type: 'network',
         action: 'connect',
@@ -334,7 +337,7 @@ export class SimEngine implements Engine {
     return this.#door.call('disconnectNetwork', [container, network], () => {
       const { id, name } = this.host.mustNetwork(network)
       const found = this.host.mustContainer(container)
-      if (!found.networks.delete(name)) refuse('NotFound', `${found.id} is not connected to network ${name}`)
+      this.host.leave(found, name)
       this.#events.emit({ type: 'network', action: 'disconnect', id, name, container: found.id })
     })
   }

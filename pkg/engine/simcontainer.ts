@@ -1,14 +1,15 @@
 /** A container of a simulated engine: its state, how it looks from outside, its output. */
-import type {
-  ContainerCreate,
-  ContainerState,
-  LogChunk,
-  LogOptions,
-  ObservedContainer,
-  ObservedMount,
-  PortMapping,
-  ResourceLimits,
-  WantedStreams,
+import {
+  type ContainerCreate,
+  type ContainerState,
+  type LogChunk,
+  type LogOptions,
+  type ObservedContainer,
+  type ObservedMount,
+  type PortMapping,
+  type ResourceLimits,
+  usualSecurity,
+  type WantedStreams,
 } from './port.ts'
 import type { ActiveHealthcheck, SimProcess } from './simprocess.ts'
 import type { SimImage } from './simregistry.ts'
@@ -73,6 +74,8 @@ export function observeContainer(container: SimContainer): ObservedContainer {
     ...(health && { health }),
     command: commandOf(create, image),
     networks: [...container.networks].map(([network, { aliases, ip }]) => ({ network, aliases, ip })),
+    networkMode: create.networkMode ?? 'bridge',
+    security: create.security ?? usualSecurity,
     ports: isUp(container) ? container.published : [],
     requestedPorts: create.ports,
     mounts: container.mounts,

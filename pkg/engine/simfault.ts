@@ -35,6 +35,7 @@ const looks: readonly EngineMethod[] = [
   'attachContainer',
   'readArchive',
   'listImages',
+  'imageUser',
   'listNetworks',
   'listVolumes',
   'events',

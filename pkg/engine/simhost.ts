@@ -38,6 +38,10 @@ const smallestMemory = 6 * 1024 * 1024
 const firstEphemeral = 49_153
 const predefined = ['bridge', 'host', 'none'] as const
 
+const hostNetworkStays = 'container cannot be disconnected from host network or connected to host network'
+const noneIsAlone =
+  'container cannot be connected to multiple networks with one of the networks in private (none) mode'
+
 export class SimHost {
   readonly options: SimHostOptions
   readonly containers = new Map<string, SimContainer>()
@@ -204,6 +208,24 @@ export class SimHost {
   mustNetwork(network: string): ObservedNetwork {
     const found = this.networks.get(network) ?? [...this.networks.values()].find(({ id }) => id === network)
     return found ?? refuse('NotFound', `network ${network} not found`)
+  }
+
+  join(container: SimContainer, network: ObservedNetwork, aliases: readonly string[]): void {
+    const { name } = network
+    if (container.networks.has(name)) {
+      refuse('NameInUse', `endpoint with name ${container.name} already exists in network ${name}`)
+    }
+    const all = [...container.networks.keys(), name]
+    if (all.includes('host') && (all.length > 1 || isUp(container))) refuse('InvalidSpec', hostNetworkStays)
+    if (all.includes('none') && all.length > 1) refuse('InvalidSpec', noneIsAlone)
+    const ip = isUp(container) ? this.allocateAddress(network) : ''
+    container.networks.set(name, { aliases, ip })
+  }
+
+  leave(container: SimContainer, network: string): void {
+    if (network === 'host' && isUp(container)) refuse('InvalidSpec', hostNetworkStays)
+    if (container.networks.delete(network)) return
+    refuse('NotFound', `${container.id} is not connected to network ${network}`)
   }
 
   checkRemovable(network: ObservedNetwork): void {

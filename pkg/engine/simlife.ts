@@ -35,7 +35,7 @@ export class SimLife {
   }
 
   make(create: ContainerCreate, { image }: HeldImage): SimContainer {
-    const [first = { network: 'bridge', aliases: [] }] = create.networks
+    const [first = { network: create.networkMode ?? 'bridge', aliases: [] }] = create.networks
     const now = this.#clock.now()
     return {
       id: this.#host.nextId(),

@@ -19,6 +19,8 @@ export interface SimImageSpec {
   /** Targets of VOLUME lines. */
   readonly volumes?: readonly string[]
   readonly healthcheck?: Healthcheck
+  /** Absent: root. */
+  readonly user?: string
 }
 
 /** How the registry serves it. */

@@ -4,6 +4,7 @@
  */
 import type { ExecutionContext, TestFn } from 'ava'
 import type { RegistryCredentials } from '#pkg/engine/port.ts'
+import { securityPromises } from './engine.security.ts'
 import { streamPromises } from './engine.streams.ts'
 import { programs, settingsArgv } from './engineprograms.ts'
 import {
@@ -34,7 +35,7 @@ export type Body = (t: ExecutionContext, on: EngineUnderTest) => Promise<void>
 const mebibyte = 1024 ** 2
 
 export function engineSuite(test: TestFn, open: OpenEngine, exemptions: Exemptions = {}): void {
-  for (const [title, body] of Object.entries({ ...promises, ...streamPromises })) {
+  for (const [title, body] of Object.entries({ ...promises, ...securityPromises, ...streamPromises })) {
     const reason = exemptions[title]
     if (reason !== undefined) {
       test.skip(`${title} (not here: ${reason})`, () => undefined)

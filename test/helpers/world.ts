@@ -10,7 +10,13 @@ import { findKind } from '#pkg/apis/kinds.ts'
 import type { Network } from '#pkg/apis/network.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
 import { engineLabels, engineName, nodeFinalizer } from '#pkg/apis/wellknown.ts'
-import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '#pkg/engine/port.ts'
+import {
+  type ObservedContainer,
+  type ObservedImage,
+  type ObservedNetwork,
+  type ObservedVolume,
+  usualSecurity,
+} from '#pkg/engine/port.ts'
 import { admit } from '#pkg/manifest/admit.ts'
 import { type Plan, printPlan } from '#pkg/plan/plan.ts'
 
@@ -95,6 +101,7 @@ export interface WorldParts {
   readonly images?: readonly ObservedImage[]
   readonly networks?: readonly ObservedNetwork[]
   readonly volumes?: readonly ObservedVolume[]
+  readonly imageUsers?: Readonly<Record<string, string>>
 }
 
 /** A world of the given objects and observations; `app:1` is on the node unless images are given. */
@@ -116,6 +123,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       containers,
       containerNames: new Map(containers.map(({ name, id }) => [name, id])),
       images: parts.images ?? [image('app:1')],
+      imageUsers: new Map(Object.entries(parts.imageUsers ?? {})),
       networks: [engineNetwork('bridge'), ...(parts.networks ?? [])],
       volumes: parts.volumes ?? [],
     },
@@ -169,6 +177,8 @@ export function observed(
     error: '',
     command: ['sh'],
     networks: [{ network: 'bridge', aliases: [], ip: '172.17.0.2' }],
+    networkMode: 'bridge',
+    security: usualSecurity,
     ports: [],
     requestedPorts: [],
     mounts: [],
