@@ -138,6 +138,7 @@ async function* sealable(
       // Each page as of now and not of the first: whatever is written meanwhile is sealed with the first key already.
       const { records, remaining } = await storage.list(prefix, {
         limit: pageSize,
+        uncounted: true,
         ...(after !== undefined && { after }),
       })
       yield* records

@@ -32,6 +32,8 @@ export interface ListOptions {
   readonly after?: string
   /** Absent or 0: all of them. */
   readonly limit?: number
+  /** Who only wants to know whether there is more spares the store counting all of it, page after page. */
+  readonly uncounted?: true
 }
 
 export interface ListResult {
@@ -39,7 +41,7 @@ export interface ListResult {
   readonly revision: number
   /** In byte order of their keys (UTF-8). */
   readonly records: readonly StoredRecord[]
-  /** How many matching records follow the last one returned. */
+  /** How many matching records follow the last one returned; of an uncounted list, 1 when there are any. */
   readonly remaining: number
 }
 

@@ -103,12 +103,19 @@ export class SqliteLog {
     return this.#reading('list', () => {
       const range = { from: startOfPage(prefix, options.after), upto: endOfPrefix(prefix), at }
       const limit = options.limit === undefined || options.limit === 0 ? -1 : options.limit
+      if (options.uncounted === true && limit > 0) return { revision: at, ...this.#uncounted(range, limit) }
       const records = this.#statements.list.all({ ...range, limit }).map(recordOf)
       const last = records.at(-1)
       if (last === undefined || records.length !== limit) return { revision: at, records, remaining: 0 }
       const rest = this.#statements.count.get({ ...range, from: startOfPage(prefix, last.key) })
       return { revision: at, records, remaining: Number(rest?.['records']) }
     })
+  }
+
+  /** One row beyond the page tells whether there is more. */
+  #uncounted(range: { from: string; upto: string | Uint8Array; at: number }, limit: number) {
+    const rows = this.#statements.list.all({ ...range, limit: limit + 1 })
+    return { records: rows.slice(0, limit).map(recordOf), remaining: rows.length > limit ? 1 : 0 }
   }
 
   /** The next changes after a revision, oldest first. */

@@ -205,6 +205,22 @@ function listing(test: TestFn, name: string, open: OpenStorage): void {
     t.notDeepEqual((await storage.list('/p/')).records, whole.records)
   })
 
+  test(`${name}: an uncounted page only tells whether there is more`, async (t) => {
+    const { storage } = await open(t)
+    for (const key of ['/a', '/b', '/c', '/d', '/e']) await storage.create(key, key)
+    const page = (after: string) => storage.list('/', { limit: 2, uncounted: true, after })
+    const seen = await Promise.all(['', '/b', '/d', '/c'].map(page))
+    t.deepEqual(
+      seen.map(({ records, remaining }) => [records.map(({ key }) => key).join(), remaining]),
+      [
+        ['/a,/b', 1],
+        ['/c,/d', 1],
+        ['/e', 0],
+        ['/d,/e', 0],
+      ],
+    )
+  })
+
   test(`${name}: a page that ends with the last record has none remaining`, async (t) => {
     const { storage } = await open(t)
     for (const key of ['/a', '/b']) written(await storage.create(key, ''))

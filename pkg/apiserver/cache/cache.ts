@@ -91,13 +91,14 @@ export class Cache {
 
   /** Reads the storage; from then on `run` follows it. Fails when the storage cannot be read. */
   async fill(): Promise<void> {
+    const options = { limit: pageSize, uncounted: true } as const
     const records: StoredRecord[] = []
-    let page = await this.#storage.list(registryPrefix, { limit: pageSize })
+    let page = await this.#storage.list(registryPrefix, options)
     const { revision } = page
     records.push(...page.records)
     while (page.remaining > 0) {
       const after = page.records.at(-1)?.key ?? ''
-      page = await this.#storage.list(registryPrefix, { limit: pageSize, revision, after })
+      page = await this.#storage.list(registryPrefix, { ...options, revision, after })
       records.push(...page.records)
     }
     const byPrefix = Map.groupBy(records, ({ key }) => prefixOf(key))

@@ -59,8 +59,8 @@ async function firstPage({ cache }: Context, info: RequestInfo, signal: AbortSig
   const last = page.at(-1)
   const remaining = entries.length - page.length
   if (remaining === 0 || last === undefined) return { texts, metadata: { resourceVersion: String(revision) } }
-  const position = { revision, after: reader.prefix + keyOf(last) }
-  return { texts, metadata: moreToCome(info, position, remaining) }
+  const position = { revision, after: reader.prefix + keyOf(last), left: remaining }
+  return { texts, metadata: moreToCome(info, position) }
 }
 
 /** The later pages of a list show the revision of its first one, for as long as that can be read. */
@@ -93,19 +93,21 @@ async function storedPage(context: Context, info: RequestInfo, from: Position): 
   const reader = context.cache.of(info.kind)
   const prefix = reader.prefix + scope
   const texts: string[] = []
-  let { revision, after } = from
+  let { revision, after, left } = from
   for (;;) {
     const page = await context.storage.list(prefix, {
       ...(revision !== latest && { revision }),
       ...(after !== '' && { after }),
       ...(limit > 0 && { limit: limit - texts.length }),
+      // The first page has counted already, and with a selector nobody is told.
+      ...((left !== undefined || isFiltered(info)) && { uncounted: true }),
     })
     revision = page.revision
     texts.push(...matchingTexts(context, reader, info, page.records))
     after = page.records.at(-1)?.key ?? after
+    left = left === undefined ? page.remaining : left - page.records.length
     if (page.remaining === 0) return { texts, metadata: { resourceVersion: String(revision) } }
-    if (texts.length >= limit)
-      return { texts, metadata: moreToCome(info, { revision, after }, page.remaining) }
+    if (texts.length >= limit) return { texts, metadata: moreToCome(info, { revision, after, left }) }
   }
 }
 
@@ -116,19 +118,21 @@ const latest = -1
 interface Position {
   readonly revision: number
   readonly after: string
+  /** How many follow. */
+  readonly left?: number
 }
 
 /** How many are left is only known without selectors. */
-function moreToCome(info: RequestInfo, position: Position, remaining: number): ListMeta {
+function moreToCome(info: RequestInfo, position: Required<Position>): ListMeta {
   return {
     resourceVersion: String(position.revision),
     continue: encodeToken(position),
-    ...(!isFiltered(info) && { remainingItemCount: remaining }),
+    ...(!isFiltered(info) && { remainingItemCount: position.left }),
   }
 }
 
-function encodeToken({ revision, after }: Position): string {
-  return Buffer.from(JSON.stringify({ rv: revision, after })).toString('base64url')
+function encodeToken({ revision, after, left }: Position): string {
+  return Buffer.from(JSON.stringify({ rv: revision, after, left })).toString('base64url')
 }
 
 function decodeToken(token: string): Position {
@@ -141,10 +145,15 @@ function decodeToken(token: string): Position {
     throw invalid({ cause: error })
   }
   if (!isPlainObject(value)) throw invalid()
-  const { rv, after } = value
+  const { rv, after, left } = value
   if (!Number.isSafeInteger(rv) || Number(rv) < latest || typeof after !== 'string' || !after.isWellFormed())
     throw invalid()
-  return { revision: Number(rv), after }
+  // Of a revision that nobody can read any more another number may follow: then it is counted again.
+  return {
+    revision: Number(rv),
+    after,
+    ...(Number.isSafeInteger(left) && rv !== latest && { left: Number(left) }),
+  }
 }
 
 /** Only a selector needs to look inside. A record that cannot be read is left out, as in the cache. */
