@@ -8,6 +8,7 @@ import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
 import { oneOf, rules, stringMap, type Validation } from './schema.ts'
+import { levelLabels, levels } from './security.levels.ts'
 
 const core = { group: '', version: 'v1' } as const
 const immutable = Type.Optional(Type.Boolean({ description: 'Once true, the data cannot be changed.' }))
@@ -79,7 +80,30 @@ export const namespaceKind: Kind<Namespace> = {
     ageColumn,
   ],
   prepare: (namespace) => ({ ...namespace, metadata: withNameLabel(namespace.metadata) }),
-  rules: [],
+  rules: [levelsAreKnown],
+  warn: levelsOfKubernetes,
+}
+
+/** A level that nobody knows would protect nothing. A rule in CEL does not see labels. */
+function levelsAreKnown({ metadata }: Namespace): Cause[] {
+  return Object.values(levelLabels).flatMap((label) => {
+    const value = metadata.labels?.[label]
+    if (value === undefined || levels.some((level) => level === value)) return []
+    const supported = levels.map((level) => JSON.stringify(level)).join(', ')
+    const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported}`
+    return [{ reason: 'FieldValueNotSupported', field: `metadata.labels[${label}]`, message }]
+  })
+}
+
+/** The label that people of Kubernetes set would not do what they think. */
+function levelsOfKubernetes({ metadata }: Namespace): string[] {
+  const prefix = 'pod-security.kubernetes.io/'
+  return Object.keys(metadata.labels ?? {})
+    .filter((label) => label.startsWith(prefix))
+    .map(
+      (label) =>
+        `metadata.labels[${label}]: has no effect in Cove, whose labels are ${Object.values(levelLabels).join(' and ')}`,
+    )
 }
 
 /** Kubernetes labels every namespace with its name, so that selectors can tell namespaces apart. */

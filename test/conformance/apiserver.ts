@@ -13,6 +13,7 @@ import { metadata } from './apiserver.metadata.ts'
 import { patching } from './apiserver.patching.ts'
 import { reading } from './apiserver.reading.ts'
 import { relating } from './apiserver.relating.ts'
+import { securing } from './apiserver.security.ts'
 import { watching } from './apiserver.watching.ts'
 import { writing } from './apiserver.writing.ts'
 
@@ -24,6 +25,7 @@ export function apiServerSuite(test: TestFn, name: string, open: OpenApi): void 
   applying(test, name, open)
   deleting(test, name, open)
   relating(test, name, open)
+  securing(test, name, open)
   reading(test, name, open)
   listing(test, name, open)
   answering(test, name, open)

@@ -16,6 +16,7 @@ import { admitAmongOthers } from './crossobject.ts'
 import { managerOf } from './fieldmanager.ts'
 import { afterApply, afterUpdate, changesOf, type Entries, type Writer, writerOf } from './managedfields.ts'
 import { newObject } from './objects.ts'
+import { admitSecurity } from './security.ts'
 import { withEntries } from './tracked.ts'
 
 /** A generated name may be taken; eight times in a row means something else is wrong. */
@@ -45,8 +46,9 @@ export async function createObject(
     const sent = prefix === undefined ? body : withName(body, generateName(prefix, context.ambient.random))
     const { object, warnings } = newObject(info, sent, validating(context, info.options))
     checkNamespaceOpen(context, info, object.metadata)
-    const text = await storeNew(context, info, object, applied)
-    if (text !== undefined) return { status: 201, text, warnings }
+    const stored = await storeNew(context, info, object, applied)
+    if (stored !== undefined)
+      return { status: 201, text: stored.text, warnings: [...warnings, ...stored.warnings] }
     if (prefix === undefined || attempt === nameAttempts) throw alreadyExists(info.kind, object.metadata.name)
   }
 }
@@ -65,20 +67,24 @@ async function storeNew(
   info: NewInfo,
   named: ApiObject,
   applied: Applied | undefined,
-): Promise<string | undefined> {
+): Promise<Pick<Written, 'text' | 'warnings'> | undefined> {
   const { kind } = info
   const { dryRun } = info.options
   const canonical = canonicalNew(context, kind, named)
   const object = withEntries(canonical, firstEntries(context, info, canonical, applied))
   const key = storageKey(kind, object.metadata)
   context.admit?.({ kind, object })
+  const warnings = admitSecurity(context, { kind, object })
   using _reserved = admitAmongOthers(context, kind, object, dryRun)
   const stored = encodeObject(kind, object)
-  if (dryRun) return context.cache.of(kind).get(objectKey(object.metadata)) === undefined ? stored : undefined
+  if (dryRun) {
+    const isFree = context.cache.of(kind).get(objectKey(object.metadata)) === undefined
+    return isFree ? { text: stored, warnings } : undefined
+  }
   const result = await context.storage.create(key, stored)
   if (!result.ok) return undefined
   await context.cache.shows(result.revision)
-  return withRevision(headOf(kind), stored, result.revision)
+  return { text: withRevision(headOf(kind), stored, result.revision), warnings }
 }
 
 function firstEntries(

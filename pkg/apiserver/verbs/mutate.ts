@@ -19,6 +19,7 @@ import type { Context, Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
 import { equalJson } from './equal.ts'
 import { isTerminating, mayGo, modified, type Prepared, specChanged, type Target } from './objects.ts'
+import { admitSecurity } from './security.ts'
 
 export interface Mutation {
   readonly target: Target
@@ -75,6 +76,9 @@ async function attemptOnce(
   if ('current' in decision) return decision
   const { prepared, remove } = decision
   if (remove) {
+    // Whoever takes off the last finalizer writes, too.
+    if (prepared.object !== current.object)
+      context.admit?.({ kind: target.kind, object: prepared.object, before: current.object })
     if (!dryRun) {
       const result = await context.storage.delete(key, current.revision)
       if (!result.ok) return result
@@ -94,8 +98,10 @@ async function store(
   key: string,
   { current, prepared }: { current: Current; prepared: Prepared },
 ): Promise<Mutated | Lost> {
-  const { object, warnings } = prepared
-  context.admit?.({ kind, object, before: current.object })
+  const { object } = prepared
+  const write = { kind, object, before: current.object }
+  context.admit?.(write)
+  const warnings = [...prepared.warnings, ...admitSecurity(context, write)]
   using _reserved = specChanged(current.object, object)
     ? admitAmongOthers(context, kind, object, dryRun)
     : undefined

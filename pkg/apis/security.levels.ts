@@ -1,0 +1,226 @@
+/**
+ * How much a namespace lets what runs in it do to its node: the levels of Kubernetes' Pod Security Standards
+ * (https://kubernetes.io/docs/concepts/security/pod-security-standards/) in Cove's fields. A control is one line of a
+ * table: a field, which of its values each level allows, and how the others are named. Fields that Cove refuses by now
+ * are in it all the same, so that none can be implemented and forgotten. Pure.
+ */
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { kindOfUser } from './container.security.ts'
+
+/** From everything to little: what one allows, those before it allow too. */
+export const levels = ['privileged', 'baseline', 'restricted'] as const
+export type Level = (typeof levels)[number]
+
+/** Labels of a Namespace. */
+export const levelLabels = {
+  /** What violates the level is refused. Absent: privileged. */
+  enforce: 'cove.run/enforce',
+  /** What violates the level is warned of. Absent: privileged. */
+  warn: 'cove.run/warn',
+} as const
+
+/** Which values of a field are allowed, and what must be of the others. */
+export interface Allowed {
+  /** For people: `false, or absent`. */
+  readonly values: string
+  readonly allows: (value: unknown) => boolean
+  readonly must: (value: unknown) => string
+}
+
+export interface Control {
+  readonly name: string
+  /** As spec.a.b. `[]` stands for each item of a list, `{}` for each key of a map; without them absence is judged too. */
+  readonly field: string
+  readonly baseline?: Allowed
+  /** Absent: what baseline allows. */
+  readonly restricted?: Allowed
+}
+
+export interface Violation {
+  readonly control: string
+  /** `spec.mounts[2].hostPath`. */
+  readonly field: string
+  /** `must not be set`. */
+  readonly message: string
+}
+
+const quoted = (value: unknown) => JSON.stringify(value)
+
+const absent: Allowed = {
+  values: 'absent',
+  allows: (value) => value === undefined,
+  must: () => 'must not be set',
+}
+
+function not(refused: boolean | string): Allowed {
+  return {
+    values: `not ${refused}, or absent`,
+    allows: (value) => value !== refused,
+    must: () => `must not be ${quoted(refused)}`,
+  }
+}
+
+function exactly(wanted: boolean): Allowed {
+  return { values: `${wanted}`, allows: (value) => value === wanted, must: () => `must be ${wanted}` }
+}
+
+function oneOfThese(...values: readonly string[]): Allowed {
+  return {
+    values: values.join(', '),
+    allows: (value) => value === undefined || (typeof value === 'string' && values.includes(value)),
+    must: (value) => `must not be ${quoted(value)}`,
+  }
+}
+
+function including(item: string): Allowed {
+  return {
+    values: `a list with ${item}`,
+    allows: (value) => Array.isArray(value) && value.includes(item),
+    must: () => `must include ${quoted(item)}`,
+  }
+}
+
+const noRoot: Allowed = {
+  values: 'not root (0, root), or absent',
+  allows: (value) => typeof value !== 'string' || kindOfUser(value) !== 'root',
+  must: (value) => `must not be ${quoted(value)}, which is root`,
+}
+
+/** Options of the mount call: with these the local driver mounts whatever path of the node it is told. */
+const noBind: Allowed = {
+  values: 'without bind and rbind',
+  allows: (value) => typeof value !== 'string' || !/(^|,)\s*r?bind\s*(,|$)/i.test(value),
+  must: () => 'must not mount a path of the node with bind',
+}
+
+const usualCapabilities = [
+  ...['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE'],
+  ...['SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT'],
+]
+
+/** Kept apart by the kernel for each container, and without effect on others. */
+const safeSysctls = [
+  'kernel.shm_rmid_forced',
+  ...['ip_local_port_range', 'ip_unprivileged_port_start', 'tcp_syncookies', 'ping_group_range']
+    .concat(['ip_local_reserved_ports', 'tcp_keepalive_time', 'tcp_fin_timeout', 'tcp_keepalive_intvl'])
+    .concat(['tcp_keepalive_probes', 'tcp_rmem', 'tcp_wmem'])
+    .map((name) => `net.ipv4.${name}`),
+]
+
+const rights = 'spec.securityContext'
+
+export const containerControls: readonly Control[] = [
+  { name: 'privileged', field: `${rights}.privileged`, baseline: not(true) },
+  { name: 'host network', field: 'spec.networkMode', baseline: not('host') },
+  { name: 'hostPath volumes', field: 'spec.mounts[].hostPath', baseline: absent },
+  { name: 'hostPort', field: 'spec.ports[].hostPort', baseline: absent },
+  { name: 'devices', field: 'spec.devices[]', baseline: { ...absent, allows: () => false } },
+  { name: 'forbidden sysctls', field: 'spec.sysctls{}', baseline: oneOfThese(...safeSysctls) },
+  { name: 'seccompProfile', field: `${rights}.seccompProfile.type`, baseline: not('Unconfined') },
+  {
+    name: 'non-default capabilities',
+    field: `${rights}.capabilities.add[]`,
+    baseline: oneOfThese(...usualCapabilities),
+    restricted: oneOfThese('NET_BIND_SERVICE'),
+  },
+  {
+    name: 'unrestricted capabilities',
+    field: `${rights}.capabilities.drop`,
+    restricted: including('ALL'),
+  },
+  {
+    name: 'allowPrivilegeEscalation != false',
+    field: `${rights}.allowPrivilegeEscalation`,
+    restricted: exactly(false),
+  },
+  { name: 'runAsNonRoot != true', field: `${rights}.runAsNonRoot`, restricted: exactly(true) },
+  { name: 'root user', field: 'spec.user', restricted: noRoot },
+]
+
+/** A Volume can be a path of the node under another name. */
+export const volumeControls: readonly Control[] = [
+  { name: 'volume driver', field: 'spec.driver', baseline: oneOfThese('local') },
+  {
+    name: 'volume of the node',
+    field: 'spec.driverOpts.type',
+    baseline: oneOfThese('tmpfs', 'nfs', 'nfs4', 'cifs'),
+  },
+  { name: 'volume of the node', field: 'spec.driverOpts.o', baseline: noBind },
+]
+
+const controlsByKind: Readonly<Record<string, readonly Control[]>> = {
+  'Container.cove.run': containerControls,
+  'Volume.cove.run': volumeControls,
+}
+
+/** None: nothing of the kind does anything to a node. */
+export function controlsOf(kind: { readonly group: string; readonly kind: string }): readonly Control[] {
+  return controlsByKind[`${kind.kind}.${kind.group}`] ?? []
+}
+
+export function allowedBy(control: Control, level: Level): Allowed | undefined {
+  if (level === 'privileged') return undefined
+  return level === 'restricted' ? (control.restricted ?? control.baseline) : control.baseline
+}
+
+/** Everything of the object that the level does not allow, in the order of the table. */
+export function violations(controls: readonly Control[], level: Level, object: unknown): Violation[] {
+  return controls.flatMap((control) => {
+    const allowed = allowedBy(control, level)
+    if (allowed === undefined) return []
+    return valuesAt(object, control.field)
+      .filter(({ value }) => !allowed.allows(value))
+      .map(({ field, value }) => ({ control: control.name, field, message: allowed.must(value) }))
+  })
+}
+
+/** `privileged (spec.securityContext.privileged must not be true), ...`: each control once, as Kubernetes lists them. */
+export function describeViolations(found: readonly Violation[]): string {
+  const byControl = Map.groupBy(found, ({ control }) => control)
+  return [...byControl]
+    .map(
+      ([control, of]) => `${control} (${of.map(({ field, message }) => `${field} ${message}`).join(', ')})`,
+    )
+    .join(', ')
+}
+
+/** The level that a Namespace's label sets. What nobody could have written is taken for the strictest. */
+export function levelOf(labels: Readonly<Record<string, string>>, label: string): Level {
+  const value = labels[label]
+  if (value === undefined) return 'privileged'
+  return levels.find((level) => level === value) ?? 'restricted'
+}
+
+interface Found {
+  readonly field: string
+  readonly value: unknown
+}
+
+/** Every value under the field; one that is missing is undefined, an empty list or map has none. */
+function valuesAt(object: unknown, field: string): Found[] {
+  let found: Found[] = [{ field: '', value: object }]
+  for (const part of field.split('.')) {
+    const name = part.replace(/\[\]$|\{\}$/, '')
+    found = found.map((at) => ({ field: join(at.field, name), value: memberOf(at.value, name) }))
+    if (part.endsWith('[]')) found = found.flatMap(itemsOf)
+    if (part.endsWith('{}')) found = found.flatMap(keysOf)
+  }
+  return found
+}
+
+const join = (path: string, name: string) => (path === '' ? name : `${path}.${name}`)
+
+function memberOf(value: unknown, name: string): unknown {
+  const member = isPlainObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
+  return member ?? undefined
+}
+
+function itemsOf({ field, value }: Found): Found[] {
+  if (!Array.isArray(value)) return []
+  return value.map((item: unknown, index) => ({ field: `${field}[${index}]`, value: item }))
+}
+
+function keysOf({ field, value }: Found): Found[] {
+  if (!isPlainObject(value)) return []
+  return Object.keys(value).map((key) => ({ field: `${field}[${key}]`, value: key }))
+}

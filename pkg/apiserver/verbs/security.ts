@@ -1,0 +1,121 @@
+/**
+ * What a namespace's security level makes of a write: what it enforces is refused, what it warns of is said. Only what
+ * a write changes is judged, so that an object from before the level was set can be placed, stopped and deleted.
+ */
+
+import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { namespaceKind } from '#pkg/apis/core.ts'
+import type { Kind } from '#pkg/apis/kind.ts'
+import {
+  type Control,
+  controlsOf,
+  describeViolations,
+  type Level,
+  levelLabels,
+  levelOf,
+  type Violation,
+  violations,
+} from '#pkg/apis/security.levels.ts'
+import { type ApiObject, decodeWithoutManagers, headOf } from '../cache/encoded.ts'
+import { isNamespaceKind } from '../http/request.ts'
+import type { Context, Write } from './context.ts'
+import { equalJson } from './equal.ts'
+
+/** The warnings of the write. Throws Forbidden when the level of its namespace does not allow it. */
+export function admitSecurity(context: Context, write: Write): string[] {
+  if (isNamespaceKind(write.kind)) return warnOfNewLevel(context, write)
+  const controls = controlsOf(write.kind)
+  const namespace = write.object.metadata.namespace ?? ''
+  if (controls.length === 0) return []
+  const labels = context.cache.of(namespaceKind).get(namespace)?.labels ?? {}
+  const enforced = levelOf(labels, levelLabels.enforce)
+  const refused = violationsOfWrite(controls, enforced, write)
+  if (refused.length > 0) throw forbidden(write, enforced, refused)
+  const warned = levelOf(labels, levelLabels.warn)
+  const found = violationsOfWrite(controls, warned, write)
+  return found.length === 0 ? [] : [`would violate ${standard(warned)}: ${describeViolations(found)}`]
+}
+
+const standard = (level: Level) => `PodSecurity "${level}:latest"`
+
+/** Those of the object, unless it had them all before and is not made anew for what changed. */
+function violationsOfWrite(
+  controls: readonly Control[],
+  level: Level,
+  { kind, object, before }: Write,
+): Violation[] {
+  const found = violations(controls, level, object)
+  if (found.length === 0 || before === undefined) return found
+  const known = new Set(violations(controls, level, before).map(textOf))
+  const changed = changedFields(before['spec'], object['spec'], 'spec')
+  const anew = changed.some((field) => field !== placement && kind.changeOf?.(field) === 'recreate')
+  return anew || found.some((violation) => !known.has(textOf(violation))) ? found : []
+}
+
+/** What a scheduler sets makes a container where there was none. */
+const placement = 'spec.nodeName'
+
+const textOf = ({ field, message }: Violation) => `${field} ${message}`
+
+/** Paths of members that differ; lists are compared as a whole. */
+function changedFields(before: unknown, after: unknown, path: string): string[] {
+  if (equalJson(before, after)) return []
+  if (!isPlainObject(before ?? {}) || !isPlainObject(after ?? {})) return [path]
+  const [left, right] = [membersOf(before), membersOf(after)]
+  const names = new Set([...Object.keys(left), ...Object.keys(right)])
+  return [...names].flatMap((name) => changedFields(left[name], right[name], `${path}.${name}`))
+}
+
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isPlainObject(value) ? value : {}
+}
+
+/** Worded as Kubernetes' admission words it. */
+function forbidden({ kind, object }: Write, level: Level, found: readonly Violation[]): StatusError {
+  const { name } = object.metadata
+  const message = `${qualifiedResource(kind)} "${name}" is forbidden: violates ${standard(level)}: ${describeViolations(found)}`
+  const causes = found.map(({ field, message: text }) => ({
+    reason: 'FieldValueForbidden' as const,
+    field,
+    message: text,
+  }))
+  return new StatusError('Forbidden', message, { name, group: kind.group, kind: kind.plural, causes })
+}
+
+/** Nothing that is there is touched by a stricter level; who sets it should know what would be refused today. */
+function warnOfNewLevel(context: Context, { object, before }: Write): string[] {
+  const level = levelOf(object.metadata.labels ?? {}, levelLabels.enforce)
+  const unchanged = level === levelOf(before?.metadata.labels ?? {}, levelLabels.enforce)
+  if (before === undefined || unchanged || level === 'privileged') return []
+  const namespace = object.metadata.name
+  return context.kinds.flatMap((kind) => {
+    const lines = existing(context, kind, namespace, level)
+    if (lines.length === 0) return []
+    const what = `existing ${kind.plural} in namespace "${namespace}" violate the new PodSecurity enforce level "${level}:latest"`
+    return [what, ...lines]
+  })
+}
+
+/** `web, db: privileged, hostPort`: those that violate the same controls together. */
+function existing(context: Context, kind: Kind, namespace: string, level: Level): string[] {
+  const controls = controlsOf(kind)
+  if (controls.length === 0) return []
+  const entries = context.cache.of(kind).select({ namespace, labelSelector: [], fieldSelector: [] })
+  const found = entries.flatMap(({ name, text }) => {
+    const object: ApiObject = decodeWithoutManagers(headOf(kind), text)
+    const names = new Set(violations(controls, level, object).map(({ control }) => control))
+    return names.size === 0 ? [] : [{ name, controls: [...names].join(', ') }]
+  })
+  return [...Map.groupBy(found, (one) => one.controls)].map(
+    ([violated, of]) => `${namesOf(of.map(({ name }) => name))}: ${violated}`,
+  )
+}
+
+/** A header is no place for a thousand names. */
+const namesShown = 20
+
+function namesOf(names: readonly string[]): string {
+  const more = names.length - namesShown
+  return names.slice(0, namesShown).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
