@@ -82,10 +82,23 @@ test('$retainKeys drops what it does not name', (t) => {
   t.deepEqual(apply(target, patch), spec({ healthcheck: { command: ['y'] } }))
 })
 
-test('$setElementOrder orders what it names and leaves the others behind their neighbours', (t) => {
+test('$setElementOrder orders what it names; the others come in front of what they stood in front of', (t) => {
   const env = ['A', 'x', 'B', 'y'].map((name) => ({ name }))
-  const patch = spec({ '$setElementOrder/env': [{ name: 'B' }, { name: 'A' }] })
-  t.deepEqual(apply(spec({ env }), patch), spec({ env: ['B', 'y', 'A', 'x'].map((name) => ({ name })) }))
+  const named = (...names: string[]) => spec({ env: names.map((name) => ({ name })) })
+  const order = (...names: string[]) => spec({ '$setElementOrder/env': names.map((name) => ({ name })) })
+  t.deepEqual(apply(spec({ env }), order('B', 'A')), named('x', 'B', 'A', 'y'))
+  t.deepEqual(apply(spec({ env }), order('A', 'B')), named('A', 'x', 'B', 'y'))
+  t.deepEqual(apply(spec({ env }), order('y')), named('A', 'x', 'B', 'y'))
+})
+
+test('items that a patch adds come first, unless it names one that stood in front', (t) => {
+  const env = ['A', 'B', 'C'].map((name) => ({ name }))
+  const patch = (...names: string[]) => spec({ env: names.map((name) => ({ name })) })
+  t.deepEqual(apply(spec({ env }), patch('new')), patch('new', 'A', 'B', 'C'))
+  t.deepEqual(apply(spec({ env }), patch('B', 'new')), patch('A', 'B', 'new', 'C'))
+  t.deepEqual(apply({ metadata: { finalizers: ['a'] } }, { metadata: { finalizers: ['b'] } }), {
+    metadata: { finalizers: ['b', 'a'] },
+  })
 })
 
 test('malformed directives and items without their key are refused', (t) => {

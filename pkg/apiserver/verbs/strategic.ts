@@ -26,7 +26,9 @@ export function applyStrategicPatch(schema: Schema | undefined, target: Json, pa
     else if (!key.startsWith('$')) mergeMember(result, key, value, member(schema, key))
   }
   for (const [key, order] of Object.entries(patch)) {
-    if (key.startsWith(orderPrefix)) reorder(result, schema, key.slice(orderPrefix.length), order)
+    if (!key.startsWith(orderPrefix)) continue
+    const name = key.slice(orderPrefix.length)
+    reorder(result, { name, schema: member(schema, name), before: target[name], order })
   }
   return result
 }
@@ -58,8 +60,9 @@ function mergeList(
   }
   const base = replaces ? [] : target
   const mergeKey = schema['x-kubernetes-patch-merge-key']
-  if (mergeKey === undefined) return union(base, items)
-  return mergeKeyedList({ schema, mergeKey }, base, items)
+  const merged =
+    mergeKey === undefined ? union(base, items) : mergeKeyedList({ schema, mergeKey }, base, items)
+  return interleaved(merged, placesIn(items, mergeKey), placesIn(base, mergeKey))
 }
 
 /** A list of plain values that is merged is a set. */
@@ -122,21 +125,47 @@ function removePrimitives(result: Json, key: string, values: unknown): void {
   result[key] = current.filter((item) => !values.some((value) => sameJson(value, item)))
 }
 
-/** Listed items come in the listed order; an item that is not listed stays behind the one it stood behind. */
-function reorder(result: Json, schema: Schema | undefined, key: string, order: unknown): void {
-  if (!Array.isArray(order)) throw badRequest(`${orderPrefix}${key} must be a list`)
-  const items = result[key]
+interface Reordering {
+  readonly name: string
+  readonly schema: Schema | undefined
+  /** The list as it was before the patch. */
+  readonly before: unknown
+  readonly order: unknown
+}
+
+function reorder(result: Json, { name, schema, before, order }: Reordering): void {
+  if (!Array.isArray(order)) throw badRequest(`${orderPrefix}${name} must be a list`)
+  const items = result[name]
   if (!Array.isArray(items)) return
-  const mergeKey = member(schema, key)?.['x-kubernetes-patch-merge-key']
-  const identity = (item: unknown) => (mergeKey !== undefined && isPlainObject(item) ? item[mergeKey] : item)
-  const places = order.map((item) => JSON.stringify(identity(item)))
-  const place = (item: unknown) => places.indexOf(JSON.stringify(identity(item)))
-  const ordered: unknown[] = items.filter((item) => place(item) >= 0)
-  ordered.sort((left, right) => place(left) - place(right))
-  for (const [index, item] of items.entries()) {
-    if (place(item) < 0) ordered.splice(ordered.indexOf(items[index - 1]) + 1, 0, item)
+  const mergeKey = schema?.['x-kubernetes-patch-merge-key']
+  const known = Array.isArray(before) ? before : []
+  result[name] = interleaved(items, placesIn(order, mergeKey), placesIn(known, mergeKey))
+}
+
+/** Undefined: it is not in the list. */
+type Place = (item: unknown) => number | undefined
+
+function placesIn(list: readonly unknown[], mergeKey: string | undefined): Place {
+  const identity = (item: unknown) =>
+    JSON.stringify(mergeKey !== undefined && isPlainObject(item) ? item[mergeKey] : item)
+  const places = new Map(list.map((item, index) => [identity(item), index] as const).reverse())
+  return (item) => places.get(identity(item))
+}
+
+/**
+ * Kubernetes' order: what the patch names comes as the patch has it. Each of the others comes in its old order, in
+ * front of the first one named that stood behind it.
+ */
+function interleaved(items: readonly unknown[], named: Place, before: Place): unknown[] {
+  const behind = (place: Place) => (left: unknown, right: unknown) => (place(left) ?? 0) - (place(right) ?? 0)
+  const waiting = items.filter((item) => named(item) !== undefined).sort(behind(named))
+  const others = items.filter((item) => named(item) === undefined).sort(behind(before))
+  const result: unknown[] = []
+  for (const other of others) {
+    const stoodBehind = waiting.findIndex((item) => (before(item) ?? -1) > (before(other) ?? 0))
+    result.push(...waiting.splice(0, stoodBehind < 0 ? waiting.length : stoodBehind), other)
   }
-  result[key] = ordered
+  return [...result, ...waiting]
 }
 
 function withoutMember(value: Json, name: string): Json {
