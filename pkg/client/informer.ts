@@ -26,6 +26,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly onChange: (key: string) => void
 }
 
+/** A whole kind in one text can be larger than all that is kept of it. */
+const pageSize = 1000
 const backoff = { first: 500, most: 30_000 }
 /** A watch that says nothing and ends sooner than this has not worked. */
 const shortestWatch = 1000
@@ -104,8 +106,12 @@ export class Informer<T extends KubeObject> implements Reader<T> {
 
   async #list(signal: AbortSignal): Promise<string> {
     const { client, kind, select = {}, onChange, trim = asItIs } = this.#options
-    const { items, resourceVersion } = await client.list(kind, select, signal)
-    const found = new Map(items.map((item) => [objectKey(item.metadata), trim(withoutManagers(item))]))
+    const found = new Map<string, T>()
+    let resourceVersion = ''
+    for await (const page of client.pages(kind, select, pageSize, signal)) {
+      for (const item of page.items) found.set(objectKey(item.metadata), trim(withoutManagers(item)))
+      resourceVersion = page.resourceVersion
+    }
     const changed = [...found.entries()].filter(([key, item]) => !sameRevision(this.#objects.get(key), item))
     const gone = [...this.#objects.keys()].filter((key) => !found.has(key))
     for (const key of gone) this.#objects.delete(key)

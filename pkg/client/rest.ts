@@ -26,6 +26,8 @@ export interface WatchOptions extends ListOptions {
 export interface ObjectList<T> {
   readonly resourceVersion: string
   readonly items: readonly T[]
+  /** Of a page that others follow. */
+  readonly continue?: string
 }
 
 export type WatchEvent<T> =
@@ -79,13 +81,45 @@ export class Client {
     options: ListOptions,
     signal: AbortSignal,
   ): Promise<ObjectList<T>> {
+    return await this.#page<T>(kind, options, {}, signal)
+  }
+
+  /** The same list in pages of at most `limit`, as of one revision. Throws Expired when that is gone half-way. */
+  async *pages<T extends KubeObject>(
+    kind: Kind<T>,
+    options: ListOptions,
+    limit: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<ObjectList<T>> {
+    let next: string | undefined
+    do {
+      const query = { limit: String(limit), ...(next !== undefined && { continue: next }) }
+      const page = await this.#page<T>(kind, options, query, signal)
+      yield page
+      next = page.continue
+    } while (next !== undefined)
+  }
+
+  async #page<T extends KubeObject>(
+    kind: Kind<T>,
+    options: ListOptions,
+    page: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ObjectList<T>> {
     const path = collectionPath(kind, options.namespace)
     const headers = acceptOf(options, 'PartialObjectMetadataList')
-    const body = await this.json({ method: 'GET', path, query: selectors(options), headers }, signal)
+    const query = { ...selectors(options), ...page }
+    const body = await this.json({ method: 'GET', path, query, headers }, signal)
     if (!isPlainObject(body) || !Array.isArray(body['items']))
       throw badRequest(`GET ${path} did not answer a list`)
-    const metadata = isPlainObject(body['metadata']) ? body['metadata'] : {}
-    return { resourceVersion: String(metadata['resourceVersion'] ?? ''), items: body['items'].map(object<T>) }
+    const { resourceVersion = '', continue: next = '' } = isPlainObject(body['metadata'])
+      ? body['metadata']
+      : {}
+    return {
+      resourceVersion: String(resourceVersion),
+      items: body['items'].map(object<T>),
+      ...(next !== '' && { continue: String(next) }),
+    }
   }
 
   async create<T extends KubeObject>(kind: Kind<T>, value: T, signal: AbortSignal): Promise<T> {

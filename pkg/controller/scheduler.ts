@@ -30,9 +30,10 @@ export class Scheduler {
     this.#client = client
     this.#ambient = ambient
     this.#loop = new Loop({ name: 'scheduler', ambient, settleMs: 2, pass: (signal) => this.#pass(signal) })
+    const onChange = () => this.#loop.poke()
     const informer = <T extends KubeObject>(kind: Kind<T>) =>
-      new Informer<T>({ client, kind, ambient, onChange: () => this.#loop.poke() })
-    this.#containers = informer(containerKind)
+      new Informer<T>({ client, kind, ambient, onChange })
+    this.#containers = new Informer({ client, kind: containerKind, ambient, trim: trimmed, onChange })
     this.#volumes = informer(volumeKind)
     this.#networks = informer(networkKind)
     this.#nodes = informer(nodeKind)
@@ -104,3 +105,20 @@ export class Scheduler {
     }
   }
 }
+
+/** What planPlacement and the messages about a Container do not read is not kept: there may be very many. */
+export function trimmed({ metadata, spec, status, ...type }: Container): Container {
+  const { labels: _labels, annotations: _annotations, ownerReferences: _owners, ...kept } = metadata
+  const { command: _command, args: _args, healthcheck: _healthcheck, ...rest } = spec
+  const { resources: _resources, securityContext: _security, ...small } = rest
+  const unread = { env: none, ports: none, networks: none, dependsOn: none }
+  const conditions = status?.conditions
+  return {
+    ...type,
+    metadata: kept,
+    spec: { ...small, ...unread },
+    ...(conditions !== undefined && { status: { conditions } }),
+  }
+}
+
+const none: never[] = []
