@@ -36,6 +36,8 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>
   /** A whole body, or chunks to be flushed one by one as they come. */
   readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>
+  /** Of chunks: how long a reader may take none of them before the connection is closed. Absent: as it likes. */
+  readonly readerMs?: number
 }
 
 export type Transport = (request: ApiRequest) => Promise<ApiResponse>

@@ -69,12 +69,19 @@ export async function writeChunks(
   target: Writable,
   body: AsyncIterable<string | Uint8Array>,
   signal: AbortSignal,
-  frame: (chunk: string | Uint8Array) => string | Uint8Array = asItIs,
+  { frame = asItIs, wait = drained }: Writing = {},
 ): Promise<void> {
   for await (const chunk of body) {
     if (signal.aborted || target.destroyed) return
-    if (chunk.length > 0 && !target.write(frame(chunk))) await drained(target)
+    if (chunk.length > 0 && !target.write(frame(chunk))) await wait(target)
   }
+}
+
+export interface Writing {
+  /** What is written for a chunk; default: the chunk. */
+  readonly frame?: (chunk: string | Uint8Array) => string | Uint8Array
+  /** Resolves when the target takes more; default: however long that takes. */
+  readonly wait?: (target: Writable) => Promise<void>
 }
 
 function asItIs<T>(chunk: T): T {

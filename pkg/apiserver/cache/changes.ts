@@ -46,6 +46,11 @@ export class Change {
     this.#onEncode = onEncode
   }
 
+  /** Of its text. */
+  get length(): number {
+    return (this.after ?? this.before)?.text.length ?? 0
+  }
+
   /** The line for a watcher, as UTF-8. */
   frame(type: EventType, encoding: Encoding): Uint8Array {
     const key = `${type}/${encoding.name}`
@@ -66,28 +71,38 @@ export class Change {
   }
 }
 
-/** The last changes of one kind, bounded. */
+/** Of the texts that a window holds: changes of large objects are few, or they would fill the memory. */
+const defaultMaxLength = 32 * 1024 * 1024
+
+/** The last changes of one kind, bounded by their number and by the length of their texts. */
 export class Window {
   readonly #capacity: number
+  readonly #maxLength: number
   #changes: Change[] = []
+  /** Of the texts of all of them. */
+  #length = 0
   /** Changes up to here are not in the window. */
   #floor = 0
 
-  constructor(capacity: number) {
+  constructor(capacity: number, maxLength = defaultMaxLength) {
     this.#capacity = capacity
+    this.#maxLength = maxLength
   }
 
   /** Forgets everything: what happened up to `floor` is unknown. */
   reset(floor: number): void {
     this.#changes = []
+    this.#length = 0
     this.#floor = floor
   }
 
   push(change: Change): void {
     this.#changes.push(change)
-    if (this.#changes.length <= this.#capacity) return
+    this.#length += change.length
+    if (this.#changes.length <= this.#capacity && this.#length <= this.#maxLength) return
     // Dropping half at once costs a copy now and then instead of one per change.
-    const dropped = this.#changes.splice(0, Math.ceil(this.#capacity / 2))
+    const dropped = this.#changes.splice(0, Math.ceil(this.#changes.length / 2))
+    for (const { length } of dropped) this.#length -= length
     this.#floor = dropped.at(-1)?.revision ?? this.#floor
   }
 

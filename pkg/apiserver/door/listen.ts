@@ -7,7 +7,7 @@ import { constants } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Clock, Logger } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
@@ -22,12 +22,22 @@ import {
   tooLarge,
   writeChunks,
 } from '#pkg/apimachinery/wire.ts'
-import type { Authenticate } from '../access/authenticate.ts'
+import { type Authenticate, adminGroup } from '../access/authenticate.ts'
 import type { Pki } from '../access/pki.ts'
 import { answerFor } from '../http/answer.ts'
 import { bind } from './bind.ts'
 import { ChunkFrames } from './chunkframes.ts'
 import { compress } from './compress.ts'
+import {
+  drainedWithin,
+  inPieces,
+  type Patience,
+  pieceBytes,
+  readRest,
+  refusalText,
+  serverOptions,
+  usualPatience,
+} from './patience.ts'
 
 /** A request to speak something else than HTTP/1.1 on this connection. */
 export interface Upgrade {
@@ -55,6 +65,8 @@ export interface ListenOptions {
   readonly onUpgrade?: OnUpgrade
   /** Told of every request whose asker could not be made out, before it is refused. */
   readonly onUnauthenticated?: ((request: ApiRequest, error: unknown) => void) | undefined
+  /** What differs from the usual. */
+  readonly patience?: Partial<Patience>
   /** Closes the listener. */
   readonly signal?: AbortSignal
 }
@@ -79,11 +91,15 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
+    ...serverOptions(patienceOf(options)),
     keepAlive: true,
     keepAliveInitialDelay: tcpKeepAliveMs,
     noDelay: true,
   })
   server.keepAliveTimeout = keepAliveMs
+  server.maxConnections = patienceOf(options).maxConnections
+  // Their length bounds their number; Node would drop those beyond one in silence.
+  server.maxHeadersCount = 0
   const front = new Front(server, options)
   front.attach()
   const port = await bind(server, options)
@@ -102,25 +118,39 @@ function tlsOptions({ ca, server }: ServerIdentity) {
   return { ca: ca.cert, cert: `${server.cert}${ca.cert}`, key: server.key, secureOptions }
 }
 
+function patienceOf({ patience }: ListenOptions): Patience {
+  return { ...usualPatience, ...patience }
+}
+
 /** One open exchange: how to end it when the server closes. */
 interface Exchange {
   readonly response: ServerResponse
   readonly aborter: AbortController
   /** Whether it has begun to answer chunk by chunk, so that only an abort ends it. */
   streaming: boolean
+  /** Whether it counts among those that are bounded. */
+  inFlight: boolean
 }
+
+type Chunks = AsyncIterable<string | Uint8Array>
 
 class Front {
   readonly #server: Server
   readonly #options: ListenOptions
   readonly #exchanges = new Set<Exchange>()
   readonly #upgraded = new Set<Duplex>()
+  readonly #patience: Patience
+  /** Those of a connection that are not answered to their end. */
+  readonly #bySocket = new WeakMap<Duplex, Set<Exchange>>()
+  readonly #refused = new WeakSet<Duplex>()
+  #inFlight = 0
   readonly #frames = new ChunkFrames()
   #closing: Promise<void> | undefined
 
   constructor(server: Server, options: ListenOptions) {
     this.#server = server
     this.#options = options
+    this.#patience = patienceOf(options)
   }
 
   attach(): void {
@@ -128,13 +158,29 @@ class Front {
     const server = this.#server
     server.on('request', (request, response) => void this.#serve(request, response))
     server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head))
+    server.on('drop', () => log.debug('connection refused: there are too many'))
     server.on('error', (error) => log.error('listener failed', { error: messageOf(error) }))
     server.on('tlsClientError', (error) => log.debug('TLS handshake failed', { error: messageOf(error) }))
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
       log.debug('malformed request', { error: messageOf(error) })
-      if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
-      else socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      this.#refuse(error.code, socket)
     })
+  }
+
+  /** What came is no request, or came too slowly. Behind an answer that has begun nothing can be said. */
+  #refuse(code: string | undefined, socket: Duplex): void {
+    if (this.#refused.has(socket)) return
+    this.#refused.add(socket)
+    const begun = [...(this.#bySocket.get(socket) ?? [])].some(({ response }) => response.headersSent)
+    if (code === 'ECONNRESET' || !socket.writable || begun) socket.destroy()
+    else this.#endSoon(socket, refusalText(code))
+  }
+
+  /** Whoever does not close as well is left alone after a while. */
+  #endSoon(socket: Duplex, last: string | Uint8Array): void {
+    const cancel = this.#options.clock.after(this.#patience.lingerMs, () => socket.destroy())
+    socket.once('close', cancel)
+    socket.end(last)
   }
 
   close(): Promise<void> {
@@ -157,12 +203,17 @@ class Front {
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const exchange: Exchange = { response, aborter: new AbortController(), streaming: false }
+    const exchange: Exchange = { response, aborter: new AbortController(), streaming: false, inFlight: true }
     const { log } = this.#options
+    const onSocket = this.#bySocket.get(incoming.socket) ?? new Set()
+    this.#bySocket.set(incoming.socket, onSocket.add(exchange))
     this.#exchanges.add(exchange)
+    this.#inFlight++
     response.once('close', () => {
       if (!response.writableFinished) exchange.aborter.abort()
       this.#exchanges.delete(exchange)
+      onSocket.delete(exchange)
+      this.#settle(exchange)
     })
     response.on('error', (error) => log.debug('connection lost', { error: messageOf(error) }))
     try {
@@ -173,11 +224,25 @@ class Front {
     }
   }
 
+  #settle(exchange: Exchange): void {
+    if (exchange.inFlight) this.#inFlight--
+    exchange.inFlight = false
+  }
+
+  /** As in Kubernetes, administrators and probes of the server's health get through. */
+  #mustHaveRoom(incoming: IncomingMessage, { groups }: UserInfo): void {
+    if (this.#inFlight <= this.#patience.maxInFlight || groups.includes(adminGroup)) return
+    if (/^\/(?:livez|readyz|healthz)(?:[/?]|$)/.test(incoming.url ?? '')) return
+    const message = 'the server is handling too many requests, please try again later'
+    throw new StatusError('TooManyRequests', message, { retryAfterSeconds: 1 })
+  }
+
   async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiResponse> {
     const { handler, log } = this.#options
     const bare = bareRequest(incoming, signal)
     try {
       const user = this.#authenticate(incoming, bare)
+      this.#mustHaveRoom(incoming, user)
       const body = await bodyOf(incoming)
       const request = { ...bare, ...splitTarget(incoming.url ?? ''), ...(body !== undefined && { body }) }
       return await handler(request, user)
@@ -200,33 +265,57 @@ class Front {
     const { response, aborter } = exchange
     // A body that was not read to its end would be taken for the next request.
     const last = this.#closing !== undefined || !incoming.complete
+    if (!incoming.complete) await this.#readRest(incoming)
     const headers = { ...answer.headers, ...(last && { connection: 'close' }) }
     if (isWhole(answer.body)) {
       const { body, headers: more } = await compress(answer.body, incoming.headers, headers)
       response.writeHead(answer.status, { ...more, ...lengthOf(answer.status, body) })
-      response.end(body)
+      await this.#end(exchange, incoming.method === 'HEAD' ? '' : body)
       return
     }
     exchange.streaming = true
+    this.#settle(exchange)
     if (this.#closing !== undefined) aborter.abort()
     response.writeHead(answer.status, headers)
     if (incoming.method === 'HEAD') {
       await discard(answer.body)
     } else {
       response.flushHeaders()
-      await this.#stream(response, answer.body, aborter.signal)
+      await this.#stream(exchange, answer.body, answer.readerMs)
     }
     response.end()
+  }
+
+  /** Large bodies go piece by piece, and nobody may hold one for ever by not reading it. */
+  async #end({ response, aborter }: Exchange, body: string | Uint8Array): Promise<void> {
+    if (body.length <= pieceBytes) {
+      response.end(body)
+      return
+    }
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    const wait = this.#waitAtMost(this.#patience.readerMs)
+    await writeChunks(response, inPieces(bytes), aborter.signal, { wait })
+    response.end()
+  }
+
+  #waitAtMost(ms: number): (target: Writable) => Promise<void> {
+    return (target) => drainedWithin(target, this.#options.clock, ms)
+  }
+
+  #readRest(incoming: IncomingMessage): Promise<void> {
+    const limits = { ms: this.#patience.lingerMs, bytes: 2 * maxBodyBytes }
+    return readRest(incoming, this.#options.clock, limits)
   }
 
   /**
    * The frames of the chunked coding are made here and not by Node, which would send three pieces for every chunk. Not
    * for HTTP/1.0, which has no chunks.
    */
-  async #stream(response: ServerResponse, body: AsyncIterable<string | Uint8Array>, signal: AbortSignal) {
-    if (!response.chunkedEncoding) return writeChunks(response, body, signal)
+  async #stream({ response, aborter: { signal } }: Exchange, body: Chunks, readerMs: number | undefined) {
+    const how = readerMs === undefined ? {} : { wait: this.#waitAtMost(readerMs) }
+    if (!response.chunkedEncoding) return writeChunks(response, body, signal, how)
     response.chunkedEncoding = false
-    await writeChunks(response, body, signal, (chunk) => this.#frames.of(chunk))
+    await writeChunks(response, body, signal, { ...how, frame: (chunk) => this.#frames.of(chunk) })
     // The end is Node's again: it writes the last, empty chunk.
     response.chunkedEncoding = true
   }
@@ -242,7 +331,7 @@ class Front {
     socket.on('error', (error) => log.debug('upgraded connection lost', { error: messageOf(error) }))
     if (this.#closing !== undefined) socket.destroy()
     const refusal = await this.#negotiate(incoming, socket, head, aborter.signal)
-    if (refusal !== undefined) await refuse(socket, refusal)
+    if (refusal !== undefined) this.#endSoon(socket, await refusalBytes(refusal))
   }
 
   async #negotiate(
@@ -304,12 +393,14 @@ function lengthOf(status: number, body: string | Uint8Array): Record<string, str
   return { 'content-length': String(Buffer.byteLength(body)) }
 }
 
-/** The answer of HTTP on a socket that Node's server has let go of. */
-async function refuse(socket: Duplex, answer: ApiResponse): Promise<void> {
+/** The answer of HTTP for a socket that Node's server has let go of. */
+async function refusalBytes(answer: ApiResponse): Promise<Uint8Array> {
   const body = isWhole(answer.body) ? Buffer.from(answer.body) : Buffer.alloc(0)
   await discard(answer.body)
   const headers = { ...answer.headers, connection: 'close', 'content-length': String(body.length) }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-  socket.write(`HTTP/1.1 ${answer.status} Refused\r\n`)
-  socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]))
+  return Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${answer.status} Refused\r\n${lines.join('\r\n')}\r\n\r\n`),
+    body,
+  ])
 }

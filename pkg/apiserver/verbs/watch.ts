@@ -18,10 +18,14 @@ import { filterOf } from './read.ts'
 const keepAliveMs = 15_000
 /** Every fourth sign of life is a bookmark. */
 const bookmarkEvery = 4
-/** Changes that may wait for a slow reader. */
+/** Changes that may wait for a slow reader, and their bytes. */
 const maxQueue = 4096
-/** Objects of the first list that go out in one chunk. */
+const maxQueueBytes = 32 * 1024 * 1024
+/** Whoever takes nothing for so long, not even a sign of life, is gone or stuck. */
+const readerMs = 60_000
+/** Objects of the first list that go out in one chunk, and the length that is enough for one. */
 const initialChunk = 100
+const initialLength = 256 * 1024
 
 type Chunk = Uint8Array | string
 
@@ -31,7 +35,7 @@ export async function watch(context: Context, info: RequestInfo, request: ApiReq
   const { resourceVersion = 0, sendInitialEvents } = info.options
   if (sendInitialEvents === true) await context.cache.atLeast(resourceVersion, request.signal)
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }
-  return { status: 200, headers, body: openStream(context, info, request.signal) }
+  return { status: 200, headers, body: openStream(context, info, request.signal), readerMs }
 }
 
 /** Without a pause from reading the cache to hearing of changes: that is why there is no gap. */
@@ -78,6 +82,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   readonly #filtered: boolean
   #initial: readonly Entry[]
   #queue: Chunk[] = []
+  #queuedBytes = 0
   #ended = false
   #reader: ((result: IteratorResult<Chunk>) => void) | undefined
   #beats = 0
@@ -99,7 +104,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   }
 
   next(): Promise<IteratorResult<Chunk>> {
-    const value = this.#nextInitial() ?? this.#queue.shift()
+    const value = this.#nextInitial() ?? this.#nextQueued()
     if (value !== undefined) return Promise.resolve({ done: false, value })
     if (this.#ended) return Promise.resolve({ done: true, value: undefined })
     return new Promise((resolve) => {
@@ -115,7 +120,8 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   change(change: Change): void {
     const type = this.#typeFor(change)
     if (type === undefined) return
-    if (this.#queue.length >= maxQueue) this.cut('the watch was too slow')
+    if (this.#queue.length >= maxQueue || this.#queuedBytes >= maxQueueBytes)
+      this.cut('the watch was too slow')
     else this.#push(change.frame(type, this.#options.encoding))
   }
 
@@ -138,6 +144,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
     const listed = initialEventsEnd ? bookmark(true) : undefined
     if (listed !== undefined) this.#push(listed)
     for (const change of missed) this.change(change)
+    if (this.#ended) return
     this.#stopWatching = reader.watch(this)
     this.#cancelBeat = clock.after(keepAliveMs, () => this.#beat())
     if (timeoutMs !== undefined) this.#cancelTimeout = clock.after(timeoutMs, () => this.#timeout())
@@ -146,9 +153,21 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   #nextInitial(): string | undefined {
     if (this.#initial.length === 0) return undefined
     const { encode } = this.#options.encoding
-    const frames = this.#initial.slice(0, initialChunk).map(({ text }) => eventText('ADDED', encode(text)))
-    this.#initial = this.#initial.slice(initialChunk)
-    return frames.join('')
+    let chunk = ''
+    let taken = 0
+    for (const { text } of this.#initial.slice(0, initialChunk)) {
+      chunk += eventText('ADDED', encode(text))
+      taken++
+      if (chunk.length >= initialLength) break
+    }
+    this.#initial = this.#initial.slice(taken)
+    return chunk
+  }
+
+  #nextQueued(): Chunk | undefined {
+    const chunk = this.#queue.shift()
+    this.#queuedBytes -= chunk?.length ?? 0
+    return chunk
   }
 
   /** A change that moves an object into the selection adds it, one that moves it out deletes it. */
@@ -166,6 +185,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
     const reader = this.#reader
     if (reader === undefined) {
       this.#queue.push(chunk)
+      this.#queuedBytes += chunk.length
       return
     }
     this.#reader = undefined
@@ -191,6 +211,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
     if (this.#ended) return
     this.#initial = []
     this.#queue = []
+    this.#queuedBytes = 0
     for (const chunk of last) this.#push(chunk)
     this.#close()
   }
