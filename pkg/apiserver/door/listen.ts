@@ -6,28 +6,18 @@
 import { constants } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
 import type { Clock, Logger } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
-import {
-  discard,
-  isWhole,
-  maxBodyBytes,
-  plainHeaders,
-  readBody,
-  splitTarget,
-  tooLarge,
-  writeChunks,
-} from '#pkg/apimachinery/wire.ts'
+import { discard, isWhole, maxBodyBytes, splitTarget, writeChunks } from '#pkg/apimachinery/wire.ts'
 import { type Authenticate, adminGroup } from '../access/authenticate.ts'
 import type { Pki } from '../access/pki.ts'
 import { answerFor } from '../http/answer.ts'
 import { bind } from './bind.ts'
 import { ChunkFrames } from './chunkframes.ts'
 import { compress } from './compress.ts'
+import { bareRequest, bodyOf, tlsSocket } from './incoming.ts'
 import {
   drainedWithin,
   inPieces,
@@ -355,37 +345,6 @@ class Front {
 
 export function noUpgrade(): StatusError {
   return new StatusError('NotFound', 'the server could not find the requested resource')
-}
-
-/** The request before its target and body have been looked at. What it authenticates with goes no further. */
-function bareRequest(incoming: IncomingMessage, signal: AbortSignal): ApiRequest {
-  const { authorization: _secret, ...headers } = plainHeaders(incoming.headers)
-  const { remoteAddress } = incoming.socket
-  return {
-    ...(remoteAddress !== undefined && { peer: remoteAddress.replace(/^::ffff:/, '') }),
-    method: incoming.method ?? 'GET',
-    path: incoming.url ?? '',
-    query: new URLSearchParams(),
-    headers,
-    signal,
-  }
-}
-
-/** Every socket of a node:https server is one of TLS. */
-function tlsSocket(socket: Socket): TLSSocket {
-  if ('getPeerCertificate' in socket) return socket as TLSSocket
-  throw new StatusError('Unauthorized', 'Unauthorized: the connection is not TLS')
-}
-
-async function bodyOf(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
-  const encoding = incoming.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity')
-    throw new StatusError(
-      'UnsupportedMediaType',
-      `the request's Content-Encoding "${encoding}" is not supported`,
-    )
-  if (Number(incoming.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes)
-  return readBody(incoming)
 }
 
 function lengthOf(status: number, body: string | Uint8Array): Record<string, string> {

@@ -123,7 +123,7 @@ test('whoever reads slowly gets the whole of it', async (t) => {
     read += chunk.length
     // Slower than the patience in all, and never slower than it at once.
     const slow = performance.now() - started < 3 * patience
-    if (slow) await new Promise((resolve) => setTimeout(resolve, patience / 10))
+    if (slow) await new Promise((resolve) => setTimeout(resolve, patience / 30))
   }
   t.is(read, length)
 })
