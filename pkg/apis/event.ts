@@ -40,6 +40,7 @@ export interface Event extends KubeObject {
   count?: number
   firstTimestamp?: string
   lastTimestamp?: string
+  eventTime?: string
   source?: { component?: string; host?: string }
   reportingComponent?: string
   reportingInstance?: string
@@ -88,12 +89,13 @@ export const eventKind: Kind<Event> = {
     'reason',
     'type',
   ],
+  nameColumn: 'wide',
   columns: [
     {
       name: 'Last Seen',
       type: 'string',
       description: 'Since it last happened.',
-      cell: ({ lastTimestamp }, now) => since(lastTimestamp, now),
+      cell: ({ lastTimestamp, eventTime }, now) => since(lastTimestamp ?? eventTime, now),
     },
     { name: 'Type', type: 'string', description: 'Normal or Warning.', cell: ({ type }) => type ?? 'Normal' },
     {
@@ -109,10 +111,24 @@ export const eventKind: Kind<Event> = {
       cell: ({ involvedObject }) => `${involvedObject.kind?.toLowerCase()}/${involvedObject.name}`,
     },
     {
+      name: 'Source',
+      type: 'string',
+      description: 'Who says so.',
+      wide: true,
+      cell: ({ source, reportingComponent }) => source?.component ?? reportingComponent ?? '',
+    },
+    {
       name: 'Message',
       type: 'string',
       description: 'What happened.',
       cell: ({ message }) => message?.trim() ?? '',
+    },
+    {
+      name: 'First Seen',
+      type: 'string',
+      description: 'Since it first happened.',
+      wide: true,
+      cell: ({ firstTimestamp, eventTime }, now) => since(firstTimestamp ?? eventTime, now),
     },
     {
       name: 'Count',
@@ -120,13 +136,6 @@ export const eventKind: Kind<Event> = {
       description: 'How often.',
       wide: true,
       cell: ({ count }) => count ?? 1,
-    },
-    {
-      name: 'Source',
-      type: 'string',
-      description: 'Who says so.',
-      wide: true,
-      cell: ({ source }) => source?.component ?? '',
     },
   ],
   rules: [],

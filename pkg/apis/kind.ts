@@ -63,6 +63,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** Absent: none besides status. */
   readonly subresources?: readonly Subresource[]
   readonly columns: readonly Column<T>[]
+  /** Where the name stands in a table; absent: first. Last and only with -o wide where names tell nothing. */
+  readonly nameColumn?: 'wide'
   /** Defaults that depend on other fields; runs after the schema's own. Returns a new object. */
   readonly prepare?: (object: T) => T
   readonly rules: readonly Rule<T>[]
@@ -72,6 +74,11 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly changeOf?: (path: string) => ChangeClass
   /** Things that are allowed but seldom meant; printed as warnings, never stored. */
   readonly warn?: (object: T) => string[]
+}
+
+/** Whether there is a status below its objects: to be written too, or of a kind that only shows others to be read. */
+export function hasStatus({ statusSubresource, viewOf }: Kind): boolean {
+  return statusSubresource || viewOf?.source.statusSubresource === true
 }
 
 /** `Container.cove.run/v1` reads as one word in logs and errors. */

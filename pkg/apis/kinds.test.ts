@@ -152,9 +152,10 @@ test('an Event says what happened to what, and how often', (t) => {
     Type: 'Normal',
     Reason: 'Pulled',
     Object: 'container/web',
-    Message: 'pulled it',
-    Count: 1,
     Source: '',
+    Message: 'pulled it',
+    'First Seen': '<unknown>',
+    Count: 1,
   })
 })
 

@@ -17,10 +17,10 @@ import { reviewResources } from './access/reviews.ts'
 import { ensureTokenKeys } from './access/tokenkeys.ts'
 import { makeAccess } from './accesscontrol.ts'
 import { type AuditSink, makeAudit } from './audit/audit.ts'
+import { absentKinds, serviceResource } from './documents/absent.ts'
 import { discovery } from './documents/discovery.ts'
 import { health } from './documents/health.ts'
 import { openapi } from './documents/openapi.ts'
-import { noServices, serviceResource } from './documents/services.ts'
 import { type BuildInfo, version } from './documents/version.ts'
 import { type Listener, listen } from './door/listen.ts'
 import type { Surface } from './http/answer.ts'
@@ -108,8 +108,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         log,
       }),
       discovery([...servedKinds, serviceResource, ...reviewResources]),
-      noServices(() => server.cache.revision),
-      openapi(servedKinds, options.build.version),
+      absentKinds(() => server.cache.revision),
+      openapi({
+        kinds: servedKinds,
+        extras: [serviceResource, ...reviewResources],
+        version: options.build.version,
+      }),
       access.reviews,
       ...identity.surfaces,
       ...(options.surfaces ?? []),

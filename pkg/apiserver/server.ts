@@ -1,7 +1,7 @@
 /** The API server without its socket: storage below, one Handler above, a cache in between that follows the storage. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
-import type { Handler } from '#pkg/apimachinery/transport.ts'
+import type { Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import { systemNamespace } from '#pkg/apis/bootstraptoken.ts'
 import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
@@ -73,7 +73,7 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     kinds,
     rules,
   }
-  const { surfaces = [], authorize = () => undefined, admit } = options
+  const { surfaces = [], authorize = knownMay, admit } = options
   const stop = new AbortController()
   let running: Promise<void> = Promise.resolve()
   return {
@@ -90,6 +90,10 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
       return running
     },
   }
+}
+
+function knownMay({ groups }: UserInfo): string | undefined {
+  return groups.includes('system:unauthenticated') ? '' : undefined
 }
 
 /** What must be there before anybody comes. */

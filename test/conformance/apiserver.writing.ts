@@ -32,6 +32,19 @@ function creating(test: TestFn, name: string, open: OpenApi): void {
     t.deepEqual((await ask(transport, `GET ${containers}/web`)).body, body)
   })
 
+  test(`${name}: a body need not repeat the kind that the path names, and may not name another`, async (t) => {
+    const { transport } = await open(t)
+    const { apiVersion: _version, kind: _kind, ...untyped } = configMap('plain', { a: '1' })
+    const made = await ask(transport, `POST ${configMaps}`, { body: untyped })
+    t.deepEqual([made.status, made.body.kind, made.body.apiVersion], [201, 'ConfigMap', 'v1'])
+    const replaced = await ask(transport, `PUT ${configMaps}/plain`, {
+      body: { ...untyped, kind: '', data: { a: '2' } },
+    })
+    t.deepEqual([replaced.status, replaced.body.data], [200, { a: '2' }])
+    for (const wrong of [{ kind: 'Secret' }, { apiVersion: 'v2' }, { kind: 7 }])
+      t.is((await ask(transport, `POST ${configMaps}`, { body: { ...untyped, ...wrong } })).status, 400)
+  })
+
   test(`${name}: a name that is taken answers 409 AlreadyExists`, async (t) => {
     const { transport } = await open(t)
     await ask(transport, `POST ${containers}`, { body: container('web') })

@@ -129,7 +129,7 @@ export async function startCliServer(t: Teardown): Promise<CliServer> {
   const surfaces = [
     firstOf(
       discovery(kinds),
-      openapi(kinds, '0.1.0'),
+      openapi({ kinds, version: '0.1.0' }),
       version({ version: '0.1.0', platform: 'linux/amd64' }),
     ),
   ]

@@ -373,6 +373,6 @@ test('requests that are not good are refused', async (t) => {
   for (const wrong of [undefined, '', 7, 'no PEM', world.pki.ca.cert, forged])
     t.is((await world.call(certificatePath('edge-1'), certificateBody(wrong))).status, 400, String(wrong))
   t.is((await world.call(certificatePath('-x'), certificateBody(csr))).status, 422)
-  t.is((await world.call(certificatePath('edge-1'), { spec: { csr } })).status, 400)
+  t.is((await world.call(certificatePath('edge-1'), { kind: 'Secret', spec: { csr } })).status, 400)
   t.is((await world.call(certificatePath('edge-1').replace('POST', 'GET'))).status, 405)
 })

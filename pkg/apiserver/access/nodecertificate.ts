@@ -9,7 +9,8 @@ import type { ApiRequest, UserInfo } from '#pkg/apimachinery/transport.ts'
 import { bootstrappersGroup } from '#pkg/apis/bootstraptoken.ts'
 import { nodeCertificateKind } from '#pkg/apis/node.ts'
 import { jsonAnswer, type Surface } from '../http/answer.ts'
-import { readMembers } from '../http/body.ts'
+import { readObject } from '../http/body.ts'
+import { methodNotAllowed } from '../http/request.ts'
 import { nodesGroup, nodeUser } from './authenticate.ts'
 import { boundNodeExtra } from './bootstraptokens.ts'
 import { type Identity, signNodeRequest } from './pki.ts'
@@ -31,8 +32,7 @@ export function nodeCertificates(options: NodeCertificateOptions): Surface {
   return async (request, user) => {
     const match = pathPattern.exec(request.path)
     if (match === null) return undefined
-    if (request.method !== 'POST')
-      throw new StatusError('MethodNotAllowed', 'a certificate can only be created')
+    if (request.method !== 'POST') throw methodNotAllowed(['POST'])
     const name = decodeURIComponent(match[1] ?? '')
     checkName(name)
     checkMayHave(name, user, options)
@@ -81,9 +81,7 @@ function refuse(name: string, why: string): StatusError {
 }
 
 function readCsr(request: ApiRequest): string {
-  const { spec, kind, apiVersion: version } = readMembers(request)
-  if (kind !== nodeCertificateKind.kind || version !== apiVersion)
-    throw badRequest(`the body must be a ${nodeCertificateKind.kind} of ${apiVersion}`)
+  const { spec } = readObject(nodeCertificateKind, request)
   const csr = isPlainObject(spec) ? spec['csr'] : undefined
   if (typeof csr === 'string' && csr !== '') return csr
   throw badRequest('spec.csr: is required: a certificate request in PEM')

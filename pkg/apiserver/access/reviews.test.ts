@@ -1,6 +1,7 @@
 import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { readAll, type UserInfo } from '#pkg/apimachinery/transport.ts'
+import { makeNode, nodeIndexOf } from '#test/helpers/nodes.ts'
 import { heldRbac } from '#test/helpers/rbac.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
 import { nodeUser } from './authenticate.ts'
@@ -10,7 +11,7 @@ import { reviews } from './reviews.ts'
 
 const rbac = heldRbac()
 const surface = reviews({
-  authorize: inOrder(mastersMay, nodeAuthorizer(), rbac.authorize),
+  authorize: inOrder(mastersMay, nodeAuthorizer(nodeIndexOf(makeNode('n1'), makeNode('n2'))), rbac.authorize),
   rulesFor: (user, namespace) => rbac.rulesFor(user, namespace),
 })
 const group = '/apis/authorization.k8s.io/v1'
@@ -85,6 +86,6 @@ test('a user learns who it is', async (t) => {
 test('a review that asks for nothing, or is not created, is refused', async (t) => {
   t.true(isReason(await t.throwsAsync(review(adminUser, {})), 'Invalid'))
   const error = t.throws(() => surface(makeRequest(access), adminUser))
-  t.true(isReason(error, 'MethodNotAllowed'))
+  t.true(isReason(error, 'MethodNotAllowed') && error.allow?.join() === 'POST')
   t.is(surface(makeRequest('/apis/authorization.k8s.io/v1'), adminUser), undefined)
 })

@@ -2,13 +2,15 @@
  * Questions about rights and identity: `auth can-i`, `auth can-i --list`, `auth whoami`, and what others may do.
  * Answered by the authorizer that guards everything; nothing is stored.
  */
-import { badRequest, type Cause, invalid, StatusError } from '#pkg/apimachinery/errors.ts'
+import { badRequest, type Cause, invalid, type StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { ApiRequest, ApiResponse, UserInfo } from '#pkg/apimachinery/transport.ts'
 import type { PolicyRule } from '#pkg/apis/rbac.ts'
+import { reviewSchemas } from '#pkg/apis/reviews.ts'
 import type { ExtraResource } from '../documents/discovery.ts'
 import { jsonAnswer, type Surface } from '../http/answer.ts'
-import { type Json, readMembers } from '../http/body.ts'
+import { type Json, readObject } from '../http/body.ts'
+import { methodNotAllowed } from '../http/request.ts'
 import type { Attributes } from './attributes.ts'
 import { nodesGroup } from './authenticate.ts'
 import type { Authorizer } from './authorizer.ts'
@@ -22,7 +24,8 @@ export interface ReviewOptions {
 const authorization = { group: 'authorization.k8s.io', version: 'v1' } as const
 const authentication = { group: 'authentication.k8s.io', version: 'v1' } as const
 
-const review = (kind: string, namespaced = false): ExtraResource => ({
+const review = (kind: keyof typeof reviewSchemas, namespaced = false): ExtraResource => ({
+  ...reviewSchemas[kind],
   ...(['SelfSubjectReview', 'TokenReview'].includes(kind) ? authentication : authorization),
   kind,
   plural: `${kind.toLowerCase()}s`,
@@ -74,7 +77,7 @@ export function reviews(options: ReviewOptions): Surface {
   return (request, user) => {
     const found = findReview(request)
     if (found === undefined) return undefined
-    if (request.method !== 'POST') throw new StatusError('MethodNotAllowed', 'a review can only be created')
+    if (request.method !== 'POST') throw methodNotAllowed(['POST'])
     return answerReview({ ...found, user }, request, options)
   }
 }
@@ -96,7 +99,7 @@ function answerReview(
   request: ApiRequest,
   options: ReviewOptions,
 ): ApiResponse {
-  const body = readMembers(request)
+  const body = readObject({ group, version: 'v1', kind }, request)
   const answer = answers[kind]?.({ user, body, namespace }, options)
   const { spec } = body
   const head = { kind, apiVersion: `${group}/v1`, metadata: {}, ...(spec !== undefined && { spec }) }

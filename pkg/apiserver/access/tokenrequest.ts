@@ -1,13 +1,21 @@
 /** `POST .../serviceaccounts/NAME/token`: a TokenRequest comes back with a token in it. Nothing is stored. */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { badRequest, type Cause, conflict, invalid, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
+import {
+  badRequest,
+  type Cause,
+  conflict,
+  invalid,
+  notFound,
+  type StatusError,
+} from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { secretKind } from '#pkg/apis/core.ts'
 import { serviceAccountKind } from '#pkg/apis/serviceaccount.ts'
 import { jsonAnswer, type Surface } from '../http/answer.ts'
-import { readMembers } from '../http/body.ts'
+import { readObject } from '../http/body.ts'
+import { methodNotAllowed } from '../http/request.ts'
 import { type AccountTokens, apiAudiences, type Bound, type Lookup, type Subject } from './accounttokens.ts'
 
 const path = /^\/api\/v1\/namespaces\/([^/]+)\/serviceaccounts\/([^/]+)\/token$/
@@ -29,7 +37,7 @@ export function tokenRequests(options: { tokens: AccountTokens; lookup: Lookup; 
   return (request) => {
     const match = path.exec(request.path)
     if (match === null) return undefined
-    if (request.method !== 'POST') throw new StatusError('MethodNotAllowed', 'a token can only be created')
+    if (request.method !== 'POST') throw methodNotAllowed(['POST'])
     const [namespace = '', name = ''] = [match[1] ?? '', match[2] ?? ''].map(decodeURIComponent)
     const account = accountOf(options.lookup, namespace, name)
     const spec = readSpec(request, account)
@@ -73,11 +81,7 @@ function accountOf(lookup: Lookup, namespace: string, name: string): Subject {
 }
 
 function readSpec(request: ApiRequest, { namespace, name }: Subject): Spec {
-  // As Kubernetes reads its own kinds: the path says what is meant when the body does not.
-  const { kind = tokenRequestKind.kind, apiVersion: version = apiVersion, ...body } = readMembers(request)
-  const { metadata, spec = {} } = body
-  if (kind !== tokenRequestKind.kind || version !== apiVersion)
-    throw badRequest(`the body must be a ${tokenRequestKind.kind} of ${apiVersion}`)
+  const { metadata, spec = {} } = readObject(tokenRequestKind, request)
   const named = isPlainObject(metadata) ? metadata : {}
   const agrees = (sent: unknown, own: string) => sent === undefined || sent === '' || sent === own
   if (!agrees(named['name'], name) || !agrees(named['namespace'], namespace))

@@ -1,11 +1,13 @@
 /** TokenReview: another service asks whose token it was shown. Only who may create reviews gets an answer. */
-import { badRequest, isReason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { badRequest, isReason } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
 import { jsonAnswer, type Surface } from '../http/answer.ts'
-import { readMembers } from '../http/body.ts'
+import { readObject } from '../http/body.ts'
+import { methodNotAllowed } from '../http/request.ts'
 
 const path = '/apis/authentication.k8s.io/v1/tokenreviews'
+const tokenReviewKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenReview' } as const
 
 /** Throws Unauthorized. `audiences` is undefined when the asker names none: then the API's own count. */
 export type ReviewToken = (
@@ -16,8 +18,8 @@ export type ReviewToken = (
 export function tokenReviews(review: ReviewToken): Surface {
   return (request) => {
     if (request.path !== path) return undefined
-    if (request.method !== 'POST') throw new StatusError('MethodNotAllowed', 'a review can only be created')
-    const { spec } = readMembers(request)
+    if (request.method !== 'POST') throw methodNotAllowed(['POST'])
+    const { spec } = readObject(tokenReviewKind, request)
     const { token, audiences } = isPlainObject(spec) ? spec : {}
     if (typeof token !== 'string' || token === '') throw badRequest('spec.token: is required')
     const status = statusOf(review, token, readAudiences(audiences))

@@ -3,9 +3,10 @@
  * beside the API's resources, so only who may do everything may ask them, or a role that names their path.
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
+import { badRequest } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { jsonAnswer, type Surface } from '../http/answer.ts'
+import { methodNotAllowed } from '../http/request.ts'
 import type { SecretStore } from './secretstore.ts'
 import { makeSnapshot } from './snapshot.ts'
 
@@ -31,13 +32,12 @@ export function maintenance(options: MaintenanceOptions): Surface {
     [`POST ${rotatePath}`]: async () => jsonAnswer(await secrets.rotate()),
     [`POST ${prunePath}`]: async () => jsonAnswer(await secrets.prune()),
   }
-  const paths = new Set(Object.keys(answers).map((each) => each.split(' ')[1]))
+  const known = Object.keys(answers).map((each) => each.split(' '))
   return (request) => {
-    if (!paths.has(request.path)) return undefined
-    const asked = `${request.method} ${request.path}`
-    const answer = Object.hasOwn(answers, asked) ? answers[asked] : undefined
-    if (answer === undefined) throw new StatusError('MethodNotAllowed', `the server does not know ${asked}`)
-    return answer(request)
+    const allowed = known.flatMap(([method = '', path]) => (path === request.path ? [method] : []))
+    if (allowed.length === 0) return undefined
+    if (!allowed.includes(request.method)) throw methodNotAllowed(allowed)
+    return answers[`${request.method} ${request.path}`]?.(request)
   }
 }
 

@@ -6,7 +6,7 @@
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { apiVersionOf } from '#pkg/apimachinery/meta.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
-import type { Kind, Subresource } from '#pkg/apis/kind.ts'
+import { hasStatus, type Kind, type Subresource } from '#pkg/apis/kind.ts'
 import { groupVersionPath } from '#pkg/apis/paths.ts'
 import { cachedAnswer, onlyReads, type Surface } from '../http/answer.ts'
 
@@ -36,7 +36,7 @@ type Named = Pick<
 >
 
 /** A resource whose objects are not stored: it answers some verbs, and others than kinds do. */
-export interface ExtraResource extends Named {
+export interface ExtraResource extends Named, Pick<Kind, 'description' | 'schema'> {
   readonly verbs: readonly string[]
 }
 
@@ -152,7 +152,8 @@ function responseKind({ group, version, kind }: Pick<Kind, 'group' | 'version' |
 function subresourcesOf(kind: Listed): readonly Subresource[] {
   if ('verbs' in kind) return []
   const own = kind.subresources ?? []
-  return kind.statusSubresource ? [{ name: 'status', verbs: statusVerbs }, ...own] : own
+  const verbs = kind.viewOf === undefined ? statusVerbs : (['get'] as const)
+  return hasStatus(kind) ? [{ name: 'status', verbs }, ...own] : own
 }
 
 function legacyDocuments(versions: readonly GroupVersion[]): Map<string, Document> {

@@ -1,6 +1,7 @@
 /** The operations of OpenAPI: what may be asked of each kind, as kubectl looks them up for validation and patches. */
-import type { Kind } from '#pkg/apis/kind.ts'
+import { hasStatus, type Kind } from '#pkg/apis/kind.ts'
 import { collectionPath, objectPath } from '#pkg/apis/paths.ts'
+import type { ExtraResource } from './discovery.ts'
 import { componentName, components, groupVersionKind, type Json, reference } from './openapi.schemas.ts'
 
 /** What kubectl may send as a patch. Strategic merge is offered for every kind: it keeps list items of others. */
@@ -48,7 +49,27 @@ export function kindPaths(kind: Kind): Json {
     ...(kind.namespaced && { [collectionPath(kind)]: everywhere(kind) }),
     [all]: collection(kind),
     [named]: single(kind, ''),
-    ...(kind.statusSubresource && { [`${named}/status`]: single(kind, 'Status') }),
+    ...(hasStatus(kind) && { [`${named}/status`]: single(kind, 'Status') }),
+  }
+}
+
+/** The paths of what is not stored: questions that are created, and what can only be read. */
+export function extraPaths(extra: ExtraResource): Json {
+  const all = decoded(collectionPath(extra, '{namespace}'))
+  const scope = extra.namespaced ? [pathParameter('namespace', 'The namespace.')] : []
+  const create = {
+    id: operationId('create', extra),
+    description: extra.description,
+    body: jsonBody(componentName(extra)),
+    parameters: writeParameters,
+  }
+  const list = { id: operationId('list', extra), description: extra.description, answer: listName(extra) }
+  return {
+    [all]: {
+      ...(extra.verbs.includes('list') && { get: operation(extra, 'list', list) }),
+      ...(extra.verbs.includes('create') && { post: operation(extra, 'post', create) }),
+      ...(scope.length > 0 && { parameters: scope }),
+    },
   }
 }
 
@@ -114,6 +135,8 @@ function single(kind: Kind, suffix: '' | 'Status'): Json {
   }
 }
 
+type Shown = Pick<Kind, 'group' | 'version' | 'kind' | 'namespaced'>
+
 interface OperationOptions {
   readonly id: string
   readonly description: string
@@ -123,7 +146,7 @@ interface OperationOptions {
   readonly answer?: string
 }
 
-function operation(kind: Kind, action: string, options: OperationOptions): Json {
+function operation(kind: Shown, action: string, options: OperationOptions): Json {
   const { id, description, parameters, body, answer = componentName(kind) } = options
   return {
     tags: [componentName(kind)],
@@ -148,12 +171,12 @@ function patchBody(): Json {
   return { content: Object.fromEntries(content), required: true }
 }
 
-function listName(kind: Kind): string {
+function listName(kind: Shown): string {
   return `${componentName(kind)}List`
 }
 
 /** `patchCoveRunV1NamespacedContainerStatus`, as Kubernetes builds them; generators of clients make names from it. */
-function operationId(verb: string, kind: Kind, suffix = ''): string {
+function operationId(verb: string, kind: Shown, suffix = ''): string {
   const group = kind.group === '' ? 'Core' : kind.group.split('.').map(capital).join('')
   const scope = kind.namespaced && suffix !== 'ForAllNamespaces' ? 'Namespaced' : ''
   return `${verb}${group}${capital(kind.version)}${scope}${kind.kind}${suffix}`

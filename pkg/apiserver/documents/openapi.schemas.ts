@@ -8,6 +8,7 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import type { Schema } from '#pkg/apis/schema.ts'
 
 export type Json = Readonly<Record<string, unknown>>
+type Described = Pick<Kind, 'group' | 'version' | 'kind' | 'description' | 'schema'>
 
 const metaPackage = 'io.k8s.apimachinery.pkg.apis.meta.v1'
 export const components = {
@@ -30,7 +31,7 @@ export function componentName(kind: Pick<Kind, 'group' | 'version' | 'kind'>): s
 }
 
 /** Every component that documents of these kinds need: each document stands alone. */
-export function componentSchemas(kinds: readonly Kind[]): Json {
+export function componentSchemas(kinds: readonly Described[]): Json {
   const entries = kinds.flatMap((kind): [string, Json][] => [
     [componentName(kind), kindSchema(kind)],
     [`${componentName(kind)}List`, listSchema(kind)],
@@ -39,7 +40,7 @@ export function componentSchemas(kinds: readonly Kind[]): Json {
   return { ...Object.fromEntries(entries), [components.objectMeta]: convert(metadata), ...commonSchemas() }
 }
 
-function kindSchema(kind: Kind): Json {
+function kindSchema(kind: Described): Json {
   const { metadata, ...fields } = kind.schema.properties ?? {}
   const properties = { ...convertAll(fields), metadata: withReference(metadata, components.objectMeta) }
   return {
@@ -50,7 +51,7 @@ function kindSchema(kind: Kind): Json {
   }
 }
 
-function listSchema(kind: Kind): Json {
+function listSchema(kind: Described): Json {
   return {
     type: 'object',
     description: `${kind.kind}List is a list of ${kind.kind} objects.`,

@@ -5,10 +5,12 @@ import { readAll } from '#pkg/apimachinery/transport.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { groupVersionPath } from '#pkg/apis/paths.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
+import { reviewResources } from '../access/reviews.ts'
+import { serviceResource } from './absent.ts'
 import { groupVersions } from './discovery.ts'
 import { openapi } from './openapi.ts'
 
-const surface = openapi(kinds, '0.1.0')
+const surface = openapi({ kinds, version: '0.1.0' })
 const coveDocument = '/openapi/v3/apis/cove.run/v1'
 
 async function get(path: string, headers: Record<string, string> = {}) {
@@ -144,7 +146,28 @@ test('the rules of a kind are published where they stand', async (t) => {
   t.is(rule(limits.properties.memory), 'quantity(string(self)).sign() > 0')
 })
 
-test('version 2 is not served', async (t) => {
+test('version 2 is told to kubectl only, and which kinds can be patched with which options', async (t) => {
   const error = await t.throwsAsync(async () => surface(makeRequest('/openapi/v2'), adminUser))
   t.true(isReason(error, 'NotFound'))
+  const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+  const answer = await surface(makeRequest('/openapi/v2', { headers: { accept } }), adminUser)
+  t.is(answer?.headers['content-type'], 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf')
+  const text = Buffer.from(answer?.body as Uint8Array).toString('latin1')
+  for (const { kind, group } of kinds)
+    t.true(text.includes(`group: ${JSON.stringify(group)}\nkind: ${kind}\nversion: v1`), kind)
+  t.is(text.split('fieldValidation').length - 1, kinds.length)
+})
+
+test('what is not stored has a schema too, and no operation that it does not answer', async (t) => {
+  const extras = [serviceResource, ...reviewResources]
+  const own = openapi({ kinds, extras, version: '0.1.0' })
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const path of ['api/v1', 'apis/authorization.k8s.io/v1', 'apis/authentication.k8s.io/v1']) {
+    const answer = await own(makeRequest(`/openapi/v3/${path}`), adminUser)
+    Object.assign(paths, JSON.parse(await readAll(answer?.body ?? '')).paths)
+  }
+  const verbs = (path: string) => Object.keys(paths[path] ?? {}).filter((key) => key !== 'parameters')
+  t.deepEqual(verbs('/apis/authorization.k8s.io/v1/subjectaccessreviews'), ['post'])
+  t.deepEqual(verbs('/apis/authentication.k8s.io/v1/tokenreviews'), ['post'])
+  t.deepEqual(verbs('/api/v1/namespaces/{namespace}/services'), ['get'])
 })

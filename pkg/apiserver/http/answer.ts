@@ -57,7 +57,7 @@ export function answerFor(error: unknown, request: ApiRequest, log: Logger): Api
 export function cachedAnswer(
   request: ApiRequest,
   document: {
-    readonly body: string
+    readonly body: string | Uint8Array
     readonly etag: string
     readonly headers: Readonly<Record<string, string>>
   },

@@ -70,12 +70,16 @@ export function readMembers(request: ApiRequest): Json {
   return value
 }
 
-/** An object of the kind: throws BadRequest when the body says that it is of another one. */
-export function readObject(kind: Kind, request: ApiRequest): Json {
+/**
+ * An object of the kind, which the path names: a body that leaves its kind or apiVersion out, as typed clients do, is of
+ * that kind. Throws BadRequest when it says that it is of another one.
+ */
+export function readObject(kind: Pick<Kind, 'group' | 'version' | 'kind'>, request: ApiRequest): Json {
   const value = readMembers(request)
-  checkType('kind', value['kind'], kind.kind)
-  checkType('apiVersion', value['apiVersion'], apiVersionOf(kind))
-  return value
+  const type = { apiVersion: apiVersionOf(kind), kind: kind.kind }
+  checkType('kind', value['kind'], type.kind)
+  checkType('apiVersion', value['apiVersion'], type.apiVersion)
+  return { ...value, ...type }
 }
 
 function readProtobuf({ body = '' }: ApiRequest): Json {
@@ -105,8 +109,7 @@ export function unsupportedMediaType(type: string, accepted: readonly string[]):
 }
 
 function checkType(field: string, found: unknown, expected: string): void {
-  if (found === expected) return
-  if (found === undefined || found === '') throw badRequest(`${field}: is required`)
+  if (found === expected || found === undefined || found === null || found === '') return
   throw badRequest(
     `the ${field} in the data (${String(found)}) does not match the expected ${field} (${expected})`,
   )

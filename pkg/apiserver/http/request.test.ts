@@ -1,9 +1,9 @@
 import test from 'ava'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
-import { kinds } from '#pkg/apis/kinds.ts'
+import { servedKinds } from '#pkg/apis/kinds.ts'
 import { makeRoutes, parseRequest } from './request.ts'
 
-const routes = makeRoutes(kinds)
+const routes = makeRoutes(servedKinds)
 
 function parse(line: string, headers: Record<string, string> = {}) {
   const [method = '', url = ''] = line.split(' ')
@@ -60,6 +60,11 @@ test('what is no path of the API is not found, what cannot be done there is not 
   t.is(reason('PATCH /api/v1/namespaces/x/finalize'), 'MethodNotAllowed')
   t.is(reason(`DELETE ${containers}/web/status`), 'MethodNotAllowed')
   t.is(reason(`BREW ${containers}`), 'MethodNotAllowed')
+})
+
+test('the status of what is only shown can be read and not written', (t) => {
+  t.is(reason('GET /api/v1/namespaces/x/pods/web/status'), 'no error')
+  t.is(reason('PATCH /api/v1/namespaces/x/pods/web/status'), 'MethodNotAllowed')
 })
 
 test('booleans are parsed, never taken for truthy', (t) => {

@@ -1,7 +1,7 @@
 /** From an HTTP request to what is asked of the API: kind, verb, object and options. Pure. */
 import { badRequest, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
-import type { Kind } from '#pkg/apis/kind.ts'
+import { hasStatus, type Kind } from '#pkg/apis/kind.ts'
 import { negotiate, type Representation } from './accept.ts'
 import { parseOptions, type RequestOptions } from './options.ts'
 
@@ -128,8 +128,7 @@ function named(kind: Kind, [name, subresource, ...rest]: readonly string[]): Res
   if (name === undefined) return { kind }
   if (subresource === undefined) return { kind, name }
   const known =
-    (subresource === 'status' && kind.statusSubresource) ||
-    (subresource === 'finalize' && isNamespaceKind(kind))
+    (subresource === 'status' && hasStatus(kind)) || (subresource === 'finalize' && isNamespaceKind(kind))
   if (!known || rest.length > 0) throw unknownPath()
   return { kind, name, subresource }
 }

@@ -16,13 +16,13 @@ export interface TableOptions {
   readonly now: number
 }
 
-const nameColumn = {
+const nameColumn = (priority: 0 | 1) => ({
   name: 'Name',
   type: 'string',
   format: 'name',
   description: 'Unique within its namespace.',
-  priority: 0,
-}
+  priority,
+})
 
 /** The texts are of objects of the kind; a cell that cannot be computed says so and breaks nothing else. */
 export function tableText(
@@ -31,7 +31,8 @@ export function tableText(
   metadata: ListMeta,
   options: TableOptions,
 ): string {
-  const columnDefinitions = [nameColumn, ...kind.columns.map(columnDefinition)]
+  const own = kind.columns.map(columnDefinition)
+  const columnDefinitions = kind.nameColumn === 'wide' ? [...own, nameColumn(1)] : [nameColumn(0), ...own]
   const rows = texts.map((text) => row(kind, text, options))
   const head = JSON.stringify({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions })
   return `${head.slice(0, -1)},"rows":[${rows.join(',')}]}`
@@ -49,10 +50,9 @@ function columnDefinition({ name, type, description, wide }: Kind['columns'][num
 
 function row(kind: Kind, text: string, { includeObject, now }: TableOptions): string {
   const object = decodeObject(text)
-  const cells = JSON.stringify([
-    object.metadata.name,
-    ...kind.columns.map((column) => cell(column, object, now)),
-  ])
+  const { name } = object.metadata
+  const own = kind.columns.map((column) => cell(column, object, now))
+  const cells = JSON.stringify(kind.nameColumn === 'wide' ? [...own, name] : [name, ...own])
   if (includeObject === 'None') return `{"cells":${cells}}`
   return `{"cells":${cells},"object":${includeObject === 'Object' ? text : partialText(object)}}`
 }

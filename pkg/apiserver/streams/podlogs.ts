@@ -1,7 +1,8 @@
 /** `GET .../pods/NAME/log`: the output of the Container that the Pod shows, as its node sends it. */
-import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
+import { badRequest } from '#pkg/apimachinery/errors.ts'
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { Surface } from '../http/answer.ts'
+import { methodNotAllowed } from '../http/request.ts'
 import { checkContainer, nodeOfPod } from './podstreams.ts'
 import { type FindNode, logQuery } from './proxy.ts'
 
@@ -11,7 +12,7 @@ export function podLogs(findNode: FindNode): Surface {
   return async (request) => {
     const match = logPath.exec(request.path)
     if (match === null) return undefined
-    if (request.method !== 'GET') throw new StatusError('MethodNotAllowed', 'logs can only be read')
+    if (request.method !== 'GET') throw methodNotAllowed(['GET'])
     const [, namespace = '', name = ''] = match
     const pod = { namespace: decodeURIComponent(namespace), name: decodeURIComponent(name) }
     checkContainer(request.query, pod)

@@ -5,6 +5,7 @@
 import { badRequest, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Transport } from '#pkg/apimachinery/transport.ts'
 import type { Surface } from '../http/answer.ts'
+import { methodNotAllowed } from '../http/request.ts'
 
 /** The nodes that can be reached now. */
 export class NodeConnections {
@@ -97,7 +98,7 @@ export function containerLogs(findNode: FindNode): Surface {
   return async (request) => {
     const match = logPath.exec(request.path)
     if (match === null) return undefined
-    if (request.method !== 'GET') throw new StatusError('MethodNotAllowed', 'logs can only be read')
+    if (request.method !== 'GET') throw methodNotAllowed(['GET'])
     const [namespace = '', name = ''] = [match[1] ?? '', match[2] ?? ''].map(decodeURIComponent)
     const query = logQuery(request.query)
     const { transport } = await findNode(namespace, name)

@@ -34,7 +34,8 @@ export function applyJsonPatch(kind: Kind, current: Json, patch: unknown): unkno
     throw new StatusError(
       'Invalid',
       `the patch does not fit the ${kind.kind}: ${firstLine(messageOf(error))}`,
-      { group: kind.group, kind: kind.kind },
+      // Without a kind: clients that are told one print it and leave the message out.
+      {},
       { cause: error },
     )
   }
