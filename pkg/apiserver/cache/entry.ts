@@ -8,21 +8,15 @@ import {
 } from '#pkg/apimachinery/selector.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
-import {
-  type ApiObject,
-  atRevision,
-  decodeObject,
-  decodeWithoutManagers,
-  encodeObject,
-  headOf,
-  withRevision,
-} from './encoded.ts'
+import { type ApiObject, atRevision, decodeObject, encodeObject, headOf, withRevision } from './encoded.ts'
+import { managersSpan } from './managerstext.ts'
+import { type ManagersParts, partsText, SharedManagers } from './sharedmanagers.ts'
 
 export interface Entry {
   readonly namespace: string | undefined
   readonly name: string
   readonly revision: number
-  /** The whole object as JSON, resourceVersion included. */
+  /** The whole object as JSON, resourceVersion included. Put together anew whenever it is asked for. */
   readonly text: string
   readonly labels: Readonly<Record<string, string>>
   /** Of the kind's selectable fields those that the object has. */
@@ -37,30 +31,81 @@ export interface Filter {
   readonly fieldSelector: readonly FieldRequirement[]
 }
 
-/** The record as the API shows it. */
-export function recordText(kind: Kind, { key, value, revision }: StoredRecord): string {
-  const head = headOf(kind)
-  // Another version of Cove may have written it with another head.
-  const stored = value.startsWith(head) ? value : encodeObject(kind, decodeObject(value, key))
-  return withRevision(head, stored, revision)
-}
+/** What the entries of one kind have in common. */
+export class EntryReader {
+  readonly #kind: Kind
+  readonly #head: string
+  readonly #managers = new SharedManagers()
 
-/** Decodes the record once; the object, without its managers, is handed on to whoever indexes it and not kept. */
-export function readRecord(kind: Kind, record: StoredRecord): { entry: Entry; object: ApiObject } {
-  const object = decodeWithoutManagers(headOf(kind), record.value, record.key)
-  const { metadata } = object
-  const entry: Entry = {
-    namespace: metadata.namespace,
-    name: metadata.name,
-    revision: record.revision,
-    text: recordText(kind, record),
-    labels: metadata.labels ?? none,
-    fields: readFields(kind, object),
-    owners: metadata.ownerReferences?.map((owner) => owner.uid) ?? [],
+  constructor(kind: Kind) {
+    this.#kind = kind
+    this.#head = headOf(kind)
   }
-  return { entry, object }
+
+  /** The record as the API shows it. */
+  text({ key, value, revision }: StoredRecord): string {
+    return withRevision(this.#head, this.#stored(value, key), revision)
+  }
+
+  /** Decodes the record once; the object, without its managers, is handed on to whoever indexes it and not kept. */
+  read(record: StoredRecord): { entry: Entry; object: ApiObject } {
+    const head = this.#head
+    const stored = this.#stored(record.value, record.key)
+    const span = managersSpan(head, stored)
+    const text = span === undefined ? stored : stored.slice(0, span.start) + stored.slice(span.end)
+    const managers = span && this.#managers.share(stored.slice(span.start, span.end))
+    // Decoding makes one flat string of the two pieces, so that nothing keeps the record's own, longer one.
+    const object = decodeObject(text, record.key)
+    const { revision } = record
+    return { entry: new StoredEntry({ kind: this.#kind, head, revision, text, managers, object }), object }
+  }
+
+  /** Another version of Cove may have written it with another head. */
+  #stored(value: string, key: string): string {
+    return value.startsWith(this.#head) ? value : encodeObject(this.#kind, decodeObject(value, key))
+  }
 }
 
+class StoredEntry implements Entry {
+  readonly namespace: string | undefined
+  readonly name: string
+  readonly revision: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly fields: Readonly<Record<string, string>>
+  readonly owners: readonly string[]
+  readonly #head: string
+  readonly #text: string
+  readonly #managers: ManagersParts | undefined
+
+  /** `text`: as it is stored, but for the managers. */
+  constructor(state: {
+    readonly kind: Kind
+    readonly head: string
+    readonly revision: number
+    readonly text: string
+    readonly managers: ManagersParts | undefined
+    readonly object: ApiObject
+  }) {
+    const { metadata } = state.object
+    this.namespace = metadata.namespace
+    this.name = metadata.name
+    this.revision = state.revision
+    this.labels = metadata.labels ?? none
+    this.fields = readFields(state.kind, state.object)
+    this.owners = metadata.ownerReferences?.map((owner) => owner.uid) ?? nobody
+    this.#head = state.head
+    this.#text = state.text
+    this.#managers = state.managers
+  }
+
+  get text(): string {
+    const head = this.#head
+    const managers = this.#managers === undefined ? '' : partsText(this.#managers)
+    return `${head}"resourceVersion":"${this.revision}",${managers}${this.#text.slice(head.length)}`
+  }
+}
+
+const nobody: readonly string[] = []
 const none: Readonly<Record<string, string>> = {}
 
 /** The text of the same state, dated by the change that made it leave a selection. */

@@ -3,7 +3,7 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import type { StoredEvent, StoredRecord } from '#pkg/storage/port.ts'
 import { Change, Window } from './changes.ts'
 import { type ApiObject, storagePrefix } from './encoded.ts'
-import { type Entry, type Filter, matchesEntry, readRecord, recordText, selectedName } from './entry.ts'
+import { type Entry, EntryReader, type Filter, matchesEntry, selectedName } from './entry.ts'
 
 /** Gets every change of a kind in order, in the same turn in which the cache takes it. Must not throw. */
 export interface Watcher {
@@ -43,6 +43,7 @@ export class KindCache implements KindReader {
   readonly prefix: string
   readonly window: Window
   readonly watchers = new Set<Watcher>()
+  readonly #reader: EntryReader
   readonly #index: Indexer
   readonly #onEncode: () => void
   readonly #onUnreadable: (key: string, error: unknown) => void
@@ -65,6 +66,7 @@ export class KindCache implements KindReader {
     this.kind = kind
     this.prefix = storagePrefix(kind)
     this.window = new Window(options.window)
+    this.#reader = new EntryReader(kind)
     this.#index = options.index
     this.#onEncode = options.onEncode
     this.#onUnreadable = options.onUnreadable
@@ -109,11 +111,11 @@ export class KindCache implements KindReader {
   }
 
   entryOf(record: StoredRecord): Entry {
-    return readRecord(this.kind, record).entry
+    return this.#reader.read(record).entry
   }
 
   textOf(record: StoredRecord): string {
-    return recordText(this.kind, record)
+    return this.#reader.text(record)
   }
 
   apply(event: StoredEvent): void {
@@ -153,7 +155,7 @@ export class KindCache implements KindReader {
 
   #read(record: StoredRecord) {
     try {
-      const read = readRecord(this.kind, record)
+      const read = this.#reader.read(record)
       this.#unreadable.delete(record.key.slice(this.prefix.length))
       return read
     } catch (error) {
