@@ -2,6 +2,7 @@
  * A node without an API: planner, ops and simulated engine joined by hand, for properties over many states.
  * `step` is one pass: observe, plan, perform one op after the other.
  */
+import { imagesInQuestion } from '#pkg/agent/container.security.ts'
 import { planNode } from '#pkg/agent/node.plan.ts'
 import { Observer } from '#pkg/agent/observe.ts'
 import type { AgentOp } from '#pkg/agent/ops.ts'
@@ -22,7 +23,9 @@ export interface NodeHarness {
 }
 
 export async function look(harness: NodeHarness): Promise<World> {
-  const observed = await new Observer(harness.engine).observe()
+  const observed = await new Observer(harness.engine).observe({
+    usersOf: (images) => imagesInQuestion(harness.world.desired, images),
+  })
   return { ...harness.world, observed, projectionRoot: harness.projectionRoot }
 }
 

@@ -14,7 +14,14 @@ import { clusterID, configMap, container, network, print, volume, world } from '
 const names = ['aa', 'bb', 'cc'] as const
 const name = fc.constantFrom(...names)
 
-const containerSpec = fc.record(
+const rights = fc.constantFrom(
+  { privileged: true },
+  { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, seccompProfile: { type: 'Unconfined' } },
+  { capabilities: { drop: ['ALL'], add: ['CHOWN'] } },
+  { runAsNonRoot: true },
+)
+
+const specFields = fc.record(
   {
     args: fc.constantFrom(['one'], ['two']),
     image: fc.constantFrom('app:1', 'app:2', 'docker.io/library/app:1'),
@@ -28,9 +35,20 @@ const containerSpec = fc.record(
     resources: fc.constantFrom({ limits: { memory: '64Mi' } }, { limits: { cpu: '500m', pids: 10 } }, {}),
     restartPolicy: fc.constantFrom('Always', 'OnFailure', 'Never'),
     healthcheck: fc.constantFrom({ shell: 'true' }, { disabled: true }),
+    securityContext: rights,
   },
   { requiredKeys: ['image'] },
 )
+
+/** Whoever is in networks has no other way of networking. */
+const containerSpec = fc
+  .record({
+    spec: specFields,
+    networkMode: fc.option(fc.constantFrom('bridge', 'host', 'none'), { nil: undefined }),
+  })
+  .map(({ spec, networkMode }) =>
+    networkMode === undefined || (spec.networks?.length ?? 0) > 0 ? spec : { ...spec, networkMode },
+  )
 
 interface Wish {
   readonly containers: readonly { name: string; spec: Record<string, unknown>; deleted: boolean }[]
@@ -81,7 +99,13 @@ async function converge(harness: NodeHarness, onPlan: (text: string) => void = (
 function makeEngine(): SimEngine {
   const engine = new SimEngine({ clock: new ManualClock(Date.parse('2026-01-01T11:00:00Z')) })
   for (const reference of ['app:1', 'app:2'])
-    engine.loadImage(reference, makeSimImage({ content: reference, cmd: ['serve'] }, reference))
+    engine.loadImage(
+      reference,
+      makeSimImage(
+        { content: reference, cmd: ['serve'], ...(reference === 'app:2' && { user: '7' }) },
+        reference,
+      ),
+    )
   return engine
 }
 
@@ -102,7 +126,8 @@ async function meddle(engine: SimEngine, [action, index]: readonly [string, numb
     },
     limit: () => engine.updateContainer(found.id, { cpus: 1, memoryBytes: 2 ** 30, pids: 7 }),
     disconnect: async () => {
-      const [first] = found.networks
+      // No engine takes the network of its host away from a container.
+      const [first] = found.networks.filter(({ network }) => network !== 'host')
       if (first !== undefined) await engine.disconnectNetwork(found.id, first.network)
     },
     restart: async () => {
