@@ -6,7 +6,7 @@
 import { type Ambient, sleep } from '#pkg/apimachinery/ambient.ts'
 import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
-import type { Storage, StoredEvent, StoredRecord } from '#pkg/storage/port.ts'
+import type { ListResult, Storage, StoredEvent, StoredRecord } from '#pkg/storage/port.ts'
 import { registryPrefix, storagePrefix } from './encoded.ts'
 import { type Indexer, KindCache, type KindReader } from './kindcache.ts'
 import { ViewCache } from './viewcache.ts'
@@ -48,6 +48,8 @@ export class Cache {
   readonly #kinds = new Map<string, KindCache>()
   readonly #views = new Map<string, ViewCache>()
   #revision = 0
+  /** Somebody has begun to fill it. */
+  #begun = false
   #listed = false
   #following = false
   #changes = 0
@@ -91,18 +93,21 @@ export class Cache {
 
   /** Reads the storage; from then on `run` follows it. Fails when the storage cannot be read. */
   async fill(): Promise<void> {
-    const options = { limit: pageSize, uncounted: true } as const
+    const fresh = !this.#begun
+    this.#begun = true
     const records: StoredRecord[] = []
-    let page = await this.#storage.list(registryPrefix, options)
-    const { revision } = page
-    records.push(...page.records)
-    while (page.remaining > 0) {
-      const after = page.records.at(-1)?.key ?? ''
-      page = await this.#storage.list(registryPrefix, { ...options, revision, after })
-      records.push(...page.records)
+    let revision = 0
+    for await (const page of this.#pages()) {
+      revision = page.revision
+      // The first time nobody looks on, and what has been taken can go.
+      if (fresh) this.#load(page.records)
+      else records.push(...page.records)
     }
     const byPrefix = Map.groupBy(records, ({ key }) => prefixOf(key))
-    for (const cache of this.#kinds.values()) cache.replace(byPrefix.get(cache.prefix) ?? [], revision)
+    for (const cache of this.#kinds.values()) {
+      if (fresh) cache.window.reset(revision)
+      else cache.replace(byPrefix.get(cache.prefix) ?? [], revision)
+    }
     this.#moveTo(revision)
     this.#listed = true
   }
@@ -166,6 +171,23 @@ export class Cache {
     } finally {
       this.#following = false
     }
+  }
+
+  /** Everything as of one revision. */
+  async *#pages(): AsyncGenerator<ListResult> {
+    const options = { limit: pageSize, uncounted: true } as const
+    let page = await this.#storage.list(registryPrefix, options)
+    yield page
+    const { revision } = page
+    while (page.remaining > 0) {
+      const after = page.records.at(-1)?.key ?? ''
+      page = await this.#storage.list(registryPrefix, { ...options, revision, after })
+      yield page
+    }
+  }
+
+  #load(records: readonly StoredRecord[]): void {
+    for (const record of records) this.#kinds.get(prefixOf(record.key))?.load(record)
   }
 
   #addView(

@@ -130,6 +130,11 @@ export class KindCache implements KindReader {
     this.#tell({ revision: record.revision, before, after })
   }
 
+  /** Takes one record of a first list. */
+  load(record: StoredRecord): void {
+    this.#put(record.key.slice(this.prefix.length), record)
+  }
+
   /** Takes a fresh list instead of what is known; watchers are cut, for what lies between is lost. */
   replace(records: readonly StoredRecord[], revision: number): void {
     const known = new Set(this.#keys)
