@@ -45,6 +45,8 @@ export interface ServeOptions {
   /** Further names and addresses by which clients reach the server: certificates must name them. */
   readonly hosts: readonly string[]
   readonly build: BuildInfo
+  /** How long watches that name no time of their own last at least; absent: half an hour. */
+  readonly minWatchMs?: number
   /** Further parts of the API, guarded like all others. */
   readonly surfaces?: readonly Surface[]
   /** Where audit records go; absent: nowhere. */
@@ -96,6 +98,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const server: ApiServer = makeApiServer({
     storage,
     ambient,
+    ...(options.minWatchMs !== undefined && { minWatchMs: options.minWatchMs }),
     surfaces: [
       version(options.build),
       health({

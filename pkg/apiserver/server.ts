@@ -37,7 +37,12 @@ export interface ApiServerOptions {
   readonly bootstrap?: (context: Context) => Promise<void>
   /** Changes per kind that are remembered at most, for watches to start from. */
   readonly window?: number
+  /** How long watches that name no time of their own last at least; at most twice as long. Default: half an hour. */
+  readonly minWatchMs?: number
 }
+
+/** Kubernetes' --min-request-timeout: connections are made anew now and then, and not all at once. */
+const usualWatchMs = 1_800_000
 
 export interface ApiServer {
   /** Answers from the moment `start` has resolved. */
@@ -70,6 +75,7 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     locks: new KeyedLock(),
     fieldSets: new FieldSetMemo(),
     ambient,
+    minWatchMs: options.minWatchMs ?? usualWatchMs,
     kinds,
     rules,
   }

@@ -4,8 +4,8 @@
  */
 import test, { type ExecutionContext } from 'ava'
 import { inProcess, type Transport, type UserInfo } from '#pkg/apimachinery/transport.ts'
-import { makeAccess } from '#pkg/apiserver/accesscontrol.ts'
 import { authorizing } from '#pkg/apiserver/access/authorize.ts'
+import { makeAccess } from '#pkg/apiserver/accesscontrol.ts'
 import {
   admin,
   ask,

@@ -45,7 +45,6 @@ function forms(test: TestFn, name: string, open: OpenApi): void {
     t.deepEqual(await codes(`GET ${containers}?limit=many`), [400, 'Status', 'BadRequest'])
     t.deepEqual(await codes(`GET ${containers}?watch=perhaps`), [400, 'Status', 'BadRequest'])
     t.deepEqual(await codes(`GET ${containers}?labelSelector=a%3D%3D%3Db`), [400, 'Status', 'BadRequest'])
-    t.deepEqual(await codes(`GET ${containers}?dryRun=Some`), [400, 'Status', 'BadRequest'])
     t.deepEqual(await codes('GET /api/v1/namespaces/%E0%A4%A'), [400, 'Status', 'BadRequest'])
   })
 

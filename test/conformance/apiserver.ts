@@ -7,6 +7,7 @@ import { answering } from './apiserver.answering.ts'
 import { applying } from './apiserver.applying.ts'
 import { deleting } from './apiserver.deleting.ts'
 import type { OpenApi } from './apiserver.factory.ts'
+import { lasting } from './apiserver.lasting.ts'
 import { listing } from './apiserver.listing.ts'
 import { managing } from './apiserver.managing.ts'
 import { metadata } from './apiserver.metadata.ts'
@@ -14,11 +15,14 @@ import { patching } from './apiserver.patching.ts'
 import { reading } from './apiserver.reading.ts'
 import { relating } from './apiserver.relating.ts'
 import { securing } from './apiserver.security.ts'
+import { trying } from './apiserver.trying.ts'
 import { watching } from './apiserver.watching.ts'
 import { writing } from './apiserver.writing.ts'
 
 export function apiServerSuite(test: TestFn, name: string, open: OpenApi): void {
   writing(test, name, open)
+  lasting(test, name, open)
+  trying(test, name, open)
   metadata(test, name, open)
   patching(test, name, open)
   managing(test, name, open)

@@ -169,6 +169,26 @@ function timing(test: TestFn, name: string, open: OpenApi): void {
     t.is(lines.length, 5)
   })
 
+  test(`${name}: a watch that names no time is ended after half an hour at least, and an hour at most`, async (t) => {
+    const { transport, clock } = await open(t)
+    if (clock === undefined) {
+      t.pass('the clock of the server cannot be moved')
+      return
+    }
+    const revision = await create(transport, 'a')
+    const events = await watch(t, transport, `&resourceVersion=${revision}&allowWatchBookmarks=true`)
+    let ended = false
+    const reading = (async () => {
+      while ((await events.next()) !== undefined);
+      ended = true
+    })()
+    await clock.advance(1_800_000)
+    t.false(ended)
+    await clock.advance(1_800_000)
+    await reading
+    t.true(ended)
+  })
+
   test(`${name}: a watch that nobody reads is cut with 410, and the others go on`, async (t) => {
     const { transport, stats } = await open(t)
     if (stats === undefined) {

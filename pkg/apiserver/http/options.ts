@@ -1,5 +1,5 @@
 /** Query parameters of the API as values. Pure; every malformed one is a BadRequest that names it. */
-import { badRequest } from '#pkg/apimachinery/errors.ts'
+import { badRequest, invalid, type StatusError } from '#pkg/apimachinery/errors.ts'
 import {
   type FieldRequirement,
   type LabelSelector,
@@ -41,7 +41,10 @@ export interface RequestOptions {
 /** Cove refuses unknown fields unless asked otherwise: a misspelt field must not be lost silently. */
 const defaultFieldValidation: FieldValidation = 'Strict'
 
-export function parseOptions(query: URLSearchParams, kind: Kind): RequestOptions {
+export type WriteOptions = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions'
+
+/** `write`: how Kubernetes names the options of a request that writes; the others have none of these. */
+export function parseOptions(query: URLSearchParams, kind: Kind, write?: WriteOptions): RequestOptions {
   const fieldSelector = parseFieldSelector(query.get('fieldSelector') ?? '')
   for (const { field } of fieldSelector) {
     if (!isSelectable(kind, field)) throw badRequest(`field label not supported: ${field}`)
@@ -57,10 +60,10 @@ export function parseOptions(query: URLSearchParams, kind: Kind): RequestOptions
     sendInitialEvents: boolean(query, 'sendInitialEvents'),
     allowWatchBookmarks: boolean(query, 'allowWatchBookmarks') ?? false,
     timeoutSeconds: integer(query, 'timeoutSeconds'),
-    dryRun: parseDryRun(query.getAll('dryRun')),
+    dryRun: write !== undefined && parseDryRun(query.getAll('dryRun'), write),
     fieldManager: query.get('fieldManager') ?? '',
     force: boolean(query, 'force'),
-    fieldValidation: word(query, 'fieldValidation', fieldValidations) ?? defaultFieldValidation,
+    fieldValidation: parseFieldValidation(query.get('fieldValidation') ?? '', write),
     propagationPolicy: query.get('propagationPolicy') ?? undefined,
     orphanDependents: boolean(query, 'orphanDependents'),
     gracePeriodSeconds: integer(query, 'gracePeriodSeconds'),
@@ -68,11 +71,31 @@ export function parseOptions(query: URLSearchParams, kind: Kind): RequestOptions
   }
 }
 
-/** `All` is the only stage there is. */
-export function parseDryRun(values: readonly unknown[]): boolean {
-  const wrong = values.find((value) => value !== 'All' && value !== '')
-  if (wrong !== undefined) throw badRequest(`dryRun: unsupported value "${String(wrong)}": must be "All"`)
-  return values.includes('All')
+/** `All` is the only stage there is. Throws Invalid for any other. */
+export function parseDryRun(values: readonly unknown[], write: WriteOptions): boolean {
+  const given = values.filter((value) => value !== '')
+  if (given.every((value) => value === 'All')) return given.length > 0
+  const list = given.map((value) => JSON.stringify(value)).join(', ')
+  throw notSupported(write, { field: 'dryRun', value: `[]string{${list}}`, supported: ['All'] })
+}
+
+function parseFieldValidation(text: string, write: WriteOptions | undefined): FieldValidation {
+  if (text === '' || write === undefined || write === 'DeleteOptions') return defaultFieldValidation
+  const known = fieldValidations.find((candidate) => candidate === text)
+  if (known !== undefined) return known
+  const supported = ['', ...fieldValidations].sort()
+  throw notSupported(write, { field: 'fieldValidation', value: JSON.stringify(text), supported })
+}
+
+/** Worded as Kubernetes words it. */
+function notSupported(
+  write: WriteOptions,
+  { field, value, supported }: { field: string; value: string; supported: readonly string[] },
+): StatusError {
+  const words = supported.map((each) => JSON.stringify(each)).join(', ')
+  const message = `Unsupported value: ${value}: supported values: ${words}`
+  const cause = { reason: 'FieldValueNotSupported' as const, field, message }
+  return invalid({ group: 'meta.k8s.io', kind: write }, '', [cause])
 }
 
 function isSelectable(kind: Kind, field: string): boolean {

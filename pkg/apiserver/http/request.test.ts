@@ -91,15 +91,17 @@ test('options have defaults and are refused when malformed', (t) => {
     'limit=1.5',
     'resourceVersion=abc',
     'timeoutSeconds=soon',
-    'fieldValidation=Maybe',
     'gracePeriodSeconds=-3',
     'includeObject=All',
-    'dryRun=None',
     'labelSelector=a%3D%3D%3D',
     'fieldSelector=spec.nodeName',
     'fieldSelector=spec.env%3Dx',
   ]) {
     t.is(reason(`GET ${containers}?${query}`), 'BadRequest', query)
+  }
+  for (const query of ['fieldValidation=Maybe', 'dryRun=None']) {
+    t.is(reason(`GET ${containers}?${query}`), 'no error', query)
+    t.is(reason(`POST ${containers}?${query}`), 'Invalid', query)
   }
 })
 

@@ -1,9 +1,9 @@
 /** From an HTTP request to what is asked of the API: kind, verb, object and options. Pure. */
-import { badRequest, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
+import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import { hasStatus, type Kind } from '#pkg/apis/kind.ts'
 import { negotiate, type Representation } from './accept.ts'
-import { parseOptions, type RequestOptions } from './options.ts'
+import { parseOptions, type RequestOptions, type WriteOptions } from './options.ts'
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
 
@@ -39,11 +39,18 @@ export function parseRequest(
   request: Pick<ApiRequest, 'method' | 'path' | 'query' | 'headers'>,
 ): RequestInfo {
   const resource = findResource(routes, request.path)
-  const options = parseOptions(request.query, resource.kind)
+  const options = parseOptions(request.query, resource.kind, writeOptions[request.method])
   const verb = verbOf(resource, request.method, options.watch)
   if (verb === undefined) throw methodNotAllowed(methodsOf(resource))
   if (resource.kind.viewOf !== undefined && !isReading(verb)) throw onlyShown(resource, verb)
   return { ...resource, verb, options, accept: negotiate(request.headers['accept']) }
+}
+
+const writeOptions: Readonly<Record<string, WriteOptions | undefined>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+  DELETE: 'DeleteOptions',
 }
 
 /** What the path names. Throws NotFound, worded as Kubernetes does, when it names nothing. */
@@ -140,9 +147,6 @@ export function isNamespaceKind(kind: Kind): boolean {
 function verbOf(resource: Resource, method: string, watch: boolean): Verb | undefined {
   if (resource.subresource === 'finalize') return method === 'PUT' ? 'update' : undefined
   if (resource.name === undefined) return collectionVerb(resource, method, watch)
-  if (watch && method === 'GET') {
-    throw badRequest('one object is watched through its collection, with fieldSelector=metadata.name=NAME')
-  }
   if (resource.subresource !== undefined && method === 'DELETE') return undefined
   return objectVerbs[method]
 }

@@ -33,6 +33,8 @@ export interface Context {
   /** By storage key. */
   readonly locks: KeyedLock
   readonly ambient: Ambient
+  /** A watch that names no time of its own is ended after this many ms, or up to twice as many. */
+  readonly minWatchMs: number
   readonly kinds: readonly Kind[]
   /** Asks the rules of the schemas; keeps what it has compiled. */
   readonly rules: RuleChecker

@@ -26,7 +26,8 @@ const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
 const suffixLength = 5
 /** Who makes what the server itself needs. */
 const serverManager = 'cove-server'
-const longestPrefix = 253 - suffixLength
+/** What is generated is a label, whatever longer names the kind may have. */
+const longestPrefix = 63 - suffixLength
 
 export function create(context: Context, info: RequestInfo, request: ApiRequest): Promise<Written> {
   const fieldManager = managerOf('CreateOptions', info.options, request)
@@ -49,7 +50,8 @@ export async function createObject(
     const stored = await storeNew(context, info, object, applied)
     if (stored !== undefined)
       return { status: 201, text: stored.text, warnings: [...warnings, ...stored.warnings] }
-    if (prefix === undefined || attempt === nameAttempts) throw alreadyExists(info.kind, object.metadata.name)
+    if (prefix === undefined) throw alreadyExists(info.kind, object.metadata.name)
+    if (attempt === nameAttempts) throw noFreeName(info.kind, object.metadata.name)
   }
 }
 
@@ -126,6 +128,13 @@ function generatedPrefix({ metadata }: Json): string | undefined {
 function generateName(prefix: string, random: Random): string {
   const pick = () => alphabet[Math.floor(random.next() * alphabet.length)] ?? ''
   return prefix.slice(0, longestPrefix) + Array.from({ length: suffixLength }, pick).join('')
+}
+
+/** Worded as Kubernetes words it; trying again is likely to help. */
+function noFreeName(kind: Kind, name: string): StatusError {
+  const { message, details } = alreadyExists(kind, name)
+  const why = `${message}, the server was not able to generate a unique name for the object`
+  return new StatusError('AlreadyExists', why, { ...details, retryAfterSeconds: 1 })
 }
 
 function withName(body: Json, name: string): Json {

@@ -128,7 +128,7 @@ function readOptions({ options }: RequestInfo, request: ApiRequest): DeleteOptio
     throw badRequest('gracePeriodSeconds: must be a whole number of at least 0')
   }
   return {
-    dryRun: options.dryRun || parseDryRun(dryRun),
+    dryRun: options.dryRun || parseDryRun(dryRun, 'DeleteOptions'),
     gracePeriodSeconds:
       gracePeriodSeconds === undefined ? options.gracePeriodSeconds : Number(gracePeriodSeconds),
     propagationPolicy: readPropagation({
@@ -180,12 +180,12 @@ function checkProtected({ kind, name }: Target): void {
 function checkPreconditions({ kind, name }: Target, { metadata }: ApiObject, options: DeleteOptions): void {
   const { uid, resourceVersion } = options
   if (uid !== undefined && uid !== metadata.uid) {
-    const ids = `UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`
-    throw conflict(kind, name, `Precondition failed: ${ids}`)
+    const ids = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid})`
+    throw conflict(kind, name, `${ids}. The object might have been deleted and then recreated`)
   }
   if (resourceVersion === undefined || resourceVersion === metadata.resourceVersion) return
-  const versions = `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`
-  throw conflict(kind, name, `Precondition failed: ${versions}`)
+  const versions = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion})`
+  throw conflict(kind, name, `${versions}. The object might have been modified`)
 }
 
 function goneStatus({ kind, name }: Target, { object }: Mutated): string {

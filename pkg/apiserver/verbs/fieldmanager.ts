@@ -1,14 +1,12 @@
 /** Who writes, as metadata.managedFields names it: the fieldManager parameter, or else the program that sent the request. */
 import { type Cause, invalid } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
-import type { RequestOptions } from '../http/options.ts'
+import type { RequestOptions, WriteOptions } from '../http/options.ts'
 
 /** As Kubernetes: bytes of UTF-8. */
 const longest = 128
 const unknownManager = 'unknown'
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u
-
-export type WriteOptions = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions'
 
 /** Throws Invalid when the name given is too long or not printable. */
 export function managerOf(

@@ -111,7 +111,10 @@ export function finalizedNamespace(
   { rules }: Validating,
 ): Prepared {
   checkedMetadata(target, current, body)
-  const sent = { ...current, spec: body['spec'] ?? {} }
+  const spec = body['spec'] ?? {}
+  // Only a new namespace is held by default: here, finalizers that are left out are gone.
+  const finalizers = (isPlainObject(spec) ? spec['finalizers'] : undefined) ?? []
+  const sent = { ...current, spec: isPlainObject(spec) ? { ...spec, finalizers } : spec }
   const { object } = admitted(target.kind, sent, { fieldValidation: 'Ignore', rules }, current)
   return { object: { ...current, spec: object.spec }, warnings: [] }
 }
@@ -168,7 +171,11 @@ function metadataOf(body: Json): Json {
 function checkedMetadata(target: Target, current: ApiObject, body: Json): Json {
   const metadata = metadataOf(body)
   const { name, uid, resourceVersion } = metadata
-  if (name !== undefined && name !== target.name) {
+  if (name === undefined || name === null || name === '') {
+    const why = 'was undeterminable: name must be provided'
+    throw badRequest(`the name of the object (${target.name} based on URL) ${why}`)
+  }
+  if (name !== target.name) {
     throw badRequest(
       `the name of the object (${String(name)}) does not match the name on the URL (${target.name})`,
     )

@@ -39,8 +39,12 @@ export async function watch(context: Context, info: RequestInfo, request: ApiReq
 }
 
 /** Without a pause from reading the cache to hearing of changes: that is why there is no gap. */
-function openStream({ cache, ambient }: Context, info: RequestInfo, signal: AbortSignal): WatchStream {
-  const { resourceVersion = 0, sendInitialEvents, allowWatchBookmarks, timeoutSeconds } = info.options
+function openStream(
+  { cache, ambient, minWatchMs }: Context,
+  info: RequestInfo,
+  signal: AbortSignal,
+): WatchStream {
+  const { resourceVersion = 0, sendInitialEvents, allowWatchBookmarks, timeoutSeconds = 0 } = info.options
   const reader = cache.of(info.kind)
   const filter = filterOf(info)
   const fromNow = sendInitialEvents ?? resourceVersion === 0
@@ -58,7 +62,7 @@ function openStream({ cache, ambient }: Context, info: RequestInfo, signal: Abor
         : undefined,
     initialEventsEnd: sendInitialEvents === true,
     clock: ambient.clock,
-    timeoutMs: timeoutSeconds === undefined || timeoutSeconds === 0 ? undefined : timeoutSeconds * 1000,
+    timeoutMs: timeoutSeconds > 0 ? timeoutSeconds * 1000 : minWatchMs * (1 + ambient.random.next()),
     signal,
   })
 }
@@ -73,7 +77,7 @@ interface StreamOptions {
   readonly bookmark: (initialEventsEnd: boolean) => string | undefined
   readonly initialEventsEnd: boolean
   readonly clock: Clock
-  readonly timeoutMs: number | undefined
+  readonly timeoutMs: number
   readonly signal: AbortSignal
 }
 
@@ -147,7 +151,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
     if (this.#ended) return
     this.#stopWatching = reader.watch(this)
     this.#cancelBeat = clock.after(keepAliveMs, () => this.#beat())
-    if (timeoutMs !== undefined) this.#cancelTimeout = clock.after(timeoutMs, () => this.#timeout())
+    this.#cancelTimeout = clock.after(timeoutMs, () => this.#timeout())
   }
 
   #nextInitial(): string | undefined {
