@@ -51,6 +51,11 @@ const table: readonly (readonly [what: string, spec: object, baseline: string[],
   ['privileged', rights({ privileged: true }), ['spec.securityContext.privileged must not be true']],
   ['not privileged', rights({ privileged: false }), []],
   ["the node's network", { ...careful, networkMode: 'host' }, ['spec.networkMode must not be "host"']],
+  [
+    "the node's network by its name on the engine",
+    { ...careful, networks: [{ name: 'front' }, { name: 'host' }] },
+    ['spec.networks[1].name must not be "host"'],
+  ],
   ['no network', { ...careful, networkMode: 'none' }, []],
   ['the bridge', { ...careful, networkMode: 'bridge', networks: [] }, []],
   [

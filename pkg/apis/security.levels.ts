@@ -112,6 +112,8 @@ const rights = 'spec.securityContext'
 export const containerControls: readonly Control[] = [
   { name: 'privileged', field: `${rights}.privileged`, baseline: not(true) },
   { name: 'host network', field: 'spec.networkMode', baseline: not('host') },
+  // A Network of this name in `default` is the engine's own of that name.
+  { name: 'host network', field: 'spec.networks[].name', baseline: not('host') },
   { name: 'hostPath volumes', field: 'spec.mounts[].hostPath', baseline: absent },
   { name: 'hostPort', field: 'spec.ports[].hostPort', baseline: absent },
   { name: 'devices', field: 'spec.devices[]', baseline: { ...absent, allows: () => false } },
