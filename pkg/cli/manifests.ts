@@ -1,5 +1,6 @@
 /** The manifests that -f names, read and checked as one set before anything is sent. */
 import { kinds } from '#pkg/apis/kinds.ts'
+import type { RuleChecker } from '#pkg/apis/rules.ts'
 import { checkManifests, sortByPlace } from '#pkg/manifest/check.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
 import { decodeManifest, type ManifestDocument } from '#pkg/manifest/decode.ts'
@@ -19,22 +20,35 @@ export async function readManifests(
   return documents
 }
 
+export interface CheckingOptions {
+  /** With which a set that has problems ends the command; default 1. */
+  readonly exitCode?: number
+  /**
+   * Whether anything would be sent of a set whose schemas and kinds find nothing wrong. If not, the rules of its
+   * schemas are not asked: loading what they are written in takes longer than everything else that happens then.
+   */
+  readonly differs?: (objects: readonly CheckedObject[]) => Promise<boolean>
+}
+
 /** Admitted objects in the order of the files. Throws Failed after printing all that is wrong; prints warnings. */
 export async function checkedManifests(
   context: Context,
   command: string,
-  exitCode = 1,
+  { exitCode = 1, differs = async () => true }: CheckingOptions = {},
 ): Promise<readonly CheckedObject[]> {
   const { documents, problems, files } = await decodeFiles(context, command)
   const { namespace, warned } = await context.session()
   const enforcedNamespace = context.args.text('namespace')
-  const { makeRuleChecker } = await import('#pkg/apis/cel.ts')
-  const checked = checkManifests(documents, {
-    kinds,
-    rules: makeRuleChecker(),
-    defaultNamespace: namespace,
-    ...(enforcedNamespace !== undefined && { enforcedNamespace }),
-  })
+  const check = (rules: RuleChecker) =>
+    checkManifests(documents, {
+      kinds,
+      rules,
+      defaultNamespace: namespace,
+      ...(enforcedNamespace !== undefined && { enforcedNamespace }),
+    })
+  const quick = check(noRules)
+  const asks = problems.length + quick.problems.length > 0 || (await differs(quick.objects))
+  const checked = asks ? check(await loadRules()) : quick
   const all = sortByPlace([...problems, ...checked.problems], files)
   if (all.length > 0) await refuse(context, all, exitCode)
   for (const warning of checked.warnings) {
@@ -42,7 +56,15 @@ export async function checkedManifests(
     warned.add(warning.message)
   }
   if (checked.objects.length === 0) throw new CliError('no objects in the manifests')
-  return checked.objects
+  // Rules change nothing: these are the objects that `differs` was asked about.
+  return quick.objects
+}
+
+const noRules: RuleChecker = { check: () => [] }
+
+async function loadRules(): Promise<RuleChecker> {
+  const { makeRuleChecker } = await import('#pkg/apis/cel.ts')
+  return makeRuleChecker()
 }
 
 async function decodeFiles({ io, args }: Context, command: string) {

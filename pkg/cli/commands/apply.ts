@@ -21,10 +21,16 @@ export async function run(context: Context): Promise<number> {
   const { args } = context
   const timeoutMs = await parseTimeout(args.text('timeout') ?? '5m', 'apply')
   const dryRun = dryRunOf(args.text('dry-run'))
-  const objects = await checkedManifests(context, 'apply')
+  let current: Applying['current'] = new Map()
+  const objects = await checkedManifests(context, 'apply', {
+    differs: async (read) => {
+      current = await readCurrent(read, await context.session())
+      return read.some((one) => planApply(one, current.get(one)).verb !== 'none')
+    },
+  })
   const session = await context.session()
   const ranked = Map.groupBy(objects, applyRank)
-  const applying = { context, session, dryRun, current: await readCurrent(objects, session) }
+  const applying = { context, session, dryRun, current }
   const results: Result[] = []
   for (const rank of [...ranked.keys()].sort((a, b) => a - b)) {
     results.push(...(await applyAll(ranked.get(rank) ?? [], applying)))

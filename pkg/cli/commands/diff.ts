@@ -19,7 +19,7 @@ import { failureText } from './apply.ts'
 const differs = 1
 
 export async function run(context: Context): Promise<number> {
-  const objects = await checkedManifests(context, 'diff', exitCodes.usage)
+  const objects = await checkedManifests(context, 'diff', { exitCode: exitCodes.usage })
   const session = await context.session()
   const current = await readCurrent(objects, session)
   let changes = 0
