@@ -1,6 +1,7 @@
 import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
+import { makeSimImage } from '#pkg/engine/simregistry.ts'
 import { container, world } from '#test/helpers/world.ts'
 import { Observer } from './observe.ts'
 import { resolve } from './resolve.ts'
@@ -42,4 +43,28 @@ test('what nothing has touched is not looked at again', async (t) => {
   t.deepEqual(await states(), { ann: 'created', bob: 'created' })
   observer.invalidateContainer('ann')
   t.deepEqual(await states(), { ann: 'running', bob: 'created' })
+})
+
+test('the user of an image is asked for once, when somebody asks for it, and forgotten with the image', async (t) => {
+  const engine = new SimEngine({ clock: new ManualClock() })
+  engine.loadImage('app:1', makeSimImage({ user: '7' }, 'app:1'))
+  engine.loadImage('other:1', makeSimImage({}, 'other:1'))
+  const asked: string[] = []
+  const imageUser = engine.imageUser.bind(engine)
+  engine.imageUser = (image) => {
+    asked.push(image)
+    return imageUser(image)
+  }
+  const observer = new Observer(engine)
+  const id = (await engine.listImages()).find(({ references }) => references.includes('app:1'))?.id ?? ''
+  const look = async (...ids: string[]) => [
+    ...(await observer.observe({ usersOf: () => new Set(ids) })).imageUsers,
+  ]
+  t.deepEqual(await look(), [])
+  t.deepEqual(await look(id), [[id, '7']])
+  t.deepEqual(await look(id), [[id, '7']])
+  t.deepEqual(asked, [id])
+  t.deepEqual(await look('sha256:gone'), [])
+  t.deepEqual(await look(id), [[id, '7']])
+  t.deepEqual(asked, [id, 'sha256:gone', id])
 })
