@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { type Ambient, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
 import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { type Handler, inProcess } from '#pkg/apimachinery/transport.ts'
-import { nodeUser } from '#pkg/apiserver/access/authenticate.ts'
+import { nodeUser, ownNodeUser } from '#pkg/apiserver/access/authenticate.ts'
 import { type ClientIdentity, httpsTransport } from '#pkg/client/https.ts'
 import { loadKubeconfig, type ServerConfig } from '#pkg/client/kubeconfig.ts'
 import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
@@ -65,7 +65,7 @@ const parts: Readonly<Record<DaemonName, Run>> = {
         ...flags,
         ambient,
         version: versionText(),
-        transport: inProcess(controlPlane.serving.handler, nodeUser(flags.nodeName)),
+        transport: inProcess(controlPlane.serving.handler, ownNodeUser(flags.nodeName)),
         offer: (handler, until) => offerInProcess(controlPlane, flags.nodeName, handler, until),
       },
       signal,

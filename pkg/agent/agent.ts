@@ -31,7 +31,7 @@ import { PullBook } from './pulls.ts'
 import { Reporter } from './reporter.ts'
 import { isMounted } from './resolve.ts'
 import { Runner } from './runner.ts'
-import { reportNetwork, reportVolume } from './status.infra.ts'
+import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
 import { reportContainer } from './status.ts'
 import { type Desired, groupOf, type World } from './world.ts'
 
@@ -144,6 +144,7 @@ export class Agent {
       // half a truth, and what was asked for meanwhile it may not show yet.
       const busy = this.#runner.busy()
       const desired = this.#desired.snapshot()
+      const loading = this.#desired.loading()
       const names = this.#namesAtWork(busy, desired)
       const observed = await this.#observer.observe({
         atWork: (name) => names.has(name),
@@ -158,7 +159,7 @@ export class Agent {
         desired,
         observed,
         holds: this.#runner.holds(),
-        busy,
+        busy: new Set([...busy, ...loading]),
         pulls: this.#pulls.snapshot(),
         statuses: this.#statuses,
       }
@@ -193,9 +194,8 @@ export class Agent {
     })
     const networks = placedHere(world.desired.networks, world).map((network) => {
       const found = due('Network', network)
-      return (
-        found && this.#reporter.report(networkKind, network, reportNetwork(network, found, world), signal)
-      )
+      const before = withOwnReport(network, world)
+      return found && this.#reporter.report(networkKind, before, reportNetwork(network, found, world), signal)
     })
     const containers = placedHere(world.desired.containers, world).map((container) => {
       const group = groupOf('Container', container.metadata)

@@ -1,16 +1,22 @@
-/** What this node should hold: local copies of the API's objects, kept by list and watch. */
+/**
+ * What this node should hold: local copies of the API's objects, kept by list and watch. Only of those that a node may
+ * read: the Containers bound to it, the Volumes and Networks placed on it, and by name what its Containers name.
+ */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { byKey, type KubeObject } from '#pkg/apimachinery/meta.ts'
+import { byKey, type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
+import { type Reference, referencesOf } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { type ConfigMap, configMapKind, type Secret, secretKind } from '#pkg/apis/core.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { type Network, networkKind } from '#pkg/apis/network.ts'
 import { type Volume, volumeKind } from '#pkg/apis/volume.ts'
+import { nodeLabel } from '#pkg/apis/wellknown.ts'
 import { Informer } from '#pkg/client/informer.ts'
+import { NamedObjects } from '#pkg/client/named.ts'
 import type { Client, ListOptions } from '#pkg/client/rest.ts'
 import { imageGroup } from './image.ts'
-import type { Desired } from './world.ts'
+import { type Desired, groupOf } from './world.ts'
 
 export interface DesiredOptions {
   readonly client: Client
@@ -21,38 +27,72 @@ export interface DesiredOptions {
 
 export class DesiredState {
   readonly #containers: Informer<Container>
+  /** Placed on this node. */
   readonly #volumes: Informer<Volume>
   readonly #networks: Informer<Network>
-  readonly #secrets: Informer<Secret>
-  readonly #configMaps: Informer<ConfigMap>
+  /** Named by a Container: of Volumes and Networks those that are not placed here, or not yet. */
+  readonly #named: {
+    readonly Secret: NamedObjects<Secret>
+    readonly ConfigMap: NamedObjects<ConfigMap>
+    readonly Volume: NamedObjects<Volume>
+    readonly Network: NamedObjects<Network>
+  }
+  readonly #references = new WeakMap<Container, readonly Reference[]>()
+  /** Whether what is wanted may have changed. */
+  #stale = true
 
   constructor({ client, ambient, nodeName, onChange }: DesiredOptions) {
-    const informer = <T extends KubeObject>(kind: Kind<T>, select: ListOptions = {}) =>
-      new Informer<T>({ client, kind, ambient, select, onChange })
+    const changed = () => {
+      this.#stale = true
+      onChange()
+    }
+    const informer = <T extends KubeObject>(kind: Kind<T>, select: ListOptions) =>
+      new Informer<T>({ client, kind, ambient, select, onChange: changed })
+    const named = <T extends KubeObject>(kind: Kind<T>) =>
+      new NamedObjects<T>({ client, kind, ambient, onChange })
     this.#containers = informer(containerKind, { fieldSelector: `spec.nodeName=${nodeName}` })
-    this.#volumes = informer(volumeKind)
-    this.#networks = informer(networkKind)
-    this.#secrets = informer(secretKind)
-    this.#configMaps = informer(configMapKind)
+    this.#volumes = informer(volumeKind, { fieldSelector: `spec.nodeName=${nodeName}` })
+    this.#networks = informer(networkKind, { labelSelector: nodeLabel(nodeName) })
+    this.#named = {
+      Secret: named(secretKind),
+      ConfigMap: named(configMapKind),
+      Volume: named(volumeKind),
+      Network: named(networkKind),
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#informers().map((informer) => informer.run(signal)))
+    const parts = [...this.#placed(), ...Object.values(this.#named)]
+    await Promise.all(parts.map((part) => part.run(signal)))
   }
 
-  /** Resolves when every copy is complete, or the signal aborts. */
+  /** Resolves when every copy of what is placed here is complete, or the signal aborts. */
   async synced(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#informers().map((informer) => informer.synced(signal)))
+    await Promise.all(this.#placed().map((informer) => informer.synced(signal)))
   }
 
   snapshot(): Desired {
+    this.#follow()
+    const { Secret, ConfigMap, Volume, Network } = this.#named
     return {
       containers: byKey(this.#containers.list()),
-      volumes: byKey(this.#volumes.list()),
-      networks: byKey(this.#networks.list()),
-      secrets: byKey(this.#secrets.list()),
-      configMaps: byKey(this.#configMaps.list()),
+      volumes: byKey([...Volume.list(), ...this.#volumes.list()]),
+      networks: byKey([...Network.list(), ...this.#networks.list()]),
+      secrets: byKey(Secret.list()),
+      configMaps: byKey(ConfigMap.list()),
     }
+  }
+
+  /**
+   * Groups of Containers of which something they name has not been read yet: whether it exists is not known, so nothing
+   * can be said or done about them.
+   */
+  loading(): ReadonlySet<string> {
+    this.#follow()
+    const waiting = [...this.#containers.list()].filter((container) =>
+      this.#referencesOf(container).some(({ kind, ...meta }) => this.#named[kind].isLoading(objectKey(meta))),
+    )
+    return new Set(waiting.map(({ metadata }) => groupOf('Container', metadata)))
   }
 
   /** The objects that a group's ops work for: one, or every Container that wants an image. */
@@ -67,7 +107,35 @@ export class DesiredState {
     return object === undefined ? [] : [object]
   }
 
-  #informers() {
-    return [this.#containers, this.#volumes, this.#networks, this.#secrets, this.#configMaps]
+  /** Asks for what is named now, and no longer for what is not. */
+  #follow(): void {
+    if (!this.#stale) return
+    this.#stale = false
+    const wanted = {
+      Secret: new Set<string>(),
+      ConfigMap: new Set<string>(),
+      Volume: new Set<string>(),
+      Network: new Set<string>(),
+    }
+    for (const container of this.#containers.list())
+      for (const { kind, ...meta } of this.#referencesOf(container)) wanted[kind].add(objectKey(meta))
+    for (const { metadata } of this.#volumes.list()) wanted.Volume.delete(objectKey(metadata))
+    for (const { metadata } of this.#networks.list()) wanted.Network.delete(objectKey(metadata))
+    for (const kind of ['Secret', 'ConfigMap', 'Volume', 'Network'] as const)
+      this.#named[kind].want(wanted[kind])
+  }
+
+  /** Of one that is to run: what is to stop needs nothing. */
+  #referencesOf(container: Container): readonly Reference[] {
+    const known = this.#references.get(container)
+    if (known !== undefined) return known
+    const runs = container.metadata.deletionTimestamp === undefined && container.spec.state !== 'Stopped'
+    const references = runs ? referencesOf(container) : []
+    this.#references.set(container, references)
+    return references
+  }
+
+  #placed() {
+    return [this.#containers, this.#volumes, this.#networks]
   }
 }

@@ -31,7 +31,7 @@ export function reportVolume(volume: Volume, decision: Decision, world: World): 
   }
 }
 
-/** This node's part of the status; the other nodes' parts stay as they are. */
+/** This node's part of the status: what the other nodes say of themselves is theirs. */
 export function reportNetwork(network: Network, decision: Decision, world: World): NetworkStatus {
   const existing = findNetwork(network, world)
   const readiness = readinessOf({
@@ -49,9 +49,17 @@ export function reportNetwork(network: Network, decision: Decision, world: World
   return {
     phase: readiness.phase,
     observedGeneration: generation,
-    nodes: { ...network.status?.nodes, [world.nodeName]: own },
+    nodes: { [world.nodeName]: own },
     conditions: readyCondition(network.status?.conditions, readiness, { generation, now: world.now }),
   }
+}
+
+/** The Network as if nobody but this node had reported: what a new report is compared with. */
+export function withOwnReport(network: Network, { nodeName }: World): Network {
+  const { status } = network
+  if (status?.nodes === undefined) return network
+  const own = status.nodes[nodeName]
+  return { ...network, status: { ...status, nodes: own === undefined ? {} : { [nodeName]: own } } }
 }
 
 function readinessOf(input: { decision: Decision; exists: boolean; world: World; group: string }): Readiness {

@@ -3,7 +3,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { container, image, network, now, observed, volume, world } from '#test/helpers/world.ts'
 import { planNode } from './node.plan.ts'
 import { resolve } from './resolve.ts'
-import { reportNetwork, reportVolume } from './status.infra.ts'
+import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
 import { reportContainer } from './status.ts'
 import { groupOf, type Hold, type World } from './world.ts'
 
@@ -189,8 +189,9 @@ test('Volumes and Networks say where they stand', (t) => {
   })
   t.like(reportVolume(data, nothing, there), { phase: 'Ready', engineName: 'data', mountpoint: '/v' })
   const others = { ...net, status: { nodes: { n2: { state: 'Ready' as const } } } }
-  t.deepEqual(reportNetwork(others, nothing, empty).nodes, {
-    n2: { state: 'Ready' },
-    n1: { state: 'Pending', message: 'it is not made yet' },
-  })
+  const own = { n1: { state: 'Pending' as const, message: 'it is not made yet' } }
+  t.deepEqual(reportNetwork(others, nothing, empty).nodes, own)
+  t.deepEqual(withOwnReport(others, empty).status?.nodes, {})
+  const both = { ...net, status: { nodes: { ...others.status.nodes, ...own } } }
+  t.deepEqual(withOwnReport(both, empty).status?.nodes, own)
 })

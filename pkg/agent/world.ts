@@ -66,7 +66,7 @@ export interface World {
   readonly observed: Observation
   /** By group. */
   readonly holds: ReadonlyMap<string, Hold>
-  /** Groups with ops under way. */
+  /** Groups with ops under way, or of which something they need is not read yet. */
   readonly busy: ReadonlySet<string>
   /** By canonical reference. */
   readonly pulls: ReadonlyMap<string, Pull>

@@ -30,7 +30,15 @@ export function nodeFinalizer(nodeName: string): string {
   return `${nodeFinalizerPrefix}${nodeName}`
 }
 
-/** The node of a node finalizer, or undefined for any other finalizer. */
+/**
+ * On objects that several nodes may hold, beside the finalizer and with the same words: the label by which a node asks
+ * for what it holds, since no selector can ask for finalizers. Its value is empty.
+ */
+export function nodeLabel(nodeName: string): string {
+  return nodeFinalizer(nodeName)
+}
+
+/** The node of a node finalizer, or of a node label; undefined for any other. */
 export function nodeOfFinalizer(finalizer: string): string | undefined {
   return finalizer.startsWith(nodeFinalizerPrefix) ? finalizer.slice(nodeFinalizerPrefix.length) : undefined
 }

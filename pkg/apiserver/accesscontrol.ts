@@ -6,6 +6,8 @@ import { type Authorizer, inOrder, mastersMay } from './access/authorizer.ts'
 import { refuseEscalation } from './access/escalation.ts'
 import { keepDefaultRoles } from './access/keeproles.ts'
 import { nodeAuthorizer } from './access/nodeauthorizer.ts'
+import { NodeIndex } from './access/nodeindex.ts'
+import { restrictNodes } from './access/noderestriction.ts'
 import { RbacIndex } from './access/rbacindex.ts'
 import { reviews } from './access/reviews.ts'
 import type { Authorize } from './handler.ts'
@@ -21,17 +23,26 @@ export interface Access {
   readonly server: Required<Pick<ApiServerOptions, 'authorize' | 'index' | 'admit' | 'bootstrap'>>
 }
 
-/** `ofNodes` is asked before RBAC; default: the table that knows no objects. */
-export function makeAccess(ofNodes: Authorizer = nodeAuthorizer()): Access {
+export function makeAccess(): Access {
   const rbac = new RbacIndex()
-  const authorize = inOrder(mastersMay, ofNodes, rbac.authorize)
+  const nodes = new NodeIndex()
+  const authorize = inOrder(mastersMay, nodeAuthorizer(nodes), rbac.authorize)
+  const admissions = [
+    refuseEscalation({ rbac, authorize }),
+    restrictNodes({ index: nodes, others: rbac.authorize }),
+  ]
   return {
     guard: makeGuard(authorize),
     reviews: reviews({ authorize, rulesFor: (user, namespace) => rbac.rulesFor(user, namespace) }),
     server: {
       authorize: whyNot(authorize),
-      index: rbac.index,
-      admit: refuseEscalation({ rbac, authorize }),
+      index: (kind, key, object) => {
+        rbac.index(kind, key, object)
+        nodes.index(kind, key, object)
+      },
+      admit: (user, write) => {
+        for (const admit of admissions) admit(user, write)
+      },
       bootstrap: keepDefaultRoles,
     },
   }

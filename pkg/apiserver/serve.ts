@@ -85,6 +85,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     keys: await ensureTokenKeys(options.pkiDir),
     ambient,
     cache: () => server.cache,
+    handler: () => server.handler,
     nodeCertificateMs: options.nodeCertificateMs,
   })
   const connections = new NodeConnections()

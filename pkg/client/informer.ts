@@ -24,6 +24,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly trim?: (object: T) => T
   /** Something under this key changed; called after the copy shows it. */
   readonly onChange: (key: string) => void
+  /** After each complete list, when the copy is what the server said; and with the error after each failure. */
+  readonly onTurn?: (error: unknown) => void
 }
 
 /** A whole kind in one text can be larger than all that is kept of it. */
@@ -118,6 +120,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     for (const [key, item] of changed) this.#objects.set(key, item)
     this.#synced.resolve()
     for (const key of [...gone, ...changed.map(([name]) => name)]) onChange(key)
+    this.#options.onTurn?.(undefined)
     return resourceVersion
   }
 
@@ -154,7 +157,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
 /**
  * Who manages which field is half of an object, and nobody here decides by it. A write that leaves it out keeps it.
  */
-function withoutManagers<T extends KubeObject>(object: T): T {
+export function withoutManagers<T extends KubeObject>(object: T): T {
   // The object has just been decoded: nobody else has it yet.
   delete object.metadata.managedFields
   return object
@@ -164,9 +167,9 @@ function asItIs<T>(object: T): T {
   return object
 }
 
-function sameRevision(before: KubeObject | undefined, after: KubeObject): boolean {
+export function sameRevision(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
   return (
-    before?.metadata.resourceVersion === after.metadata.resourceVersion &&
-    before?.metadata.uid === after.metadata.uid
+    before?.metadata.resourceVersion === after?.metadata.resourceVersion &&
+    before?.metadata.uid === after?.metadata.uid
   )
 }

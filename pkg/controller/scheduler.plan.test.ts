@@ -74,7 +74,7 @@ test('on a single node everything goes there', (t) => {
   t.deepEqual(plan([node('n1')], container('web'), volume('data'), network('net')), [
     'place Container default/web on node n1 because it is the only node that fits',
     'place Volume default/data on node n1 because it is the only node',
-    'place Network default/net because Containers of any node may join it',
+    'place Network default/net because it is the only node',
   ])
 })
 
@@ -140,6 +140,25 @@ test('a Container that is placed already draws the Volume and its other users to
   ])
 })
 
+test('a Network is on the nodes whose Containers join it, stays there, and is found there by labels', (t) => {
+  const nodes = [node('n1'), node('n2'), node('n3')]
+  const joins = { networks: [{ name: 'net' }] }
+  const joined = (net: Network, ...containers: Container[]) =>
+    planPlacement(state(nodes, [net, ...containers])).plan.ops.flatMap(({ op }) =>
+      op.kind === 'Network' ? [{ finalizers: op.finalizers, labels: op.labels }] : [],
+    )
+  const [n1, n2] = [nodeFinalizer('n1'), nodeFinalizer('n2')]
+  const placed = container('aa', { nodeName: 'n2', ...joins }, { finalizers: [n2] })
+  t.deepEqual(joined(network('net'), placed), [{ finalizers: [n2], labels: { [n2]: '' } }])
+  t.deepEqual(joined(network('net'), container('bb', joins)), [{ finalizers: [n1], labels: { [n1]: '' } }])
+  const there = { finalizers: [n1], labels: { [n1]: '', own: 'label' } }
+  t.deepEqual(joined(network('net', there)), [])
+  t.deepEqual(joined(network('net', there), placed), [{ finalizers: [n1, n2], labels: { [n2]: '' } }])
+  const lost = { finalizers: [n1], labels: { [n2]: '' }, ...deleted }
+  t.deepEqual(joined(network('net', lost)), [{ finalizers: [n1], labels: { [n1]: '', [n2]: null } }])
+  t.deepEqual(plan(nodes, network('net')), ['net: waits for the first Container that joins it'])
+})
+
 test('a node that the user names gets the finalizer only', (t) => {
   const { plan: planned } = planPlacement(state([node('n1')], [container('web', { nodeName: 'n9' })]))
   t.deepEqual(
@@ -170,10 +189,7 @@ test('what is being deleted is placed nowhere, and a Node that is gone holds not
     planned.ops.map(({ op, cause }) => [op.finalizers, cause]),
     [
       [['other', nodeFinalizer('n1')], 'no Node stands behind node.cove.run/gone any more'],
-      [
-        ['other', nodeFinalizer('n1'), nodeFinalizer('n2')],
-        'no Node stands behind node.cove.run/gone any more',
-      ],
+      [['other', nodeFinalizer('n1')], 'no Node stands behind node.cove.run/gone any more'],
     ],
   )
 })
@@ -186,7 +202,12 @@ function after(before: Placeable, ops: readonly PlaceOp[]): Placeable {
         const op = ops.find((each) => each.kind === object.kind && objectKey(each.object) === key)
         if (op === undefined) return [key, object]
         const spec = { ...object.spec, ...(op.nodeName !== undefined && { nodeName: op.nodeName }) }
-        return [key, { ...object, metadata: { ...object.metadata, finalizers: [...op.finalizers] }, spec }]
+        const labels = { ...object.metadata.labels }
+        for (const [label, value] of Object.entries(op.labels ?? {}))
+          if (value === null) delete labels[label]
+          else labels[label] = value
+        const metadata = { ...object.metadata, finalizers: [...op.finalizers], labels }
+        return [key, { ...object, metadata, spec }]
       }),
     )
   const { containers, volumes, networks, nodes } = before

@@ -1,14 +1,15 @@
 /**
  * Placement: which node holds what. A Container goes to one node, a Volume to the node of the Container that
- * mounts it first, a Network to every node. Placing writes the node's name, where the kind has one, and the
- * node's finalizer, so that the object stays until that node has cleaned up. Pure.
+ * mounts it first, a Network to every node with a Container that joins it, and there it stays. Placing writes the
+ * node's name, or where there may be several of them their labels, and the node's finalizer, so that the object stays
+ * until that node has cleaned up. Pure.
  */
 import { findCondition, type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Network } from '#pkg/apis/network.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
-import { nodeFinalizer, nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
+import { nodeFinalizer, nodeLabel, nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
 import { type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
 
 export interface Placeable {
@@ -25,11 +26,13 @@ export interface PlaceOp {
   readonly object: { readonly namespace: string; readonly name: string; readonly resourceVersion: string }
   readonly finalizers: readonly string[]
   readonly nodeName?: string
+  /** Labels of nodes to put on, or with null to take off. */
+  readonly labels?: Readonly<Record<string, '' | null>>
 }
 
 /** An object that no node takes, and how many nodes each filter turned away. */
 export interface Unplaced {
-  readonly object: Container | Volume
+  readonly object: Container | Volume | Network
   readonly message: string
 }
 
@@ -46,8 +49,9 @@ export function planPlacement(state: Placeable): {
   const unplaced: Unplaced[] = []
   const load = loadOf(state)
   const chosen = homesOf(state)
+  const joined = joinedOf(state)
   for (const container of state.containers.values()) {
-    const found = placeContainer(container, state, { load, chosen })
+    const found = placeContainer(container, state, { load, chosen, joined })
     if ('message' in found) unplaced.push({ object: container, message: found.message })
     else ops.push(...found.plan.ops)
   }
@@ -56,7 +60,11 @@ export function planPlacement(state: Placeable): {
     if ('message' in found) unplaced.push({ object: volume, message: found.message })
     else ops.push(...found.plan.ops)
   }
-  for (const network of state.networks.values()) ops.push(...placeNetwork(network, state).ops)
+  for (const network of state.networks.values()) {
+    const found = placeNetwork(network, state, joined)
+    if ('message' in found) unplaced.push({ object: network, message: found.message })
+    else ops.push(...found.plan.ops)
+  }
   return { plan: { ops }, unplaced }
 }
 
@@ -67,6 +75,8 @@ interface Choosing {
   readonly load: Map<string, number>
   /** Where Volumes belong because of a Container that mounts them, by key: their other users follow. */
   readonly chosen: Map<string, Home>
+  /** Nodes with Containers that join a Network, by its key. */
+  readonly joined: Map<string, Set<string>>
 }
 
 interface Home {
@@ -88,6 +98,7 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
   if (best === undefined) return { message: 'no node is registered' }
   choosing.load.set(best, loadOn(best, choosing) + 1)
   claimVolumes(container, best, choosing.chosen)
+  joinNetworks(container, best, choosing.joined)
   const cause =
     candidates.nodes.length === 1
       ? 'it is the only node that fits'
@@ -136,41 +147,44 @@ function placeVolume(volume: Volume, state: Placeable, chosen: ReadonlyMap<strin
   return place('Volume', volume, [target], { cause, state, nodeName: target })
 }
 
-function placeNetwork(network: Network, state: Placeable): Plan<PlaceOp> {
-  const names =
-    network.metadata.deletionTimestamp === undefined ? state.nodes.map(({ metadata }) => metadata.name) : []
-  const placed = place('Network', network, names, { cause: 'Containers of any node may join it', state })
-  return 'plan' in placed ? placed.plan : { ops: [] }
+/** Nothing takes it off a node but its deletion: Containers come and go. */
+function placeNetwork(network: Network, state: Placeable, joined: ReadonlyMap<string, Set<string>>): Placed {
+  const { deletionTimestamp, finalizers = [] } = network.metadata
+  if (deletionTimestamp !== undefined)
+    return place('Network', network, [], { cause: 'it is being deleted', state, labelled: true })
+  const only = onlyNode(state)
+  const users = joined.get(objectKey(network.metadata)) ?? new Set()
+  const names = state.nodes
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => name === only || users.has(name))
+  if (names.length === 0 && !finalizers.some((finalizer) => nodeOfFinalizer(finalizer) !== undefined))
+    return { message: 'waits for the first Container that joins it' }
+  const cause = only === undefined ? 'Containers of its nodes join it' : 'it is the only node'
+  return place('Network', network, names, { cause, state, labelled: true })
+}
+
+interface Why {
+  readonly cause: string
+  readonly state: Placeable
+  readonly nodeName?: string
+  /** Whether its nodes find it by their labels. */
+  readonly labelled?: true
 }
 
 /** The write that puts the object on the nodes, if it is not there already; nothing is added to what is being deleted. */
-function place(
-  kind: PlaceOp['kind'],
-  object: KubeObject,
-  nodes: readonly string[],
-  why: { cause: string; state: Placeable; nodeName?: string },
-): Placed {
-  const {
-    namespace = 'default',
-    name,
-    resourceVersion = '',
-    finalizers = [],
-    deletionTimestamp,
-  } = object.metadata
+function place(kind: PlaceOp['kind'], object: KubeObject, nodes: readonly string[], why: Why): Placed {
+  const { namespace = 'default', name, resourceVersion = '', finalizers = [] } = object.metadata
   const known = new Set(why.state.nodes.map(({ metadata }) => metadata.name))
   const kept = finalizers.filter((finalizer) => {
     const node = nodeOfFinalizer(finalizer)
     return node === undefined || known.has(node)
   })
-  const wanted = deletionTimestamp === undefined ? nodes.map(nodeFinalizer) : []
+  const wanted = object.metadata.deletionTimestamp === undefined ? nodes.map(nodeFinalizer) : []
   const next = [...new Set([...kept, ...wanted])]
-  if (
-    next.length === finalizers.length &&
-    next.every((each) => finalizers.includes(each)) &&
-    why.nodeName === undefined
-  ) {
+  const labels = why.labelled === true ? labelsFor(object, next) : {}
+  const finalized = next.length === finalizers.length && next.every((each) => finalizers.includes(each))
+  if (finalized && Object.keys(labels).length === 0 && why.nodeName === undefined)
     return { plan: { ops: [] } }
-  }
   const dropped = finalizers.filter((finalizer) => !kept.includes(finalizer))
   const cause = dropped.length === 0 ? why.cause : `no Node stands behind ${dropped.join(', ')} any more`
   const op: PlaceOp = {
@@ -179,8 +193,19 @@ function place(
     object: { namespace, name, resourceVersion },
     finalizers: next,
     ...(why.nodeName !== undefined && { nodeName: why.nodeName }),
+    ...(Object.keys(labels).length > 0 && { labels }),
   }
   return { plan: new PlanBuilder<PlaceOp>(`${kind}/${namespace}/${name}`).add(op, cause).build() }
+}
+
+/** What makes the labels of nodes agree with their finalizers. */
+function labelsFor({ metadata }: KubeObject, finalizers: readonly string[]): Record<string, '' | null> {
+  const wanted = finalizers.flatMap((finalizer) => nodeOfFinalizer(finalizer) ?? []).map(nodeLabel)
+  const found = Object.keys(metadata.labels ?? {}).filter((label) => nodeOfFinalizer(label) !== undefined)
+  return Object.fromEntries([
+    ...wanted.filter((label) => !found.includes(label)).map((label) => [label, ''] as const),
+    ...found.filter((label) => !wanted.includes(label)).map((label) => [label, null] as const),
+  ])
 }
 
 function volumeKeys({ metadata, spec }: Container): string[] {
@@ -200,6 +225,27 @@ function homesOf({ containers }: Placeable): Map<string, Home> {
 function claimVolumes(container: Container, node: string, homes: Map<string, Home>): void {
   for (const key of volumeKeys(container)) {
     if (!homes.has(key)) homes.set(key, { node, because: container.metadata.name })
+  }
+}
+
+function joinedOf({ containers }: Placeable): Map<string, Set<string>> {
+  const joined = new Map<string, Set<string>>()
+  for (const container of containers.values()) {
+    const { nodeName } = container.spec
+    if (nodeName !== undefined) joinNetworks(container, nodeName, joined)
+  }
+  return joined
+}
+
+/** One that is being deleted joins nothing any more. */
+function joinNetworks({ metadata, spec }: Container, node: string, joined: Map<string, Set<string>>): void {
+  if (metadata.deletionTimestamp !== undefined) return
+  const { namespace = 'default' } = metadata
+  for (const { name } of spec.networks) {
+    const key = objectKey({ namespace, name })
+    const nodes = joined.get(key)
+    if (nodes === undefined) joined.set(key, new Set([node]))
+    else nodes.add(node)
   }
 }
 

@@ -16,6 +16,12 @@ import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
 
 const writesAtOnce = 16
 
+const kinds: Readonly<Record<PlaceOp['kind'], Kind>> = {
+  Container: anyKind(containerKind),
+  Volume: anyKind(volumeKind),
+  Network: anyKind(networkKind),
+}
+
 export class Scheduler {
   readonly #client: Client
   readonly #ambient: Ambient
@@ -65,16 +71,11 @@ export class Scheduler {
   }
 
   /** Written against the revision it was planned from. Somebody was faster: the change pokes another pass. */
-  async #place({ kind, object, finalizers, nodeName }: PlaceOp, signal: AbortSignal): Promise<void> {
+  async #place({ kind, object, finalizers, nodeName, labels }: PlaceOp, signal: AbortSignal): Promise<void> {
     const { resourceVersion, ...name } = object
     const patch = {
-      metadata: { finalizers, resourceVersion },
+      metadata: { finalizers, resourceVersion, ...(labels !== undefined && { labels }) },
       ...(nodeName !== undefined && { spec: { nodeName } }),
-    }
-    const kinds = {
-      Container: anyKind(containerKind),
-      Volume: anyKind(volumeKind),
-      Network: anyKind(networkKind),
     }
     try {
       await this.#client.patch(kinds[kind], name, patch, signal)
@@ -97,9 +98,13 @@ export class Scheduler {
     const before = previous.find(({ type }) => type === 'Ready')
     if (before?.message === message && before.reason === draft.reason) return
     const status = { phase: 'Pending', conditions: setCondition(previous, draft, this.#ambient.clock.now()) }
-    const kind = object.kind === 'Container' ? anyKind(containerKind) : anyKind(volumeKind)
     try {
-      await this.#client.patch(kind, { namespace, name, subresource: 'status' }, { status }, signal)
+      await this.#client.patch(
+        kinds[object.kind],
+        { namespace, name, subresource: 'status' },
+        { status },
+        signal,
+      )
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error
     }

@@ -4,6 +4,7 @@ import type { Attributes } from '#pkg/apiserver/access/attributes.ts'
 import { type Authorizer, inOrder, mastersMay } from '#pkg/apiserver/access/authorizer.ts'
 import { nodeAuthorizer } from '#pkg/apiserver/access/nodeauthorizer.ts'
 import type { RbacIndex } from '#pkg/apiserver/access/rbacindex.ts'
+import { nodeIndexOf } from '../helpers/nodes.ts'
 import { heldRbac, makeBinding, tell } from '../helpers/rbac.ts'
 import type { Report } from './report.ts'
 
@@ -15,7 +16,7 @@ export async function run(report: Report): Promise<void> {
   const [many, one] = [indexOf((index) => `user-${index}`), indexOf(() => 'busy')]
   const user = (name: string): UserInfo => ({ name, groups: ['team', 'system:authenticated'] })
   const rates = (name: string, rbac: RbacIndex, users: readonly UserInfo[]) => {
-    const authorize = inOrder(mastersMay, nodeAuthorizer(), rbac.authorize)
+    const authorize = inOrder(mastersMay, nodeAuthorizer(nodeIndexOf()), rbac.authorize)
     for (const verb of ['list', 'deletecollection'])
       report({ name: `rbac: ${verb}, ${name}`, value: rate(authorize, users, verb), unit: '1/CPU s' })
   }

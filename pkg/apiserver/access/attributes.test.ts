@@ -38,12 +38,21 @@ test('a collection of one name is that object, and an empty word is no watch', (
   const read = (method: string, query: string) =>
     attributesOf(makeRequest(`/api/v1/namespaces/shop/secrets?${query}`, { method }))
   const secrets = { group: '', resource: 'secrets', namespace: 'shop' }
+  const fieldSelector = [
+    { field: 'metadata.name', equal: true, value: 'db' },
+    { field: 'type', equal: true, value: 'Opaque' },
+  ]
+  const one = { ...secrets, name: 'db', fieldSelector }
   const selector = 'fieldSelector=metadata.name%3Ddb,type%3DOpaque'
-  t.deepEqual(read('GET', selector), { verb: 'list', ...secrets, name: 'db' })
-  t.deepEqual(read('GET', `watch=1&${selector}`), { verb: 'watch', ...secrets, name: 'db' })
-  t.deepEqual(read('DELETE', selector), { verb: 'deletecollection', ...secrets, name: 'db' })
+  t.deepEqual(read('GET', selector), { verb: 'list', ...one })
+  t.deepEqual(read('GET', `watch=1&${selector}`), { verb: 'watch', ...one })
+  t.deepEqual(read('DELETE', selector), { verb: 'deletecollection', ...one })
   t.deepEqual(read('POST', selector), { verb: 'create', ...secrets })
-  t.deepEqual(read('GET', 'fieldSelector=metadata.name!%3Ddb'), { verb: 'list', ...secrets })
+  t.deepEqual(read('GET', 'fieldSelector=metadata.name!%3Ddb'), {
+    verb: 'list',
+    ...secrets,
+    fieldSelector: [{ field: 'metadata.name', equal: false, value: 'db' }],
+  })
   t.deepEqual(read('GET', 'watch='), { verb: 'list', ...secrets })
 })
 

@@ -1,6 +1,11 @@
 /** What a request wants to do, read off its method and path: what authorization decides on. Pure. */
 import { StatusError } from '#pkg/apimachinery/errors.ts'
-import { type FieldRequirement, parseFieldSelector } from '#pkg/apimachinery/selector.ts'
+import {
+  type FieldRequirement,
+  type LabelSelector,
+  parseFieldSelector,
+  parseLabelSelector,
+} from '#pkg/apimachinery/selector.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import { isNamespaceKind, type RequestInfo } from '../http/request.ts'
 
@@ -11,6 +16,9 @@ export interface ResourceAttributes {
   readonly resource: string
   readonly namespace?: string
   readonly name?: string
+  /** Of collections: what narrows them down; absent: nothing, or it is not known. */
+  readonly fieldSelector?: readonly FieldRequirement[]
+  readonly labelSelector?: LabelSelector
 }
 
 /** What a request wants to do: with a resource, or with a path that is none. */
@@ -29,7 +37,8 @@ export function attributesOf(request: Pick<ApiRequest, 'method' | 'path' | 'quer
   const nested = first === 'namespaces' && others.length > 0 && !namespaceSubresources.has(others[0] ?? '')
   const [plural = '', inPath = '', ...subresource] = nested ? others : rooted
   const verb = verbOf(request, inPath !== '')
-  const name = inPath === '' ? selectedName(verb, request.query) : inPath
+  const selectors = selectorsIn(verb, request.query)
+  const name = inPath === '' ? selectedOf(selectors.fieldSelector) : inPath
   // Kubernetes takes a Namespace to be inside itself, so that a right within it is enough to read it.
   const namespaced = nested || (first === 'namespaces' && second !== '')
   return {
@@ -38,14 +47,16 @@ export function attributesOf(request: Pick<ApiRequest, 'method' | 'path' | 'quer
     resource: [plural, ...subresource].join('/'),
     ...(namespaced && { namespace: second }),
     ...(name !== '' && { name }),
+    ...selectors,
   }
 }
 
 /** The same of a request that has been parsed already. */
 export function attributesOfInfo(info: RequestInfo): ResourceAttributes {
   const { kind, verb, subresource, options } = info
-  const selected = collectionVerbs.has(verb) ? selectedOf(options.fieldSelector) : ''
-  const { name = selected } = info
+  const { fieldSelector, labelSelector } = options
+  const collection = collectionVerbs.has(verb)
+  const { name = collection ? selectedOf(fieldSelector) : '' } = info
   const namespace = info.namespace ?? (isNamespaceKind(kind) ? info.name : undefined)
   return {
     verb,
@@ -53,19 +64,26 @@ export function attributesOfInfo(info: RequestInfo): ResourceAttributes {
     resource: subresource === undefined ? kind.plural : `${kind.plural}/${subresource}`,
     ...(namespace !== undefined && { namespace }),
     ...(name !== '' && { name }),
+    ...(collection && { fieldSelector, labelSelector }),
   }
 }
 
 const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection'])
 
-/** A collection of which only one object is asked for is that object: `resourceNames` of a Role then counts. */
-function selectedName(verb: string, query: URLSearchParams): string {
-  const selector = query.get('fieldSelector')
-  if (selector === null || !collectionVerbs.has(verb)) return ''
-  return selectedOf(parseFieldSelector(selector))
+type Selectors = Pick<ResourceAttributes, 'fieldSelector' | 'labelSelector'>
+
+/** Throws BadRequest for malformed ones. */
+function selectorsIn(verb: string, query: URLSearchParams): Selectors {
+  if (!collectionVerbs.has(verb)) return {}
+  const [fields, labels] = [query.get('fieldSelector'), query.get('labelSelector')]
+  return {
+    ...(fields !== null && { fieldSelector: parseFieldSelector(fields) }),
+    ...(labels !== null && { labelSelector: parseLabelSelector(labels) }),
+  }
 }
 
-function selectedOf(requirements: readonly FieldRequirement[]): string {
+/** A collection of which only one object is asked for is that object: `resourceNames` of a Role then counts. */
+function selectedOf(requirements: readonly FieldRequirement[] = []): string {
   return requirements.find(({ field, equal }) => field === 'metadata.name' && equal)?.value ?? ''
 }
 

@@ -20,6 +20,21 @@ export function nodeUser(nodeName: string): UserInfo {
   return { name: `${nodeUserPrefix}${nodeName}`, groups: [nodesGroup, authenticatedGroup] }
 }
 
+const registersExtra = 'node.cove.run/registers'
+
+/**
+ * The same for an agent in the server's own process, which was never asked to join: it may make its Node by itself.
+ * No certificate says so.
+ */
+export function ownNodeUser(nodeName: string): UserInfo {
+  return { ...nodeUser(nodeName), extra: { [registersExtra]: ['true'] } }
+}
+
+/** Whether the user may make its own Node. */
+export function mayRegister({ extra }: UserInfo): boolean {
+  return extra?.[registersExtra] !== undefined
+}
+
 export type Peer = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>
 
 /** Whose connection it is. Throws Unauthorized. */

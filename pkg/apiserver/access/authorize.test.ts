@@ -2,10 +2,11 @@ import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { Handler, UserInfo } from '#pkg/apimachinery/transport.ts'
 import type { PolicyRule } from '#pkg/apis/rbac.ts'
+import { makeContainer, makeNode, nodeIndexOf } from '#test/helpers/nodes.ts'
 import { allowing, heldRbac } from '#test/helpers/rbac.ts'
 import { adminUser, makeRequest } from '#test/helpers/request.ts'
 import { attributesOf } from './attributes.ts'
-import { anonymous, nodeUser } from './authenticate.ts'
+import { anonymous, nodeUser, ownNodeUser } from './authenticate.ts'
 import { authorizing, demand, makeGuard } from './authorize.ts'
 import { inOrder, mastersMay } from './authorizer.ts'
 import { nodeAuthorizer } from './nodeauthorizer.ts'
@@ -18,8 +19,13 @@ const rule = (verbs: string[], resources: string[], more: Partial<PolicyRule> = 
   resources,
   ...more,
 })
+const placed = [
+  makeNode('edge-1'),
+  makeContainer('shop/web', { nodeName: 'edge-1', mounts: [{ mountPath: '/s', secret: 's' }] }),
+  makeContainer('shop/other', { nodeName: 'edge-2', mounts: [{ mountPath: '/s', secret: 'hidden' }] }),
+]
 const rbac = heldRbac()
-const authorize = inOrder(mastersMay, nodeAuthorizer(), rbac.authorize)
+const authorize = inOrder(mastersMay, nodeAuthorizer(nodeIndexOf(...placed)), rbac.authorize)
 
 function refusal(user: UserInfo, method: string, target: string): string {
   try {
@@ -50,24 +56,40 @@ test('a user without rights may look at what kinds there are, and at nothing in 
   t.false(may(bob, 'GET', '/api/v1/configmaps'))
 })
 
-test('a node works on what is placed on nodes, and creates none of it', (t) => {
+test('a node works on what is placed on it, and creates none of it', (t) => {
   const containers = '/apis/cove.run/v1/namespaces/shop/containers'
-  t.true(may(node, 'GET', '/apis/cove.run/v1/containers?watch=1'))
+  t.true(may(node, 'GET', '/apis/cove.run/v1/containers?watch=1&fieldSelector=spec.nodeName%3Dedge-1'))
+  t.false(may(node, 'GET', '/apis/cove.run/v1/containers?watch=1'))
   t.true(may(node, 'PATCH', `${containers}/web/status`))
   t.true(may(node, 'PATCH', `${containers}/web`))
+  t.false(may(node, 'PATCH', `${containers}/other`))
   t.false(may(node, 'POST', containers))
   t.true(may(node, 'POST', '/api/v1/namespaces/shop/events'))
   t.true(may(node, 'GET', '/api/v1/namespaces/shop/secrets/s'))
   t.false(may(node, 'PATCH', '/api/v1/namespaces/shop/secrets/s'))
+  t.is(
+    refusal(node, 'GET', '/api/v1/namespaces/shop/secrets/hidden'),
+    `secrets "hidden" is forbidden: User "system:node:edge-1" cannot get resource "secrets" in API group "" in the namespace "shop": no relationship found between node 'edge-1' and this object`,
+  )
 })
 
-test('a node registers and changes itself only', (t) => {
-  t.true(may(node, 'POST', '/apis/cove.run/v1/nodes'))
+test('a node changes itself only, and does not register by itself', (t) => {
+  t.false(may(node, 'POST', '/apis/cove.run/v1/nodes'))
+  t.true(may(ownNodeUser('edge-1'), 'POST', '/apis/cove.run/v1/nodes'))
   t.true(may(node, 'PATCH', '/apis/cove.run/v1/nodes/edge-1/status'))
   t.true(may(node, 'GET', '/apis/cove.run/v1/nodes/edge-1/tunnel'))
   t.false(may(node, 'PATCH', '/apis/cove.run/v1/nodes/edge-2/status'))
   t.false(may(node, 'GET', '/apis/cove.run/v1/nodes/edge-2/tunnel'))
   t.false(may(node, 'DELETE', '/apis/cove.run/v1/nodes/edge-1'))
+})
+
+test('a node whose Node object is gone may do nothing as a node', (t) => {
+  const ghost = nodeUser('edge-2')
+  t.regex(
+    refusal(ghost, 'GET', '/apis/cove.run/v1/namespaces/shop/containers/other'),
+    /there is no Node object of node 'edge-2'/,
+  )
+  t.false(may(ghost, 'POST', '/apis/cove.run/v1/nodes/edge-2/certificate'))
 })
 
 test('a bootstrapper asks for the certificate of a node, and may do nothing else', (t) => {

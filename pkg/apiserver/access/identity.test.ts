@@ -33,6 +33,7 @@ async function start(t: ExecutionContext, more: { lifetimeMs?: number } = {}) {
     keys,
     ambient,
     cache: () => server.cache,
+    handler: () => server.handler,
     nodeCertificateMs: more.lifetimeMs,
   })
   const storage = openInProcessStorage()
@@ -315,14 +316,32 @@ const certificateBody = (csr: unknown) => ({
   spec: { csr },
 })
 
+/** One whose agent has reported. */
 async function makeNode({ call }: World, name: string): Promise<void> {
-  const { status } = await call('POST /apis/cove.run/v1/nodes', {
-    apiVersion: 'cove.run/v1',
-    kind: 'Node',
-    metadata: { name },
-  })
-  if (status !== 201) throw new Error(`node: ${status}`)
+  const path = '/apis/cove.run/v1/nodes'
+  const node = { apiVersion: 'cove.run/v1', kind: 'Node', metadata: { name } }
+  const made = await call(`POST ${path}`, node)
+  const status = { lastHeartbeat: '2026-01-01T00:00:00Z' }
+  const reported = await call(`PATCH ${path}/${name}/status`, { status })
+  if (made.status !== 201 || reported.status !== 200)
+    throw new Error(`node: ${made.status} ${reported.status}`)
 }
+
+test('who joins by a token finds its Node made, and may begin anew until it has reported', async (t) => {
+  const world = await start(t)
+  const { csr } = await makeRequest('x')
+  const user = world.who(await makeJoinToken(world))
+  const joining = world.as(user)
+  for (const _attempt of [1, 2])
+    t.is((await joining(certificatePath('edge-1'), certificateBody(csr))).status, 201)
+  const { body } = await world.call('GET /apis/cove.run/v1/nodes/edge-1')
+  t.deepEqual(body.metadata.labels, { 'kubernetes.io/hostname': 'edge-1' })
+  const other = world.as({ ...user, name: 'system:bootstrap:fedcba' })
+  t.is((await other(certificatePath('edge-1'), certificateBody(csr))).status, 403)
+  const status = { lastHeartbeat: '2026-01-01T00:00:00Z' }
+  await world.call('PATCH /apis/cove.run/v1/nodes/edge-1/status', { status })
+  t.is((await joining(certificatePath('edge-1'), certificateBody(csr))).status, 403)
+})
 
 test('a join token gets a certificate for a new node, of the key that asked, whatever the request says', async (t) => {
   const world = await start(t, { lifetimeMs: hour })

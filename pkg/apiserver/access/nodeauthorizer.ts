@@ -1,54 +1,161 @@
 /**
- * What nodes may do: a table, because what a node needs is Cove's business and no administrator's. Nodes act on what
- * is placed on them and may not create it; which object belongs to which node is not looked at here. Asked before
- * RBAC, which may give nodes more.
+ * What nodes may do: read and write what is theirs, and nothing else. What a node needs is Cove's business and no
+ * administrator's, so it is a table; which object is whose, the index knows. Asked before RBAC, which may give nodes
+ * more. What a node may change in what it may write: noderestriction.ts. Reasons are worded as Kubernetes words them.
  */
+import type { UserInfo } from '#pkg/apimachinery/transport.ts'
+import { nodeLabel } from '#pkg/apis/wellknown.ts'
 import type { ResourceAttributes } from './attributes.ts'
-import { nodesGroup, nodeUserPrefix } from './authenticate.ts'
-import { type Authorizer, allowed, noOpinion } from './authorizer.ts'
+import { mayRegister, nodesGroup, nodeUserPrefix } from './authenticate.ts'
+import { type Authorizer, allowed, type Decision, noOpinion } from './authorizer.ts'
+import { type NodeIndex, objectID } from './nodeindex.ts'
 
 export interface NodeRule {
   readonly verbs: readonly string[]
   readonly group: string
   /** `PLURAL[/SUBRESOURCE]` */
   readonly resources: readonly string[]
-  /** Only the Node that the user is. */
-  readonly ownNode?: true
+  /** Of which objects. */
+  readonly of: Scope
 }
 
-const read = ['get', 'list', 'watch'] as const
-const engineObjects = ['containers', 'volumes', 'networks'] as const
+interface Asked {
+  readonly node: string
+  readonly user: UserInfo
+  readonly attributes: ResourceAttributes
+  readonly index: NodeIndex
+}
 
-/** Also the rules of the ClusterRole `cove:node`, which tells people what nodes may do. */
+/** Undefined: it may; else why not. */
+type Test = (asked: Asked) => string | undefined
+
+const scopes = {
+  /** The Node that the user is. */
+  itself: ({ node, attributes: { name } }) =>
+    name === node ? undefined : `node '${node}' cannot read '${name ?? ''}', only its own Node object`,
+  /** A new Node of that name: admission looks at what is in it. */
+  itsFirst: ({ node, user }) =>
+    mayRegister(user) ? undefined : `node '${node}' gets its Node object when it joins`,
+  /** What is placed on it. */
+  held: (asked) => related(asked, ({ index, node }, id) => index.holds(node, id)),
+  /** That, and what its Containers name. */
+  named: (asked) =>
+    related(asked, ({ index, node }, id) => index.holds(node, id) || index.refersTo(node, id)),
+  /** Many at once: those whose spec names it. */
+  bySpec: ({ node, attributes: { fieldSelector = [], resource } }) =>
+    fieldSelector.some(({ field, equal, value }) => equal && field === 'spec.nodeName' && value === node)
+      ? undefined
+      : `can only list/watch ${resource} with spec.nodeName field selector`,
+  /** Many at once: those that carry its label. */
+  byLabel: ({ node, attributes: { labelSelector = [], resource } }) =>
+    labelSelector.some(({ key, operator }) => key === nodeLabel(node) && operator === 'Exists')
+      ? undefined
+      : `can only list/watch ${resource} with the label selector ${nodeLabel(node)}`,
+  /** New ones: admission looks at what they are about. */
+  any: () => undefined,
+  /** Events that it has written; that there is none, it may learn. */
+  written: ({ node, index, attributes: { namespace, name } }) => {
+    const host = index.hostOf(`${namespace ?? ''}/${name ?? ''}`)
+    return host === undefined || host === node ? undefined : unrelated(node)
+  },
+  /** The Namespace whose UID names the cluster. */
+  cluster: ({ attributes: { name } }) =>
+    name === 'default' ? undefined : 'can only read the namespace default',
+} satisfies Record<string, Test>
+
+type Scope = keyof typeof scopes
+
+const cove = 'cove.run'
+const look = ['list', 'watch'] as const
+const write = ['update', 'patch'] as const
+const status = (...plurals: string[]) => plurals.map((plural) => `${plural}/status`)
+
+/** Also the rules of the ClusterRole `cove:node`, which tells people what nodes may do, apart from of which objects. */
 export const nodeRules: readonly NodeRule[] = [
-  { verbs: [...read, 'update', 'patch', 'delete'], group: 'cove.run', resources: engineObjects },
+  { verbs: ['get', ...write], group: cove, resources: ['containers'], of: 'held' },
+  { verbs: look, group: cove, resources: ['containers'], of: 'bySpec' },
+  { verbs: ['get', ...look], group: cove, resources: ['volumes', 'networks'], of: 'named' },
+  { verbs: look, group: cove, resources: ['volumes'], of: 'bySpec' },
+  { verbs: look, group: cove, resources: ['networks'], of: 'byLabel' },
+  { verbs: write, group: cove, resources: ['volumes', 'networks'], of: 'held' },
   {
-    verbs: ['get', 'update', 'patch'],
-    group: 'cove.run',
-    resources: engineObjects.map((plural) => `${plural}/status`),
+    verbs: ['get', ...write],
+    group: cove,
+    resources: status('containers', 'volumes', 'networks'),
+    of: 'held',
   },
-  { verbs: read, group: 'cove.run', resources: ['nodes'] },
-  { verbs: read, group: '', resources: ['namespaces', 'secrets', 'configmaps'] },
-  { verbs: ['create', 'update', 'patch'], group: '', resources: ['events'] },
-  { verbs: ['create'], group: 'cove.run', resources: ['nodes'] },
-  {
-    verbs: ['get', 'update', 'patch', 'create'],
-    group: 'cove.run',
-    resources: ['nodes', 'nodes/status', 'nodes/tunnel', 'nodes/certificate'],
-    ownNode: true,
-  },
+  { verbs: ['get', ...look], group: '', resources: ['secrets', 'configmaps'], of: 'named' },
+  { verbs: ['get'], group: '', resources: ['namespaces'], of: 'cluster' },
+  { verbs: ['create'], group: '', resources: ['events'], of: 'any' },
+  { verbs: ['get', ...write], group: '', resources: ['events'], of: 'written' },
+  { verbs: ['create'], group: cove, resources: ['nodes'], of: 'itsFirst' },
+  { verbs: ['get', ...look], group: cove, resources: ['nodes'], of: 'itself' },
+  { verbs: ['get', ...write], group: cove, resources: status('nodes'), of: 'itself' },
+  { verbs: ['get', 'create'], group: cove, resources: ['nodes/tunnel', 'nodes/certificate'], of: 'itself' },
 ]
 
-/** Has an opinion on members of system:nodes only, and only when the table allows it. */
-export function nodeAuthorizer(): Authorizer {
+const testsByRight: ReadonlyMap<string, readonly Test[]> = (() => {
+  const tests = new Map<string, Test[]>()
+  for (const { verbs, group, resources, of } of nodeRules)
+    for (const resource of resources)
+      for (const verb of verbs) {
+        const right = rightOf({ verb, group, resource })
+        tests.set(right, [...(tests.get(right) ?? []), scopes[of]])
+      }
+  return tests
+})()
+
+/** Has an opinion on members of system:nodes only, and only when one of the rules allows it; else it says why not. */
+export function nodeAuthorizer(index: NodeIndex): Authorizer {
   return (user, attributes) => {
-    if (!user.groups.includes(nodesGroup) || 'path' in attributes) return noOpinion
-    return nodeRules.some((rule) => allows(rule, user.name, attributes)) ? allowed : noOpinion
+    const node = nodeOf(user)
+    if (node === undefined || 'path' in attributes) return noOpinion
+    const tests = testsByRight.get(rightOf(attributes))
+    if (tests === undefined) return noOpinion
+    if (!index.hasNode(node) && !mayRegister(user))
+      return because(`there is no Node object of node '${node}'`)
+    let first: string | undefined
+    for (const test of tests) {
+      const why = test({ node, user, attributes, index })
+      if (why === undefined) return allowed
+      first ??= why
+    }
+    return because(first ?? '')
   }
 }
 
-function allows(rule: NodeRule, user: string, attributes: ResourceAttributes): boolean {
-  const { verb, group, resource, name } = attributes
-  if (rule.group !== group || !rule.verbs.includes(verb) || !rule.resources.includes(resource)) return false
-  return rule.ownNode !== true || user === `${nodeUserPrefix}${name ?? ''}`
+/** The name of the node that the user is; undefined: it is none. */
+export function nodeOf({ name, groups }: UserInfo): string | undefined {
+  if (!groups.includes(nodesGroup) || !name.startsWith(nodeUserPrefix)) return undefined
+  return name.slice(nodeUserPrefix.length)
+}
+
+function rightOf({ verb, group, resource }: Pick<ResourceAttributes, 'verb' | 'group' | 'resource'>): string {
+  return `${verb} ${group}/${resource}`
+}
+
+function because(reason: string): Decision {
+  return { verdict: 'no opinion', reason }
+}
+
+const kindOf: Readonly<Record<string, string>> = {
+  containers: 'Container',
+  volumes: 'Volume',
+  networks: 'Network',
+  secrets: 'Secret',
+  configmaps: 'ConfigMap',
+}
+
+function related(asked: Asked, isRelated: (asked: Asked, id: string) => boolean): string | undefined {
+  const { node, attributes } = asked
+  const { resource, namespace, name } = attributes
+  if (namespace === undefined) return 'can only read namespaced object of this type'
+  if (name === undefined) return 'No Object name found'
+  const [plural = ''] = resource.split('/')
+  const id = objectID(kindOf[plural] ?? '', namespace, name)
+  return isRelated(asked, id) ? undefined : unrelated(node)
+}
+
+function unrelated(node: string): string {
+  return `no relationship found between node '${node}' and this object`
 }

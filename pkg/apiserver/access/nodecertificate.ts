@@ -13,12 +13,16 @@ import { readObject } from '../http/body.ts'
 import { methodNotAllowed } from '../http/request.ts'
 import { nodesGroup, nodeUser } from './authenticate.ts'
 import { boundNodeExtra } from './bootstraptokens.ts'
+import type { Joining } from './noderegistration.ts'
 import { type Identity, signNodeRequest } from './pki.ts'
 
 export interface NodeCertificateOptions {
   readonly ca: Identity
   readonly ambient: Ambient
-  readonly nodeExists: (name: string) => boolean
+  /** Whether there is such a Node, and not because this user has begun to join as it. */
+  readonly isTaken: (name: string, user: UserInfo) => boolean
+  /** Makes the Node of a machine that joins, unless there is one. */
+  readonly register: (joining: Joining) => Promise<void>
   /** Absent: a year. */
   readonly lifetimeMs?: number | undefined
 }
@@ -37,12 +41,14 @@ export function nodeCertificates(options: NodeCertificateOptions): Surface {
     checkName(name)
     checkMayHave(name, user, options)
     const csr = readCsr(request)
-    const { ca, ambient, lifetimeMs } = options
+    const { ca, ambient, lifetimeMs, register } = options
     const certificate = await signNodeRequest(ca, name, csr, {
       now: ambient.clock.now(),
       random: ambient.random,
       ...(lifetimeMs !== undefined && { lifetimeMs }),
     })
+    // One that renews has its Node, or it would not have come this far.
+    if (!user.groups.includes(nodesGroup)) await register({ name, user, signal: request.signal })
     ambient.log.info('node certificate signed', { node: name, for: user.name })
     const { kind } = nodeCertificateKind
     const status = { certificate, ca: ca.cert }
@@ -60,12 +66,12 @@ function checkName(name: string): void {
  * With a token: the name for which it was made, or one that nobody has yet. Otherwise whoever has such a token could
  * take the place of a node that is there, and with it what that node may read. A node itself: its own name.
  */
-function checkMayHave(name: string, user: UserInfo, { nodeExists }: NodeCertificateOptions): void {
+function checkMayHave(name: string, user: UserInfo, { isTaken }: NodeCertificateOptions): void {
   if (user.groups.includes(bootstrappersGroup)) {
     const [bound] = user.extra?.[boundNodeExtra] ?? []
     if (bound !== undefined && bound !== name)
       throw refuse(name, `this token is for node "${bound}" only; start the agent with --node-name ${bound}`)
-    if (bound === undefined && nodeExists(name))
+    if (bound === undefined && isTaken(name, user))
       throw refuse(
         name,
         `there is such a node already. If this is the same machine, use a token made with "cove token create --node ${name}"; otherwise choose another --node-name, or delete the old node first`,

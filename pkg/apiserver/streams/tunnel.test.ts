@@ -14,6 +14,7 @@ import { type ApiRequest, type Handler, readAll, type Transport } from '#pkg/api
 import { type Dial, dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { ask, open } from '#test/helpers/https.ts'
+import { makeNode, nodeIndexOf } from '#test/helpers/nodes.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { userOf } from '../access/authenticate.ts'
 import { makeGuard } from '../access/authorize.ts'
@@ -51,7 +52,7 @@ async function makeWorld(t: ExecutionContext, clock: Clock = systemClock()): Pro
     connections,
     clock,
     log: silentLogger,
-    guard: makeGuard(nodeAuthorizer()),
+    guard: makeGuard(nodeAuthorizer(nodeIndexOf(makeNode(node)))),
   })
   const listener = await listen({ ...base, authenticate: userOf, handler, onUpgrade })
   t.teardown(() => listener.close())

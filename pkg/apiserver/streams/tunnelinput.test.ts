@@ -9,6 +9,7 @@ import { isReason } from '#pkg/apimachinery/errors.ts'
 import { type ApiRequest, type Handler, readAll, type Transport } from '#pkg/apimachinery/transport.ts'
 import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { makeNode, nodeIndexOf } from '#test/helpers/nodes.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { userOf } from '../access/authenticate.ts'
 import { makeGuard } from '../access/authorize.ts'
@@ -33,7 +34,12 @@ async function open(t: ExecutionContext, handler: Handler): Promise<Tunnel> {
   const [now, random, clock, log] = [Date.now(), seededRandom(Date.now() % 1e6), systemClock(), silentLogger]
   const pki = await ensurePki(join(await makeTempDir(t, 'tunnel'), 'pki'), { hosts: [], now, random })
   const connections = new NodeConnections()
-  const onUpgrade = acceptTunnels({ connections, clock, log, guard: makeGuard(nodeAuthorizer()) })
+  const onUpgrade = acceptTunnels({
+    connections,
+    clock,
+    log,
+    guard: makeGuard(nodeAuthorizer(nodeIndexOf(makeNode(nodeName)))),
+  })
   const notServed: Handler = async () => ({ status: 404, headers: {}, body: '' })
   const base = { host: '127.0.0.1', port: 0, pki, log, clock, authenticate: userOf }
   const listener = await listen({ ...base, handler: notServed, onUpgrade })

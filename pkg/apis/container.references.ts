@@ -1,0 +1,54 @@
+/**
+ * Which other objects a Container names: what its node must read to run it, and therefore may read. One function for
+ * the server, which decides by it, and for the agent, which asks by it. Pure.
+ */
+import type { Container } from './container.ts'
+
+export interface Reference {
+  readonly kind: 'Secret' | 'ConfigMap' | 'Volume' | 'Network'
+  /** That of the Container: nothing of another one can be named. */
+  readonly namespace: string
+  readonly name: string
+}
+
+type Referring = Pick<Container, 'metadata'> & { readonly spec: Partial<Container['spec']> }
+
+/**
+ * Each object once. Fields that this version does not act on count too: whoever acts on them
+ * has to read what they name. Takes what an older version stored, before a field got its default.
+ */
+export function referencesOf({ metadata, spec }: Referring): Reference[] {
+  const { namespace = 'default' } = metadata
+  const found = new Map<string, Reference>()
+  for (const [kind, name] of [...inEnv(spec), ...inMounts(spec)]) {
+    if (name !== undefined && name !== '') found.set(`${kind}/${name}`, { kind, namespace, name })
+  }
+  return [...found.values()]
+}
+
+type Named = readonly [Reference['kind'], string | undefined]
+
+function inEnv({ env = [], envFrom = [] }: Referring['spec']): Named[] {
+  return [
+    ...env.flatMap(({ valueFrom }): Named[] => [
+      ['Secret', valueFrom?.secretKeyRef?.name],
+      ['ConfigMap', valueFrom?.configMapKeyRef?.name],
+    ]),
+    ...envFrom.flatMap(({ secretRef, configMapRef }): Named[] => [
+      ['Secret', secretRef?.name],
+      ['ConfigMap', configMapRef?.name],
+    ]),
+  ]
+}
+
+function inMounts({ imagePullSecrets = [], mounts = [], networks = [] }: Referring['spec']): Named[] {
+  return [
+    ...imagePullSecrets.map(({ name }): Named => ['Secret', name]),
+    ...mounts.flatMap(({ secret, configMap, volume }): Named[] => [
+      ['Secret', secret],
+      ['ConfigMap', configMap],
+      ['Volume', volume],
+    ]),
+    ...networks.map(({ name }): Named => ['Network', name]),
+  ]
+}
