@@ -188,9 +188,14 @@ export function badRequest(message: string): StatusError {
   return new StatusError('BadRequest', message)
 }
 
-/** 422 with one cause per field, worded as Kubernetes words it. */
-export function invalid(kind: { group: string; kind: string }, name: string, causes: Cause[]): StatusError {
+/** More than anybody reads; a body can be wrong in a million places. */
+const maxCauses = 500
+
+/** 422 with one cause per field, worded as Kubernetes words it; of very many the first. */
+export function invalid(kind: { group: string; kind: string }, name: string, all: Cause[]): StatusError {
+  const causes = all.length > maxCauses ? all.slice(0, maxCauses) : all
   const list = causes.map((cause) => `${cause.field}: ${cause.message}`)
+  if (all.length > maxCauses) list.push(`and ${all.length - maxCauses} more`)
   const text = list.length === 1 ? list[0] : `[${list.join(', ')}]`
   const message = `${kind.kind}${kind.group === '' ? '' : `.${kind.group}`} "${name}" is invalid: ${text}`
   return new StatusError('Invalid', message, { name, group: kind.group, kind: kind.kind, causes })

@@ -23,7 +23,11 @@ export function validate(schema: Schema, value: unknown, path = ''): Cause[] {
   return causes
 }
 
+/** What is wrong in more places than anybody reads is not looked at any further. */
+const maxCauses = 500
+
 function walk(schema: Schema, value: unknown, place: Place, causes: Cause[]): void {
+  if (causes.length >= maxCauses) return
   if (schema['x-cove-unimplemented'] === true) {
     const message = 'is not implemented in this version of Cove; remove it'
     causes.push(cause('FieldValueForbidden', place, message))
@@ -99,33 +103,39 @@ function validateArray(schema: Schema, value: unknown, place: Place, causes: Cau
   if (items !== undefined) {
     for (const [index, item] of value.entries()) walk(items, item, { above: place, step: index }, causes)
   }
-  causes.push(...duplicates(schema, value, place), ...repetitions(schema, value, place))
+  for (const [index, message] of repeated(schema, value)) {
+    if (causes.length >= maxCauses) return
+    causes.push(cause('FieldValueDuplicate', { above: place, step: index }, message))
+  }
 }
 
-/** Items of a set that stood there before. */
-function repetitions(schema: Schema, value: readonly unknown[], place: Place): Cause[] {
-  if (schema['x-kubernetes-list-type'] !== 'set') return []
-  return value.flatMap((item, index) =>
-    value.indexOf(item) === index
-      ? []
-      : [cause('FieldValueDuplicate', { above: place, step: index }, `repeats ${JSON.stringify(item)}`)],
-  )
-}
-
-function duplicates(schema: Schema, value: readonly unknown[], place: Place): Cause[] {
+/** Items that stood there before: where, and what is to be said of them. */
+function repeated(schema: Schema, value: readonly unknown[]): Iterable<[number, string]> {
+  if (schema['x-kubernetes-list-type'] === 'set') return repetitions(value)
   const keys = schema['x-kubernetes-list-map-keys'] ?? []
-  if (keys.length === 0) return []
+  return keys.length === 0 ? [] : duplicates(schema, keys, value)
+}
+
+function* repetitions(value: readonly unknown[]): Generator<[number, string]> {
+  const seen = new Set<unknown>()
+  for (const [index, item] of value.entries()) {
+    if (seen.has(item)) yield [index, `repeats ${JSON.stringify(item)}`]
+    else seen.add(item)
+  }
+}
+
+function* duplicates(
+  schema: Schema,
+  keys: readonly string[],
+  value: readonly unknown[],
+): Generator<[number, string]> {
   const seen = new Set<string>()
-  return value.flatMap((item, index) => {
-    if (!isPlainObject(item)) return []
+  for (const [index, item] of value.entries()) {
+    if (!isPlainObject(item)) continue
     const key = JSON.stringify(keys.map((name) => item[name] ?? schema.items?.properties?.[name]?.default))
-    if (!seen.has(key)) {
-      seen.add(key)
-      return []
-    }
-    const message = `repeats ${keys.join(' and ')} ${key}`
-    return [cause('FieldValueDuplicate', { above: place, step: index }, message)]
-  })
+    if (seen.has(key)) yield [index, `repeats ${keys.join(' and ')} ${key}`]
+    else seen.add(key)
+  }
 }
 
 function validateString(schema: Schema, value: string, place: Place): Cause | undefined {

@@ -38,6 +38,17 @@ export class CoveServer {
     t.teardown(() => this.end('SIGKILL'))
   }
 
+  /** Of the process that runs now. */
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** Where it answers, and the administrator's identity. */
+  get target(): ServerConfig {
+    if (this.#target === undefined) throw new Error('the server is not started')
+    return this.#target
+  }
+
   /** Over HTTPS, as the administrator. */
   get client(): Client {
     return new Client(this.transport, 'test')

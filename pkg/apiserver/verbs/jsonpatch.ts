@@ -10,14 +10,14 @@ import type { Json } from '../http/body.ts'
 const maxOperations = 10_000
 
 /** Of the RFC, with the members that each must have. */
-const operations: Readonly<Record<string, readonly string[] | undefined>> = {
-  add: ['path', 'value'],
-  remove: ['path'],
-  replace: ['path', 'value'],
-  move: ['path', 'from'],
-  copy: ['path', 'from'],
-  test: ['path', 'value'],
-}
+const operations: ReadonlyMap<string, readonly string[]> = new Map([
+  ['add', ['path', 'value']],
+  ['remove', ['path']],
+  ['replace', ['path', 'value']],
+  ['move', ['path', 'from']],
+  ['copy', ['path', 'from']],
+  ['test', ['path', 'value']],
+])
 
 /**
  * The patched copy. Throws BadRequest when the patch is malformed, Invalid when it does not fit the object: a path
@@ -72,9 +72,9 @@ function decodePatch(patch: unknown): jsonpatch.Operation[] {
 }
 
 function decodeOperation(operation: unknown, index: number): jsonpatch.Operation {
-  const known = isPlainObject(operation) ? operations[String(operation['op'])] : undefined
+  const known = isPlainObject(operation) ? operations.get(String(operation['op'])) : undefined
   if (!isPlainObject(operation) || known === undefined) {
-    throw badRequest(`[${index}]: op must be one of ${Object.keys(operations).join(', ')}`)
+    throw badRequest(`[${index}]: op must be one of ${[...operations.keys()].join(', ')}`)
   }
   const missing = known.find((member) => operation[member] === undefined)
   if (missing !== undefined) throw badRequest(`[${index}]: ${String(operation['op'])} needs ${missing}`)

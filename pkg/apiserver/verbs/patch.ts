@@ -21,18 +21,24 @@ import { nextState } from './update.ts'
 /** Takes the current object, which it may not touch, and gives the patched one. */
 type ApplyPatch = (kind: Kind, current: Json, patch: unknown) => unknown
 
-const patches: Readonly<Record<string, ApplyPatch | undefined>> = {
-  'application/json-patch+json': (kind, current, patch) => applyJsonPatch(kind, current, patch),
-  'application/merge-patch+json': (_kind, current, patch) => applyMergePatch(current, objectPatch(patch)),
-  'application/strategic-merge-patch+json': (kind, current, patch) =>
-    applyStrategicPatch(kind.schema, current, objectPatch(patch)),
-}
+const patches: ReadonlyMap<string, ApplyPatch> = new Map([
+  ['application/json-patch+json', applyJsonPatch],
+  [
+    'application/merge-patch+json',
+    (_kind: Kind, current: Json, patch: unknown) => applyMergePatch(current, objectPatch(patch)),
+  ],
+  [
+    'application/strategic-merge-patch+json',
+    (kind: Kind, current: Json, patch: unknown) =>
+      applyStrategicPatch(kind.schema, current, objectPatch(patch)),
+  ],
+])
 
 export function patch(context: Context, info: RequestInfo, request: ApiRequest): Promise<Written> {
   const type = mediaType(request)
   if (type === applyType) return apply(context, info, request)
-  const patchObject = patches[type]
-  if (patchObject === undefined) throw unsupportedMediaType(type, [...Object.keys(patches), applyType])
+  const patchObject = patches.get(type)
+  if (patchObject === undefined) throw unsupportedMediaType(type, [...patches.keys(), applyType])
   if (info.options.force !== undefined) refuseForce()
   const change = readJson(request)
   const target = requireName(info)

@@ -87,6 +87,11 @@ async function exactPage(context: Context, info: RequestInfo, revision: number):
   }
 }
 
+/** A page may have more texts than a call takes arguments. */
+function append(texts: string[], more: readonly string[]): void {
+  for (const text of more) texts.push(text)
+}
+
 async function storedPage(context: Context, info: RequestInfo, from: Position): Promise<Page> {
   const { limit } = info.options
   const scope = info.namespace === undefined ? '' : `${info.namespace}/`
@@ -103,7 +108,7 @@ async function storedPage(context: Context, info: RequestInfo, from: Position): 
       ...((left !== undefined || isFiltered(info)) && { uncounted: true }),
     })
     revision = page.revision
-    texts.push(...matchingTexts(context, reader, info, page.records))
+    append(texts, matchingTexts(context, reader, info, page.records))
     after = page.records.at(-1)?.key ?? after
     left = left === undefined ? page.remaining : left - page.records.length
     if (page.remaining === 0) return { texts, metadata: { resourceVersion: String(revision) } }

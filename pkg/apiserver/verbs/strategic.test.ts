@@ -150,3 +150,18 @@ test('applying a patch twice is applying it once, and nothing that came in is to
     }),
   )
 })
+
+test('long lists are merged in time, and lists beyond all measure refused', (t) => {
+  const env = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ name: `A${index}`, value: 'x' }))
+  const spec = (list: unknown[]) => ({ spec: { env: list, '$setElementOrder/env': list.toReversed() } })
+  const started = performance.now()
+  const merged = applyStrategicPatch(schema, { spec: { env: env(5_000) } }, spec(env(5_000)))
+  const names = Array.from({ length: 20_000 }, (_, index) => `a/${index}`)
+  const metadata = { finalizers: names.slice(1), '$deleteFromPrimitiveList/finalizers': names.slice(1) }
+  const emptied = applyStrategicPatch(schema, { metadata: { finalizers: names } }, { metadata })
+  t.true(performance.now() - started < 2_000, 'comparing all with all takes minutes')
+  t.deepEqual(merged, { spec: { env: env(5_000).reverse() } })
+  t.deepEqual(emptied, { metadata: { finalizers: ['a/0'] } })
+  t.throws(() => applyStrategicPatch(schema, {}, spec(env(5_001))), { message: /at most 5000 items/ })
+})

@@ -3,8 +3,8 @@
  * own different items of one list. Directives ($patch, $retainKeys, $deleteFromPrimitiveList, $setElementOrder) are
  * obeyed and never stored. Pure; neither the target nor the patch is touched.
  */
-import { badRequest } from '#pkg/apimachinery/errors.ts'
-import { isPlainObject, sameJson } from '#pkg/apimachinery/hash.ts'
+import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
+import { canonicalJson, isPlainObject, sameJson } from '#pkg/apimachinery/hash.ts'
 import { memberSchema, type Schema } from '#pkg/apis/schema.ts'
 
 type Json = Record<string, unknown>
@@ -68,7 +68,12 @@ function mergeList(
 /** A list of plain values that is merged is a set. */
 function union(target: readonly unknown[], items: readonly unknown[]): unknown[] {
   const result = [...target]
-  for (const item of items) if (!result.some((known) => sameJson(known, item))) result.push(item)
+  const known = new Set(target.map(canonicalJson))
+  for (const item of items) {
+    const text = canonicalJson(item)
+    if (!known.has(text)) result.push(item)
+    known.add(text)
+  }
   return result
 }
 
@@ -77,25 +82,52 @@ interface KeyedList {
   readonly mergeKey: string
 }
 
+/** More than any list of ours may hold, and few enough to be compared with each other. */
+const maxKeyedItems = 5_000
+
 function mergeKeyedList(list: KeyedList, target: readonly unknown[], items: readonly unknown[]): unknown[] {
-  let result = [...target]
+  if (items.length > maxKeyedItems) {
+    const message = `a list merged by ${list.mergeKey} may have at most ${maxKeyedItems} items in a patch`
+    throw new StatusError('RequestEntityTooLarge', message)
+  }
+  const result: (Item | undefined)[] = target.map((value) => ({ value }))
+  // Where items of each merge key stand: comparing all with all would take minutes.
+  const places = new Map<string, number[]>()
+  for (const [index, value] of target.entries()) placesOf(places, list, value).push(index)
   for (const item of items) {
-    if (!isPlainObject(item))
-      throw badRequest(`an item of a list merged by ${list.mergeKey} must be an object`)
-    if (item[list.mergeKey] === undefined) {
-      throw badRequest(`a patched list item does not contain its merge key: ${list.mergeKey}`)
-    }
-    const same = (other: unknown) => matchesItem(list, other, item)
+    mustHaveKey(list, item)
+    const near = placesOf(places, list, item)
+    const same = near.filter((index) => matchesItem(list, result[index]?.value, item))
     if (item[patchDirective] === 'delete') {
-      result = result.filter((other) => !same(other))
+      for (const index of same) result[index] = undefined
       continue
     }
-    const index = result.findIndex(same)
-    const merged = mergeValue(list.schema.items, result[index], item)
-    if (index < 0) result.push(merged)
-    else result[index] = merged
+    const [first] = same
+    const value = mergeValue(list.schema.items, first === undefined ? undefined : result[first]?.value, item)
+    if (first === undefined) near.push(result.push({ value }) - 1)
+    else result[first] = { value }
   }
-  return result
+  return result.flatMap((item) => (item === undefined ? [] : [item.value]))
+}
+
+interface Item {
+  readonly value: unknown
+}
+
+function mustHaveKey({ mergeKey }: KeyedList, item: unknown): asserts item is Json {
+  if (!isPlainObject(item)) throw badRequest(`an item of a list merged by ${mergeKey} must be an object`)
+  if (item[mergeKey] === undefined)
+    throw badRequest(`a patched list item does not contain its merge key: ${mergeKey}`)
+}
+
+function placesOf(places: Map<string, number[]>, { schema, mergeKey }: KeyedList, item: unknown): number[] {
+  const key = isPlainObject(item)
+    ? (item[mergeKey] ?? schema.items?.properties?.[mergeKey]?.default)
+    : undefined
+  const text = canonicalJson(key) ?? ''
+  const known = places.get(text) ?? []
+  places.set(text, known)
+  return known
 }
 
 /**
@@ -122,7 +154,8 @@ function removePrimitives(result: Json, key: string, values: unknown): void {
   if (!Array.isArray(values)) throw badRequest(`${deletePrefix}${key} must be a list`)
   const current = result[key]
   if (!Array.isArray(current)) return
-  result[key] = current.filter((item) => !values.some((value) => sameJson(value, item)))
+  const gone = new Set(values.map(canonicalJson))
+  result[key] = current.filter((item) => !gone.has(canonicalJson(item)))
 }
 
 interface Reordering {
@@ -161,11 +194,14 @@ function interleaved(items: readonly unknown[], named: Place, before: Place): un
   const waiting = items.filter((item) => named(item) !== undefined).sort(behind(named))
   const others = items.filter((item) => named(item) === undefined).sort(behind(before))
   const result: unknown[] = []
+  let next = 0
   for (const other of others) {
-    const stoodBehind = waiting.findIndex((item) => (before(item) ?? -1) > (before(other) ?? 0))
-    result.push(...waiting.splice(0, stoodBehind < 0 ? waiting.length : stoodBehind), other)
+    // The others come in their old order: what did not stand behind one of them stands behind no later one.
+    const stoodBehind = (item: unknown) => (before(item) ?? -1) > (before(other) ?? 0)
+    while (next < waiting.length && !stoodBehind(waiting[next])) result.push(waiting[next++])
+    result.push(other)
   }
-  return [...result, ...waiting]
+  return [...result, ...waiting.slice(next)]
 }
 
 function withoutMember(value: Json, name: string): Json {
