@@ -1,6 +1,6 @@
 /**
  * A whole cluster in one process on one manual clock: the real API server on the real store, the real controllers,
- * and real agents on simulated engines. Only sockets, disks and processes are missing.
+ * and real agents on simulated engines, each with the rights of its node. Only sockets, disks and processes are missing.
  */
 
 import { Agent } from '#pkg/agent/agent.ts'
@@ -14,7 +14,9 @@ import {
   silentLogger,
 } from '#pkg/apimachinery/ambient.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
-import { adminGroup } from '#pkg/apiserver/access/authenticate.ts'
+import { adminGroup, ownNodeUser } from '#pkg/apiserver/access/authenticate.ts'
+import { authorizing } from '#pkg/apiserver/access/authorize.ts'
+import { makeAccess } from '#pkg/apiserver/accesscontrol.ts'
 import { type ApiServer, makeApiServer } from '#pkg/apiserver/server.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { runControllers } from '#pkg/controller/controllers.ts'
@@ -63,10 +65,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     log: options.log ?? silentLogger,
   }
   const storage = openInProcessStorage()
-  const apiServer = makeApiServer({ storage, ambient })
+  const access = makeAccess()
+  const apiServer = makeApiServer({ storage, ambient, ...access.server })
+  const handler = authorizing(apiServer.handler, access.guard)
   const stop = new AbortController()
   await apiServer.start(stop.signal)
-  const client = new Client(inProcess(apiServer.handler, user), 'sim')
+  const client = new Client(inProcess(handler, user), 'sim')
   const controllers = runControllers({ client, ambient }, stop.signal)
   const registry = new SimRegistry()
   const nodes = new Map<string, SimNode>()
@@ -75,7 +79,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     node.stop = new AbortController()
     const agent = new Agent({
       engine: node.engine,
-      client,
+      client: new Client(inProcess(handler, ownNodeUser(name)), 'cove-agent'),
       ambient,
       nodeName: name,
       files: node.files,
