@@ -53,6 +53,11 @@ export function systemClock(): Clock {
   }
 }
 
+/** Runs `work` when everything that has arrived by now has been looked at, and before anybody waits for more. */
+export function atEndOfTurn(work: () => void): void {
+  setImmediate(work)
+}
+
 /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

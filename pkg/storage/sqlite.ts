@@ -4,7 +4,7 @@
  * executable.
  */
 import type { Worker, WorkerOptions } from 'node:worker_threads'
-import { type Logger, silentLogger } from '#pkg/apimachinery/ambient.ts'
+import { atEndOfTurn, type Logger, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { type Batch, errorOf, type Failure, type Reply } from './logprotocol.ts'
 import { LogStorage } from './logstorage.ts'
@@ -56,7 +56,7 @@ export async function openSqliteStorage(options: SqliteOptions): Promise<FileSto
   }
   const worker = options.startWorker({ workerData })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-  const channel = { post: (batch: Batch) => worker.postMessage(batch), ended: () => exited }
+  const channel = { post: gathering((batch) => worker.postMessage(batch)), ended: () => exited }
   const storage = new LogStorage(channel, { maxUnread: options.maxUnread ?? defaultMaxUnread })
   const log = options.log ?? silentLogger
   await new Promise<void>((resolve, reject) => {
@@ -75,4 +75,22 @@ export async function openSqliteStorage(options: SqliteOptions): Promise<FileSto
     worker.once('exit', () => gone('has ended'))
   })
   return storage
+}
+
+/**
+ * Each connection is read in a moment of its own, so requests that came together ask one after the other: what they ask
+ * goes over together. Waking the thread for each would cost more than all else that is done for it here.
+ */
+function gathering(post: (batch: Batch) => void): (batch: Batch) => void {
+  let waiting: Batch[] = []
+  const send = () => {
+    const batches = waiting
+    waiting = []
+    const writes = batches.flatMap((batch) => batch.writes)
+    post({ writes, calls: batches.flatMap((batch) => batch.calls) })
+  }
+  return (batch) => {
+    if (waiting.length === 0) atEndOfTurn(send)
+    waiting.push(batch)
+  }
 }

@@ -113,7 +113,7 @@ function splitPath(path: string): string[] {
     return path
       .split('/')
       .filter((segment) => segment !== '')
-      .map(decodeURIComponent)
+      .map((segment) => (segment.includes('%') ? decodeURIComponent(segment) : segment))
   } catch (error) {
     throw new StatusError('BadRequest', `the path is not properly encoded: ${path}`, {}, { cause: error })
   }
