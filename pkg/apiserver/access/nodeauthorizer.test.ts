@@ -1,0 +1,213 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { type Reference, referencesOf } from '#pkg/apis/container.references.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import { nodeFinalizer, nodeLabel } from '#pkg/apis/wellknown.ts'
+import { makeContainer, makeNode, makePlaced, nodeIndexOf, tellNodes } from '#test/helpers/nodes.ts'
+import { makeRequest } from '#test/helpers/request.ts'
+import type { ApiObject } from '../cache/encoded.ts'
+import { attributesOf } from './attributes.ts'
+import { nodeUser, ownNodeUser } from './authenticate.ts'
+import { nodeAuthorizer } from './nodeauthorizer.ts'
+import { objectID } from './nodeindex.ts'
+
+const cove = '/apis/cove.run/v1'
+const shop = `${cove}/namespaces/shop`
+const core = '/api/v1/namespaces/shop'
+const spec = {
+  nodeName: 'n1',
+  mounts: [
+    { mountPath: '/s', secret: 'own' },
+    { mountPath: '/v', volume: 'named' },
+  ],
+  networks: [{ name: 'net' }],
+}
+const event = (name: string, host: string): ApiObject => ({
+  apiVersion: 'v1',
+  kind: 'Event',
+  metadata: { namespace: 'shop', name },
+  involvedObject: {},
+  source: { host },
+})
+const index = nodeIndexOf(
+  makeNode('n1'),
+  makeNode('n2'),
+  makeContainer('shop/web', spec),
+  makeContainer('shop/other', { nodeName: 'n2', mounts: [{ mountPath: '/s', secret: 'hidden' }] }),
+  makeContainer('shop/leaving', { nodeName: 'n2' }, [nodeFinalizer('n1')]),
+  makePlaced('Volume', 'shop/held', { spec: { nodeName: 'n1' }, finalizers: [nodeFinalizer('n1')] }),
+  makePlaced('Volume', 'shop/named', { spec: { nodeName: 'n2' } }),
+  makePlaced('Volume', 'shop/foreign'),
+  makePlaced('Network', 'shop/held', { finalizers: [nodeFinalizer('n1'), nodeFinalizer('n2')] }),
+  event('mine', 'n1'),
+  event('theirs', 'n2'),
+)
+const decide = nodeAuthorizer(index)
+
+/** Why node n1 may not; undefined: it may. */
+function whyNot(line: string, user = nodeUser('n1')): string | undefined {
+  const [method = '', target = ''] = line.split(' ')
+  const { verdict, reason } = decide(user, attributesOf(makeRequest(target, { method })))
+  return verdict === 'allow' ? undefined : reason
+}
+
+const selected = (field: string, value: string) => `fieldSelector=${encodeURIComponent(`${field}=${value}`)}`
+const labelled = (label: string) => `labelSelector=${encodeURIComponent(label)}`
+const unrelated = "no relationship found between node 'n1' and this object"
+
+const may = [
+  `GET ${cove}/containers?${selected('spec.nodeName', 'n1')}`,
+  `GET ${cove}/containers?watch=true&${selected('spec.nodeName', 'n1')}`,
+  `GET ${shop}/containers/web`,
+  `PATCH ${shop}/containers/web`,
+  `PATCH ${shop}/containers/web/status`,
+  `GET ${shop}/containers/leaving`,
+  `GET ${core}/secrets/own`,
+  `GET ${core}/secrets?${selected('metadata.name', 'own')}`,
+  `GET ${core}/secrets?watch=true&${selected('metadata.name', 'own')}`,
+  `GET ${shop}/volumes/named`,
+  `GET ${shop}/volumes?${selected('metadata.name', 'named')}`,
+  `GET ${cove}/volumes?${selected('spec.nodeName', 'n1')}`,
+  `PATCH ${shop}/volumes/held/status`,
+  `GET ${shop}/networks/net`,
+  `GET ${cove}/networks?watch=true&${labelled(nodeLabel('n1'))}`,
+  `PATCH ${shop}/networks/held`,
+  'GET /api/v1/namespaces/default',
+  `POST ${core}/events`,
+  `PATCH ${core}/events/mine`,
+  `PATCH ${core}/events/gone`,
+  `GET ${cove}/nodes/n1`,
+  `GET ${cove}/nodes?${selected('metadata.name', 'n1')}`,
+  `PATCH ${cove}/nodes/n1/status`,
+  `GET ${cove}/nodes/n1/tunnel`,
+  `POST ${cove}/nodes/n1/certificate`,
+]
+
+const mayNot: readonly (readonly [string, string])[] = [
+  [`GET ${cove}/containers`, 'can only list/watch containers with spec.nodeName field selector'],
+  [
+    `GET ${cove}/containers?${selected('spec.nodeName', 'n2')}`,
+    'can only list/watch containers with spec.nodeName field selector',
+  ],
+  [
+    `GET ${cove}/containers?${selected('spec.nodeName!', 'n1')}`,
+    'can only list/watch containers with spec.nodeName field selector',
+  ],
+  [`GET ${shop}/containers/other`, unrelated],
+  [`PATCH ${shop}/containers/other/status`, unrelated],
+  [`DELETE ${shop}/containers/web`, ''],
+  [`POST ${shop}/containers`, ''],
+  [`GET ${core}/secrets/hidden`, unrelated],
+  ['GET /api/v1/namespaces/bank/secrets/own', unrelated],
+  [`GET ${core}/secrets`, 'No Object name found'],
+  ['GET /api/v1/secrets', 'can only read namespaced object of this type'],
+  [`GET /api/v1/secrets?${selected('metadata.name', 'own')}`, 'can only read namespaced object of this type'],
+  [`PUT ${core}/secrets/own`, ''],
+  [`GET ${core}/configmaps/own`, unrelated],
+  [`GET ${shop}/volumes/foreign`, unrelated],
+  [`PATCH ${shop}/volumes/named/status`, unrelated],
+  [`PATCH ${shop}/networks/net/status`, unrelated],
+  [`GET ${cove}/networks?${labelled(nodeLabel('n2'))}`, 'can only read namespaced object of this type'],
+  [`GET ${cove}/networks?${labelled(`!${nodeLabel('n1')}`)}`, 'can only read namespaced object of this type'],
+  ['GET /api/v1/namespaces/shop', 'can only read the namespace default'],
+  [`PATCH ${core}/events/theirs`, unrelated],
+  [`GET ${cove}/nodes`, "node 'n1' cannot read '', only its own Node object"],
+  [`GET ${cove}/nodes/n2`, "node 'n1' cannot read 'n2', only its own Node object"],
+  [`PATCH ${cove}/nodes/n1`, ''],
+  [`DELETE ${cove}/nodes/n1`, ''],
+  [`POST ${cove}/nodes`, "node 'n1' gets its Node object when it joins"],
+  [`POST ${cove}/nodes/n2/certificate`, "node 'n1' cannot read 'n2', only its own Node object"],
+  ['GET /api/v1/namespaces/shop/pods/web/log', ''],
+]
+
+for (const line of may) test(`a node may ${line}`, (t) => t.is(whyNot(line), undefined))
+for (const [line, why] of mayNot) test(`a node may not ${line}`, (t) => t.is(whyNot(line), why))
+
+test('only an agent in the own process of the server makes its Node, and works before there is one', (t) => {
+  t.is(whyNot(`POST ${cove}/nodes`, ownNodeUser('n3')), undefined)
+  t.is(whyNot(`GET ${cove}/nodes/n3`, ownNodeUser('n3')), undefined)
+  t.is(whyNot(`GET ${cove}/nodes/n3`, nodeUser('n3')), "there is no Node object of node 'n3'")
+})
+
+test('others are not the business of this authorizer', (t) => {
+  const attributes = attributesOf(makeRequest(`${core}/secrets/own`))
+  const impostors = [
+    { name: 'system:node:n1', groups: ['system:authenticated'] },
+    { name: 'bob', groups: ['system:nodes'] },
+  ]
+  for (const user of impostors) t.deepEqual(decide(user, attributes), { verdict: 'no opinion', reason: '' })
+})
+
+const few = fc.constantFrom('a', 'b', 'c')
+const nodeNames = ['n1', 'n2', 'n3'] as const
+const mount = fc.oneof(
+  few.map((secret) => ({ mountPath: '/x', secret })),
+  few.map((configMap) => ({ mountPath: '/x', configMap })),
+  few.map((volume) => ({ mountPath: '/x', volume })),
+)
+const variable = fc.oneof(
+  few.map((name) => ({ name: 'X', valueFrom: { secretKeyRef: { name, key: 'k' } } })),
+  few.map((name) => ({ name: 'X', valueFrom: { configMapKeyRef: { name, key: 'k' } } })),
+)
+/** What becomes of the Container of one name: it is as this, or it is gone. */
+const change = fc.record({
+  key: fc.tuple(fc.constantFrom('shop', 'bank'), few).map((parts) => parts.join('/')),
+  nodeName: fc.option(fc.constantFrom(...nodeNames), { nil: undefined }),
+  leaving: fc.uniqueArray(fc.constantFrom(...nodeNames)),
+  mounts: fc.array(mount, { maxLength: 3 }),
+  env: fc.array(variable, { maxLength: 3 }),
+  networks: fc.uniqueArray(few).map((names) => names.map((name) => ({ name }))),
+  gone: fc.boolean(),
+})
+
+const plurals: Readonly<Record<Reference['kind'], string>> = {
+  Secret: '/api/v1/namespaces/NS/secrets/',
+  ConfigMap: '/api/v1/namespaces/NS/configmaps/',
+  Volume: '/apis/cove.run/v1/namespaces/NS/volumes/',
+  Network: '/apis/cove.run/v1/namespaces/NS/networks/',
+}
+
+const everything = (['Secret', 'ConfigMap', 'Volume', 'Network'] as const).flatMap((kind) =>
+  ['shop', 'bank'].flatMap((namespace) =>
+    ['a', 'b', 'c'].map((name) => ({
+      id: objectID(kind, namespace, name),
+      get: attributesOf(makeRequest(plurals[kind].replace('NS', namespace) + name)),
+    })),
+  ),
+)
+
+test('after any changes a node may read what its Containers name, and nothing else', (t) => {
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
+      const held = nodeIndexOf(...nodeNames.map(makeNode))
+      const live = new Map<string, ApiObject>()
+      for (const { key, leaving, gone, ...fields } of changes) {
+        const object = makeContainer(key, fields, leaving.map(nodeFinalizer))
+        tellNodes(held, object, gone)
+        if (gone) live.delete(key)
+        else live.set(key, object)
+      }
+      const authorize = nodeAuthorizer(held)
+      for (const node of nodeNames) {
+        const named = new Set([...live.values()].filter((object) => isOn(object, node)).flatMap(idsNamedBy))
+        const readable = everything.filter(({ get }) => authorize(nodeUser(node), get).verdict === 'allow')
+        t.deepEqual(
+          readable.map(({ id }) => id),
+          everything.filter(({ id }) => named.has(id)).map(({ id }) => id),
+        )
+      }
+    }),
+    { numRuns: 60 },
+  )
+})
+
+function isOn(object: ApiObject, node: string): boolean {
+  const { nodeName } = (object as unknown as Container).spec
+  return nodeName === node || object.metadata.finalizers?.includes(nodeFinalizer(node)) === true
+}
+
+function idsNamedBy(object: ApiObject): string[] {
+  return referencesOf(object as unknown as Container).map(({ kind, namespace, name }) =>
+    objectID(kind, namespace, name),
+  )
+}
