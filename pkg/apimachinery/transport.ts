@@ -36,6 +36,8 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>
   /** A whole body, or chunks to be flushed one by one as they come. */
   readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>
+  /** What a request has made, for whoever keeps a record of it and would not read the body again. */
+  readonly made?: { readonly name: string; readonly uid?: string }
   /** Of chunks: how long a reader may take none of them before the connection is closed. Absent: as it likes. */
   readonly readerMs?: number
 }

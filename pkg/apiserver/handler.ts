@@ -70,8 +70,9 @@ function writing(
 ): Answer {
   return async (context, info, request) => {
     const twice = givenTwice(info, request)
-    const { status, text, warnings } = await write(context, info, request)
-    return jsonResponse(status, objectText(info, text, context.ambient.clock.now()), [...twice, ...warnings])
+    const { status, text, warnings, made } = await write(context, info, request)
+    const body = objectText(info, text, context.ambient.clock.now())
+    return { ...jsonResponse(status, body, [...twice, ...warnings]), ...(made !== undefined && { made }) }
   }
 }
 

@@ -97,6 +97,7 @@ function decodeSegment(segment: string): string {
 }
 
 function decodeEscapes(segment: string): string {
+  if (!segment.includes('%')) return segment
   try {
     return decodeURIComponent(segment)
   } catch (error) {

@@ -4,7 +4,7 @@ import { ManualClock, seededRandom } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { type ApiRequest, type ApiResponse, readAll, type UserInfo } from '#pkg/apimachinery/transport.ts'
 import { makeAudit } from './audit.ts'
-import { type AuditEvent, isAudited } from './auditrecord.ts'
+import { type AuditEvent, isAudited, readAttributes } from './auditrecord.ts'
 
 const alice: UserInfo = { name: 'alice', groups: ['dev', 'system:authenticated'] }
 
@@ -48,7 +48,8 @@ const audited: readonly [boolean, string, string, number?][] = [
 
 for (const [expected, method, target, status = 200] of audited) {
   test(`${method} ${target} answered with ${status} is ${expected ? '' : 'not '}audited`, (t) => {
-    t.is(isAudited(asked(method, target), status), expected)
+    const request = asked(method, target)
+    t.is(isAudited({ request, attributes: readAttributes(request) }, status), expected)
   })
 }
 

@@ -14,6 +14,7 @@ import {
   auditEvent,
   type Exchange,
   isAudited,
+  readAttributes,
   type Stage,
 } from './auditrecord.ts'
 
@@ -39,7 +40,8 @@ export interface Audit {
 
 export function makeAudit({ sink, clock, random }: AuditOptions): Audit {
   const begin = (request: ApiRequest, user: UserInfo | undefined): Exchange => {
-    return { auditID: random.uuid(), request, user, received: clock.now() }
+    const attributes = readAttributes(request)
+    return { auditID: random.uuid(), request, user, attributes, received: clock.now() }
   }
   const record = (exchange: Exchange, stage: Stage, answer: Answer) =>
     sink.write(auditEvent(exchange, { stage, answer, now: clock.now() }))
@@ -47,7 +49,7 @@ export function makeAudit({ sink, clock, random }: AuditOptions): Audit {
     handler: (handler) => async (request, user) => {
       const exchange = begin(request, user)
       const response = await handler(request, user)
-      if (!isAudited(request, response.status)) return response
+      if (!isAudited(exchange, response.status)) return response
       const answer = answerOf(request, response)
       const headers = { ...response.headers, 'audit-id': exchange.auditID }
       if (isWhole(response.body)) {
@@ -62,7 +64,7 @@ export function makeAudit({ sink, clock, random }: AuditOptions): Audit {
       const { request, user, socket } = upgrade
       const exchange = begin(request, user)
       const ended = (answer: Answer) => {
-        if (isAudited(request, answer.status)) record(exchange, 'ResponseComplete', answer)
+        if (isAudited(exchange, answer.status)) record(exchange, 'ResponseComplete', answer)
       }
       let refusal: ApiResponse | undefined
       try {
@@ -72,7 +74,7 @@ export function makeAudit({ sink, clock, random }: AuditOptions): Audit {
         throw error
       }
       if (refusal !== undefined) ended(answerOf(request, refusal))
-      else if (isAudited(request, switching.status)) {
+      else if (isAudited(exchange, switching.status)) {
         record(exchange, 'ResponseStarted', switching)
         if (socket.destroyed) ended(switching)
         else socket.once('close', () => ended(switching))

@@ -55,6 +55,8 @@ export interface Exchange {
   readonly auditID: string
   readonly request: ApiRequest
   readonly user: UserInfo | undefined
+  /** What it wants to do; undefined when its path is none. */
+  readonly attributes: Attributes | undefined
   /** Milliseconds since the epoch. */
   readonly received: number
 }
@@ -63,10 +65,9 @@ export interface Exchange {
 const longestText = 2048
 
 export function auditEvent(
-  { auditID, request, user, received }: Exchange,
+  { auditID, request, user, attributes, received }: Exchange,
   { stage, answer, now }: { readonly stage: Stage; readonly answer: Answer; readonly now: number },
 ): AuditEvent {
-  const attributes = readAttributes(request)
   const agent = request.headers['user-agent']
   return {
     kind: 'Event',
@@ -100,8 +101,9 @@ export interface Answer {
   readonly made?: { readonly name?: string; readonly uid?: string }
 }
 
-/** Whole bodies are read only where a failure or a creation is in them; streams never. */
-export function answerOf(request: ApiRequest, { status, body }: ApiResponse): Answer {
+/** Whole bodies are read only where a failure or a creation is in them that is not told beside them; streams never. */
+export function answerOf(request: ApiRequest, { status, body, made: told }: ApiResponse): Answer {
+  if (told !== undefined) return { status, made: told }
   if (typeof body !== 'string') return { status }
   if (status >= 400) {
     const reason = parse(body)?.['reason']
@@ -131,9 +133,8 @@ const heartbeats: ReadonlySet<string> = new Set(['cove.run/nodes/status', 'coord
  * container, and the server's own maintenance. Left out: other reads and watches, health checks, discovery, what a
  * node says of itself.
  */
-export function isAudited(request: ApiRequest, status: number): boolean {
+export function isAudited({ request, attributes }: Pick<Exchange, 'request' | 'attributes'>, status: number) {
   if (status === 401 || status === 403) return true
-  const attributes = readAttributes(request)
   if (attributes === undefined) return !reading.has(request.method.toLowerCase())
   if ('path' in attributes) return !reading.has(attributes.verb) || attributes.path.startsWith('/server/')
   const { group, resource, verb } = attributes
@@ -143,7 +144,7 @@ export function isAudited(request: ApiRequest, status: number): boolean {
   return !heartbeats.has(`${group}/${resource}`)
 }
 
-function readAttributes(request: ApiRequest): Attributes | undefined {
+export function readAttributes(request: ApiRequest): Attributes | undefined {
   try {
     return attributesOf(request)
   } catch (error) {

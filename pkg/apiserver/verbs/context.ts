@@ -54,4 +54,6 @@ export interface Written {
   readonly status: 200 | 201
   readonly text: string
   readonly warnings: readonly string[]
+  /** Of a new object. */
+  readonly made?: { readonly name: string; readonly uid?: string }
 }

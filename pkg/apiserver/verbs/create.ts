@@ -8,7 +8,7 @@ import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import { noChanges } from '#pkg/apis/fields.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
-import { type ApiObject, encodeObject, headOf, storageKey, withRevision } from '../cache/encoded.ts'
+import { type ApiObject, headOf, storageKey, withRevision } from '../cache/encoded.ts'
 import { type Json, readObject } from '../http/body.ts'
 import type { RequestInfo, Resource } from '../http/request.ts'
 import { type Context, validating, type Written } from './context.ts'
@@ -17,6 +17,7 @@ import { managerOf } from './fieldmanager.ts'
 import { afterApply, afterUpdate, changesOf, type Entries, type Writer, writerOf } from './managedfields.ts'
 import { newObject } from './objects.ts'
 import { admitSecurity } from './security.ts'
+import { storableText } from './storable.ts'
 import { withEntries } from './tracked.ts'
 
 /** A generated name may be taken; eight times in a row means something else is wrong. */
@@ -48,8 +49,7 @@ export async function createObject(
     const { object, warnings } = newObject(info, sent, validating(context, info.options))
     checkNamespaceOpen(context, info, object.metadata)
     const stored = await storeNew(context, info, object, applied)
-    if (stored !== undefined)
-      return { status: 201, text: stored.text, warnings: [...warnings, ...stored.warnings] }
+    if (stored !== undefined) return { ...stored, status: 201, warnings: [...warnings, ...stored.warnings] }
     if (prefix === undefined) throw alreadyExists(info.kind, object.metadata.name)
     if (attempt === nameAttempts) throw noFreeName(info.kind, object.metadata.name)
   }
@@ -69,24 +69,26 @@ async function storeNew(
   info: NewInfo,
   named: ApiObject,
   applied: Applied | undefined,
-): Promise<Pick<Written, 'text' | 'warnings'> | undefined> {
+): Promise<Omit<Written, 'status'> | undefined> {
   const { kind } = info
   const { dryRun } = info.options
   const canonical = canonicalNew(context, kind, named)
   const object = withEntries(canonical, firstEntries(context, info, canonical, applied))
+  const { name, uid = '' } = object.metadata
+  const made = { name, uid }
   const key = storageKey(kind, object.metadata)
   context.admit?.({ kind, object })
   const warnings = admitSecurity(context, { kind, object })
   using _reserved = admitAmongOthers(context, kind, object, dryRun)
-  const stored = encodeObject(kind, object)
+  const stored = storableText(kind, object)
   if (dryRun) {
     const isFree = context.cache.of(kind).get(objectKey(object.metadata)) === undefined
-    return isFree ? { text: stored, warnings } : undefined
+    return isFree ? { text: stored, warnings, made } : undefined
   }
   const result = await context.storage.create(key, stored)
   if (!result.ok) return undefined
   await context.cache.shows(result.revision)
-  return { text: withRevision(headOf(kind), stored, result.revision), warnings }
+  return { text: withRevision(headOf(kind), stored, result.revision), warnings, made }
 }
 
 function firstEntries(
