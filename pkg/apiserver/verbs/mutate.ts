@@ -20,6 +20,7 @@ import { admitAmongOthers } from './crossobject.ts'
 import { equalJson } from './equal.ts'
 import { isTerminating, mayGo, modified, type Prepared, specChanged, type Target } from './objects.ts'
 import { admitSecurity } from './security.ts'
+import { storableText } from './storable.ts'
 
 export interface Mutation {
   readonly target: Target
@@ -105,7 +106,7 @@ async function store(
   using _reserved = specChanged(current.object, object)
     ? admitAmongOthers(context, kind, object, dryRun)
     : undefined
-  const stored = encodeObject(kind, object)
+  const stored = storableText(kind, object, current.text)
   if (dryRun) {
     const text = withRevision(headOf(kind), stored, current.revision)
     return { status: 200, text, warnings, removed: false, object }
