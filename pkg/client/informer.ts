@@ -76,6 +76,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
       if (signal.aborted) return
       revision = turn.revision
       if (turn.error === undefined) continue
+      this.#options.onTurn?.(turn.error)
       const expired = isReason(turn.error, 'Expired')
       if (expired) expiries++
       // Whoever answers that can be reached: the failures to get through before are forgiven.

@@ -116,12 +116,13 @@ export function trimmed({ metadata, spec, status, ...type }: Container): Contain
   const { labels: _labels, annotations: _annotations, ownerReferences: _owners, ...kept } = metadata
   const { command: _command, args: _args, healthcheck: _healthcheck, ...rest } = spec
   const { resources: _resources, securityContext: _security, ...small } = rest
-  const unread = { env: none, ports: none, networks: none, dependsOn: none }
+  const unread = { env: none, ports: none, dependsOn: none }
+  const networks = spec.networks.length === 0 ? none : spec.networks
   const conditions = status?.conditions
   return {
     ...type,
     metadata: kept,
-    spec: { ...small, ...unread },
+    spec: { ...small, ...unread, networks },
     ...(conditions !== undefined && { status: { conditions } }),
   }
 }

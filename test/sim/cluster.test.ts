@@ -1,5 +1,6 @@
 /** A whole cluster on one manual clock: server, controllers and agents are the real ones. */
 import test, { type ExecutionContext } from 'ava'
+import { type LogFields, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
@@ -181,4 +182,57 @@ test('a failure that took effect all the same is forgiven: the object is Ready, 
   await cluster.advance(60_000)
   const network = await cluster.client.get(networkKind, { namespace: 'default', name: 'front' }, never)
   t.is(network.status?.phase, 'Ready')
+})
+
+test('nodes ask for what their Containers name and nothing else, wait for what is not there, and are never refused', async (t) => {
+  const refused: string[] = []
+  const warn = (message: string, fields: LogFields = {}) => {
+    if (/forbidden/.test(JSON.stringify(fields))) refused.push(`${message}: ${JSON.stringify(fields)}`)
+  }
+  const cluster = await start(t, { nodes: 3, log: { ...silentLogger, warn } })
+  const put = (kind: 'secrets' | 'configmaps', name: string, value: string) => {
+    const apiKind = kind === 'secrets' ? 'Secret' : 'ConfigMap'
+    const data = kind === 'secrets' ? { stringData: { key: value } } : { data: { key: value } }
+    const body = JSON.stringify({ apiVersion: 'v1', kind: apiKind, metadata: { name }, ...data })
+    const headers = { 'content-type': 'application/json' }
+    return cluster.client.json(
+      { method: 'POST', path: `/api/v1/namespaces/default/${kind}`, body, headers },
+      never,
+    )
+  }
+  await create(cluster, 'web', {
+    nodeName: 'n2',
+    env: [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'late', key: 'key' } } }],
+    mounts: [
+      { mountPath: '/etc/app', configMap: 'files' },
+      { mountPath: '/data', volume: 'data' },
+    ],
+    networks: [{ name: 'front' }],
+  })
+  await cluster.advance(5000)
+  t.is(await readiness(cluster, 'web'), 'False SecretNotFound')
+  await put('secrets', 'late', 'one')
+  await put('configmaps', 'files', 'two')
+  await createPlain(cluster, 'Volume', 'data')
+  await createPlain(cluster, 'Network', 'front')
+  await createPlain(cluster, 'Network', 'unused')
+  await cluster.advance(15_000)
+  t.is(await readiness(cluster, 'web'), 'True Running')
+  const networks = async (node: string) => (await cluster.engine(node).listNetworks()).map(({ name }) => name)
+  t.true((await networks('n2')).includes('front'))
+  for (const node of ['n1', 'n3']) t.false((await networks(node)).includes('front'))
+  for (const node of ['n1', 'n2', 'n3']) t.false((await networks(node)).includes('unused'))
+  const unused = await cluster.client.get(networkKind, { namespace: 'default', name: 'unused' }, never)
+  t.regex(JSON.stringify(unused.status), /waits for the first Container that joins it/)
+
+  // Nobody names them any more, and their node still has to let them go.
+  await cluster.client.delete(containerKind, { namespace: 'default', name: 'web' }, never)
+  await cluster.advance(15_000)
+  await cluster.client.delete(networkKind, { namespace: 'default', name: 'front' }, never)
+  await cluster.client.delete(volumeKind, { namespace: 'default', name: 'data' }, never)
+  await cluster.advance(15_000)
+  t.false((await networks('n2')).includes('front'))
+  await t.throwsAsync(cluster.client.get(networkKind, { namespace: 'default', name: 'front' }, never))
+  await t.throwsAsync(cluster.client.get(volumeKind, { namespace: 'default', name: 'data' }, never))
+  t.deepEqual(refused, [])
 })
