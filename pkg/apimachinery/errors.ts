@@ -189,7 +189,7 @@ export function badRequest(message: string): StatusError {
 }
 
 /** More than anybody reads; a body can be wrong in a million places. */
-const maxCauses = 500
+export const maxCauses = 500
 
 /** 422 with one cause per field, worded as Kubernetes words it; of very many the first. */
 export function invalid(kind: { group: string; kind: string }, name: string, all: Cause[]): StatusError {

@@ -16,7 +16,7 @@ interface Named {
 
 type Json = Readonly<Record<string, unknown>>
 
-const annotationLimit = 256 * 1024
+export const annotationLimit = 256 * 1024
 const managerLimit = 128
 const subresourceLimit = 256
 

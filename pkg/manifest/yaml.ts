@@ -20,8 +20,8 @@ import {
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 
 const schema = CORE_SCHEMA.withTags(mergeTag)
-const maxAliases = 1000
-const maxNodes = 500_000
+export const maxAliases = 1000
+export const maxNodes = 500_000
 
 /** Text that is no YAML. Lines and columns count from 1. */
 export class YamlError extends StatusError {

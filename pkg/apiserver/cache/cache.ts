@@ -36,7 +36,7 @@ interface Waiter {
   readonly reject: (error: StatusError) => void
 }
 
-const defaultWindow = 2048
+export const defaultWindow = 2048
 const pageSize = 1000
 const retryMs = 1000
 /** How long a reader waits for a revision that is not here yet. */

@@ -72,7 +72,7 @@ export class Change {
 }
 
 /** Of the texts that a window holds: changes of large objects are few, or they would fill the memory. */
-const defaultMaxLength = 32 * 1024 * 1024
+export const defaultMaxLength = 32 * 1024 * 1024
 
 /** The last changes of one kind, bounded by their number and by the length of their texts. */
 export class Window {

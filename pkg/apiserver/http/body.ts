@@ -129,12 +129,17 @@ function parse(text: string): unknown {
     return value
   } catch (error) {
     if (error instanceof StatusError) throw error
-    throw new StatusError('BadRequest', `the body is not JSON: ${messageOf(error)}`, {}, { cause: error })
+    throw badRequest(`the body is not JSON: ${withoutExcerpt(messageOf(error))}`)
   }
 }
 
+/** Node's messages quote the text around the mistake, which may be of a Secret; for the same reason they are no cause. */
+function withoutExcerpt(message: string): string {
+  return message.replace(/,? (\.\.\.)?".*$/s, '').replace(/^".*$/s, 'unexpected text')
+}
+
 /** Everything that walks through a value may use the stack for it. */
-const maxDepth = 200
+export const maxDepth = 200
 
 function tooDeep(): StatusError {
   return badRequest(`the body is nested too deeply: at most ${maxDepth} levels`)

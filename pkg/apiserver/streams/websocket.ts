@@ -18,7 +18,7 @@ export interface MessageSocket {
 }
 
 /** A longer message breaks the connection. */
-const maxMessageBytes = 16 * 1024 * 1024
+export const maxMessageBytes = 16 * 1024 * 1024
 /** What may wait to be sent before the sender is held. */
 const sendRoomBytes = 512 * 1024
 /**

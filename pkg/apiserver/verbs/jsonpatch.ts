@@ -7,7 +7,7 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import type { Json } from '../http/body.ts'
 
 /** As Kubernetes: more than anybody needs, and few enough not to keep the server busy. */
-const maxOperations = 10_000
+export const maxOperations = 10_000
 
 /** Of the RFC, with the members that each must have. */
 const operations: ReadonlyMap<string, readonly string[]> = new Map([

@@ -83,7 +83,7 @@ interface KeyedList {
 }
 
 /** More than any list of ours may hold, and few enough to be compared with each other. */
-const maxKeyedItems = 5_000
+export const maxKeyedItems = 5_000
 
 function mergeKeyedList(list: KeyedList, target: readonly unknown[], items: readonly unknown[]): unknown[] {
   if (items.length > maxKeyedItems) {

@@ -19,10 +19,10 @@ const keepAliveMs = 15_000
 /** Every fourth sign of life is a bookmark. */
 const bookmarkEvery = 4
 /** Changes that may wait for a slow reader, and their bytes. */
-const maxQueue = 4096
-const maxQueueBytes = 32 * 1024 * 1024
+export const maxQueue = 4096
+export const maxQueueBytes = 32 * 1024 * 1024
 /** Whoever takes nothing for so long, not even a sign of life, is gone or stuck. */
-const readerMs = 60_000
+export const readerMs = 60_000
 /** Objects of the first list that go out in one chunk, and the length that is enough for one. */
 const initialChunk = 100
 const initialLength = 256 * 1024
