@@ -1,6 +1,7 @@
 /**
  * Durable writes of single objects by 64 writers, against what the disk itself can sync one after the other: above
- * 1 is what group commit earns. Latencies are those of a writer while all the others write.
+ * 1 is what group commit earns. Latencies are those of a writer while all the others write. Beside it etcd, whose
+ * counterpart the store is: values of the same size, as many writers, each asked as the API server would ask it.
  */
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -9,6 +10,7 @@ import { join } from 'node:path'
 import type { Storage } from '#pkg/storage/port.ts'
 import { startSourceWorker } from '#pkg/storage/sourceworker.ts'
 import { openSqliteStorage } from '#pkg/storage/sqlite.ts'
+import { withEtcd } from './etcd.ts'
 import type { Report } from './report.ts'
 
 const runMs = 3_000
@@ -33,6 +35,15 @@ export async function run(report: Report): Promise<void> {
     report({ name: 'storage: 4 KiB write and fdatasync, one after the other', value: baseline, unit: '1/s' })
     rates('storage: durable writes, 64 writers', many.rate)
     rates('storage: durable writes, 1 writer', one.rate)
+    const etcd = await etcdRate()
+    report({ name: 'storage: durable puts of etcd, 64 writers', value: etcd, unit: '1/s' })
+    report({
+      name: 'storage: durable writes, 64 writers, beside etcd',
+      value: many.rate,
+      unit: '1/s',
+      baseline: etcd,
+      ratio: many.rate / etcd,
+    })
     report({ name: 'storage: writes per commit, 64 writers', value: group, unit: 'writes' })
     report({ name: 'storage: write latency p50, 64 writers', value: many.p50, unit: 'ms' })
     report({ name: 'storage: write latency p99, 64 writers', value: many.p99, unit: 'ms' })
@@ -40,6 +51,25 @@ export async function run(report: Report): Promise<void> {
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** Each writer puts its own key again and again, as ours do. */
+async function etcdRate(): Promise<number> {
+  let rate = 0
+  await withEtcd(async ({ put }) => {
+    const writes = async (ms: number) => {
+      const start = performance.now()
+      let done = 0
+      const write = async (writer: number) => {
+        for (; performance.now() - start < ms; done++) await put(`/bench/${writer}`, value)
+      }
+      await Promise.all(Array.from({ length: 64 }, (_, writer) => write(writer)))
+      return done / ((performance.now() - start) / 1000)
+    }
+    await writes(500)
+    rate = await writes(runMs)
+  })
+  return rate
 }
 
 /** Within blocks that the file already has: the disk at its best, without the file system growing a file. */
