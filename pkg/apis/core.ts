@@ -8,6 +8,7 @@ import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
 import { oneOf, rules, stringMap, type Validation } from './schema.ts'
+import { fitsItsType } from './secret.rules.ts'
 import { levelLabels, levels } from './security.levels.ts'
 
 const core = { group: '', version: 'v1' } as const
@@ -159,7 +160,7 @@ export const secretKind: Kind<Secret> = {
     ageColumn,
   ],
   prepare: mergeStringData,
-  rules: [keysAreFileNames],
+  rules: [keysAreFileNames, fitsItsType],
 }
 
 export interface ConfigMap extends KubeObject {

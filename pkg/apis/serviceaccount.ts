@@ -7,17 +7,12 @@ import type { Secret } from './core.ts'
 import type { Kind } from './kind.ts'
 import { objectSchema } from './object.ts'
 import { atomicList, unimplemented } from './schema.ts'
+import { accountNameAnnotation, serviceAccountTokenType } from './secret.types.ts'
 
 export interface ServiceAccount extends KubeObject {
   kind: 'ServiceAccount'
   automountServiceAccountToken?: boolean
 }
-
-/** The type of a Secret that holds a token of a ServiceAccount for as long as both exist. */
-export const serviceAccountTokenType = 'kubernetes.io/service-account-token'
-/** On such a Secret: whose token it holds. */
-export const accountNameAnnotation = 'kubernetes.io/service-account.name'
-export const accountUidAnnotation = 'kubernetes.io/service-account.uid'
 
 const name = Type.Object({ name: Type.Optional(Type.String({ description: 'Name of the Secret.' })) })
 

@@ -1,7 +1,8 @@
 /** What is to become of the Secrets that hold tokens of ServiceAccounts. Pure. */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Secret } from '#pkg/apis/core.ts'
-import { accountOfSecret, accountUidAnnotation, type ServiceAccount } from '#pkg/apis/serviceaccount.ts'
+import { accountUidAnnotation } from '#pkg/apis/secret.types.ts'
+import { accountOfSecret, type ServiceAccount } from '#pkg/apis/serviceaccount.ts'
 
 export type SecretOp =
   | { readonly op: 'fill'; readonly secret: Secret; readonly account: ServiceAccount }

@@ -5,12 +5,8 @@
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { type Secret, secretKind } from '#pkg/apis/core.ts'
-import {
-  accountOfSecret,
-  accountUidAnnotation,
-  type ServiceAccount,
-  serviceAccountKind,
-} from '#pkg/apis/serviceaccount.ts'
+import { accountUidAnnotation } from '#pkg/apis/secret.types.ts'
+import { accountOfSecret, type ServiceAccount, serviceAccountKind } from '#pkg/apis/serviceaccount.ts'
 import { Informer } from '#pkg/client/informer.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import type { Client } from '#pkg/client/rest.ts'

@@ -21,10 +21,11 @@ export interface Kubectl {
 export function makeKubectl(
   { kubeconfigPath, dir }: Pick<TestServing, 'kubeconfigPath' | 'dir'>,
   more: Readonly<Record<string, string>> = {},
+  program = 'kubectl',
 ): Kubectl {
   const env = { ...process.env, KUBECONFIG: kubeconfigPath, HOME: dir, ...more }
   const start = (args: readonly string[]) =>
-    spawn('kubectl', ['--cache-dir', join(dir, 'cache'), ...args], { env })
+    spawn(program, ['--cache-dir', join(dir, 'cache'), ...args], { env })
   const run = (args: readonly string[], input = '') => collect(start(args), input)
   const ok = async (args: readonly string[], input?: string) => {
     const { code, stdout, stderr } = await run(args, input)

@@ -13,10 +13,9 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import {
   accountNameAnnotation,
   accountUidAnnotation,
-  serviceAccountKind,
   serviceAccountTokenType,
-  serviceAccountUser,
-} from '#pkg/apis/serviceaccount.ts'
+} from '#pkg/apis/secret.types.ts'
+import { serviceAccountKind, serviceAccountUser } from '#pkg/apis/serviceaccount.ts'
 import type { ApiObject } from '../cache/encoded.ts'
 import { authenticatedGroup } from './authenticate.ts'
 import { type Claims, refused, signToken, verifyToken } from './jwt.ts'
