@@ -3,7 +3,7 @@ import { ManualClock, seededRandom, silentLogger } from '#pkg/apimachinery/ambie
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { type ConfigMap, configMapKind } from '#pkg/apis/core.ts'
 import { ScriptedTransport } from '#test/helpers/script.ts'
-import { Informer } from './informer.ts'
+import { Informer, type InformerOptions } from './informer.ts'
 import { Client } from './rest.ts'
 
 function map(name: string, resourceVersion: string, uid = name): ConfigMap {
@@ -20,7 +20,7 @@ function list(resourceVersion: string, ...items: ConfigMap[]) {
 
 const expired = new StatusError('Expired', 'too old').toStatus()
 
-function start(t: ExecutionContext) {
+function start(t: ExecutionContext, options: Pick<InformerOptions<ConfigMap>, 'matters'> = {}) {
   const clock = new ManualClock()
   const server = new ScriptedTransport()
   const changes: string[] = []
@@ -30,6 +30,7 @@ function start(t: ExecutionContext) {
     kind: configMapKind,
     ambient: { clock, random: seededRandom(1), log: silentLogger },
     select: { labelSelector: 'a=b' },
+    ...options,
     onChange: (key) => changes.push(key),
   })
   const running = informer.run(controller.signal)
@@ -216,4 +217,21 @@ test('it is synced after the first list, or when it is told to stop', async (t) 
   await informer.synced(controller.signal)
   await running
   t.deepEqual([...informer.list()], [])
+})
+
+test('a change that does not matter is shown and not told', async (t) => {
+  const matters = (before: ConfigMap, after: ConfigMap) => before.data?.['a'] !== after.data?.['a']
+  const { server, changes, informer, clock } = start(t, { matters })
+  ;(await server.next()).answer(list('5', map('a', '3')))
+  const watch = (await server.next()).stream()
+  await clock.advance(0)
+  changes.splice(0)
+  watch.send({ type: 'MODIFIED', object: map('a', '7') })
+  await clock.advance(0)
+  t.deepEqual(changes, [])
+  t.is(informer.get('default/a')?.metadata.resourceVersion, '7')
+  watch.send({ type: 'MODIFIED', object: { ...map('a', '8'), data: { a: 'b' } } })
+  watch.send({ type: 'DELETED', object: map('a', '9') })
+  await clock.advance(0)
+  t.deepEqual(changes, ['default/a', 'default/a'])
 })

@@ -22,6 +22,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly select?: ListOptions
   /** What of each object is kept, for readers that need little; absent: all of it. Keeps name, uid and resourceVersion. */
   readonly trim?: (object: T) => T
+  /** Whether a change that a watch tells is one for onChange; absent: every one is. The copy shows it in any case. */
+  readonly matters?: (before: T, after: T) => boolean
   /** Something under this key changed; called after the copy shows it. */
   readonly onChange: (key: string) => void
   /** After each complete list, when the copy is what the server said; and with the error after each failure. */
@@ -127,7 +129,15 @@ export class Informer<T extends KubeObject> implements Reader<T> {
 
   /** Yields the revision up to which the copy is complete. */
   async *#watch(from: string, signal: AbortSignal): AsyncGenerator<string> {
-    const { client, kind, select = {}, onChange, ambient, trim = asItIs } = this.#options
+    const {
+      client,
+      kind,
+      select = {},
+      onChange,
+      ambient,
+      trim = asItIs,
+      matters = () => true,
+    } = this.#options
     // A bounded watch cannot hang for good on a connection that died silently.
     const timeoutSeconds = 300 + Math.floor(ambient.random.next() * 300)
     for await (const event of client.watch(
@@ -140,9 +150,11 @@ export class Informer<T extends KubeObject> implements Reader<T> {
         continue
       }
       const key = objectKey(event.object.metadata)
-      if (event.type === 'DELETED') this.#objects.delete(key)
-      else this.#objects.set(key, trim(withoutManagers(event.object)))
-      onChange(key)
+      const before = this.#objects.get(key)
+      const after = event.type === 'DELETED' ? undefined : trim(withoutManagers(event.object))
+      if (after === undefined) this.#objects.delete(key)
+      else this.#objects.set(key, after)
+      if (before === undefined || after === undefined || matters(before, after)) onChange(key)
       yield event.object.metadata.resourceVersion ?? from
     }
   }

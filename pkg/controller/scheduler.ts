@@ -1,6 +1,7 @@
 /** Places Containers, Volumes and Networks on nodes: watches, lets the plan decide, writes. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
+import { sameJson } from '#pkg/apimachinery/hash.ts'
 import { byKey, type KubeObject, setCondition } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
@@ -8,6 +9,7 @@ import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { type Network, networkKind } from '#pkg/apis/network.ts'
 import { type Node, nodeKind } from '#pkg/apis/node.ts'
 import { type Volume, volumeKind } from '#pkg/apis/volume.ts'
+import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { Informer } from '#pkg/client/informer.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import type { Client } from '#pkg/client/rest.ts'
@@ -39,7 +41,14 @@ export class Scheduler {
     const onChange = () => this.#loop.poke()
     const informer = <T extends KubeObject>(kind: Kind<T>) =>
       new Informer<T>({ client, kind, ambient, onChange })
-    this.#containers = new Informer({ client, kind: containerKind, ambient, trim: trimmed, onChange })
+    this.#containers = new Informer({
+      client,
+      kind: containerKind,
+      ambient,
+      trim: trimmed,
+      matters,
+      onChange,
+    })
     this.#volumes = informer(volumeKind)
     this.#networks = informer(networkKind)
     this.#nodes = informer(nodeKind)
@@ -128,3 +137,15 @@ export function trimmed({ metadata, spec, status, ...type }: Container): Contain
 }
 
 const none: never[] = []
+
+/**
+ * Of a Container that is where it belongs, nearly all changes are what its node says of it: nothing is placed by that.
+ * Any other is looked at again after every change, because a write may have lost its race against that very change.
+ */
+export function matters(before: Container, after: Container): boolean {
+  const { nodeName } = after.spec
+  const { finalizers = [], deletionTimestamp } = after.metadata
+  const settled =
+    nodeName !== undefined && finalizers.includes(nodeFinalizer(nodeName)) && deletionTimestamp === undefined
+  return !settled || !sameJson(before.spec, after.spec) || !sameJson(before.metadata.finalizers, finalizers)
+}
