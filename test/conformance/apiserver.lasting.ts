@@ -150,6 +150,18 @@ function shapes(test: TestFn, name: string, open: OpenApi): void {
     }
   })
 
+  test(`${name}: no labels at all are the same as none that were said`, async (t) => {
+    const { transport } = await open(t)
+    const first = (await ask(transport, `POST ${configMaps}`, { body: configMap('c') })).body
+    const empty = { labels: {}, annotations: {}, finalizers: [], ownerReferences: [] }
+    const put = await ask(transport, `PUT ${configMaps}/c`, { body: configMap('c', {}, empty) })
+    t.deepEqual(put.body, first)
+    const patched = await ask(transport, `PATCH ${configMaps}/c`, { body: { metadata: empty } })
+    t.deepEqual(patched.body, first)
+    const other = await ask(transport, `POST ${configMaps}`, { body: configMap('d', {}, empty) })
+    for (const field of Object.keys(empty)) t.false(Object.hasOwn(other.body.metadata, field), field)
+  })
+
   test(`${name}: kinds without a spec have no generation`, async (t) => {
     const { transport } = await open(t)
     const { body } = await ask(transport, `POST ${configMaps}`, { body: configMap('c') })

@@ -215,11 +215,24 @@ function withMetadata(resource: Resource, body: Json, metadata: Json): Json {
   return {
     ...body,
     metadata: {
-      ...mine,
+      ...withoutEmpty(mine),
       ...(resource.name !== undefined && { name: resource.name }),
       ...(scope !== undefined && { namespace: scope }),
     },
   }
+}
+
+/** No labels at all are the same as none that were said, and so on: Kubernetes keeps neither. */
+function withoutEmpty(metadata: Json): Json {
+  const { labels, annotations, finalizers, ownerReferences } = metadata
+  const empty = new Set<unknown>(
+    [
+      ...[labels, annotations].filter(isPlainObject),
+      ...[finalizers, ownerReferences].filter(Array.isArray),
+    ].filter((each) => Object.keys(each).length === 0),
+  )
+  if (empty.size === 0) return metadata
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => !empty.has(value)))
 }
 
 function withoutStatus(kind: Kind, body: Json): Json {
