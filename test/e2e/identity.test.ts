@@ -6,52 +6,17 @@ import { createServer as createTlsServer } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { seededRandom } from '#pkg/apimachinery/ambient.ts'
 import { nodeKind } from '#pkg/apis/node.ts'
-import { ensurePki } from '#pkg/apiserver/pki.ts'
+import { ensurePki } from '#pkg/apiserver/access/pki.ts'
 import { caPin } from '#pkg/client/capin.ts'
-import { Daemon, program, startCove, type TestCove } from '#test/helpers/cove.ts'
+import { type Daemon, startCove, type TestCove } from '#test/helpers/cove.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { invite, makeMachine } from '#test/helpers/machine.ts'
 import { freePort } from '#test/helpers/registry.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const patience = { timeoutMs: 45_000, pauseMs: 100 }
 const noSignal = new AbortController().signal
-
-interface Machine {
-  readonly agent: Daemon
-  readonly dir: string
-  /** Starts its agent with these words beside those of the machine. */
-  start(...words: string[]): Promise<void>
-}
-
-async function makeMachine(t: ExecutionContext, cove: TestCove): Promise<Machine> {
-  const dir = await makeTempDir(t, 'machine')
-  const own = ['--data-dir', join(dir, 'agent'), '--engine', cove.engine, '--node-name', cove.nodeName]
-  const words: string[] = []
-  const agent = new Daemon(words, dir)
-  t.teardown(() => agent.end('SIGTERM'))
-  const start = async (...more: string[]) => {
-    words.splice(0, words.length, program, 'agent', ...own, ...more)
-    await agent.start(async () => {})
-  }
-  return { agent, dir, start }
-}
-
-interface Invitation {
-  readonly token: string
-  readonly words: readonly string[]
-}
-
-/** What the administrator gives to the machine, with the token in a file of it. */
-async function invite(cove: TestCove, { dir }: Machine, ...words: string[]): Promise<Invitation> {
-  const { stdout, stderr, code } = await cove.cli(['token', 'create', ...words])
-  assert.equal(code, 0, stderr)
-  const [, server = '', pin = ''] = /--join (\S+) --ca-pin (\S+) /.exec(stdout) ?? []
-  const [, token = ''] = /\n([a-z0-9]{6}\.[a-z0-9]{16})\n/.exec(stdout) ?? []
-  const file = join(dir, 'token')
-  await writeFile(file, token, { mode: 0o600 })
-  return { token, words: ['--join', server, '--ca-pin', pin, '--token-file', file] }
-}
 
 async function untilReady(cove: TestCove): Promise<void> {
   await eventually(
