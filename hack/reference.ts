@@ -21,12 +21,20 @@ export function referencePage(kind: Kind): string {
     `# ${kind.kind}`,
     kind.description,
     `\`apiVersion: ${groupVersion}\`, \`kind: ${kind.kind}\`; ${kind.namespaced ? 'in a namespace' : 'for the whole cluster'}; \`kubectl get ${kind.plural}\`${short}.`,
+    selectable(kind),
     rulesOf(kind.schema),
     ...sections,
   ]
     .filter((part) => part !== '')
     .join('\n\n')
     .concat('\n')
+}
+
+/** What its objects can be selected by, besides labels. */
+function selectable({ selectableFields, namespaced }: Kind): string {
+  const common = namespaced ? ['metadata.name', 'metadata.namespace'] : ['metadata.name']
+  const fields = [...common, ...selectableFields].map((field) => `\`${field}\``)
+  return `Fields for \`--field-selector\`: ${fields.join(', ')}.`
 }
 
 /** The list of all pages. */
