@@ -255,7 +255,10 @@ class Front {
     const { response, aborter } = exchange
     // A body that was not read to its end would be taken for the next request.
     const last = this.#closing !== undefined || !incoming.complete
-    if (!incoming.complete) await this.#readRest(incoming)
+    if (!incoming.complete && this.#bySocket.get(incoming.socket)?.size === 1) {
+      await this.#answerEarly(incoming, answer)
+      return
+    }
     const headers = { ...answer.headers, ...(last && { connection: 'close' }) }
     if (isWhole(answer.body)) {
       const { body, headers: more } = await compress(answer.body, incoming.headers, headers)
@@ -292,9 +295,16 @@ class Front {
     return (target) => drainedWithin(target, this.#options.clock, ms)
   }
 
-  #readRest(incoming: IncomingMessage): Promise<void> {
-    const limits = { ms: this.#patience.lingerMs, bytes: 2 * maxBodyBytes }
-    return readRest(incoming, this.#options.clock, limits)
+  /**
+   * To a request that is still being sent. Closing at once would reset the connection, and the client would never see
+   * why: the answer ends our half, and the rest is read for a while.
+   */
+  async #answerEarly(incoming: IncomingMessage, answer: ApiResponse): Promise<void> {
+    const { socket } = incoming
+    socket.end(await refusalBytes(answer))
+    const limits = { ms: this.#patience.lingerMs, bytes: 5 * maxBodyBytes }
+    await readRest(incoming, this.#options.clock, limits)
+    socket.destroySoon()
   }
 
   /**
