@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { parseYaml, writeYaml } from './yaml.ts'
+import { parseYaml, writeYaml, YamlError } from './yaml.ts'
 
 test('what is written reads back the same', (t) => {
   t.notThrows(() =>
@@ -31,4 +31,10 @@ test('strings that would read as something else are quoted as kubectl quotes the
 test('a second document is refused where one is expected', (t) => {
   t.throws(() => parseYaml('a: 1\n---\nb: 2\n'), { message: 'has more than one document' })
   t.is(parseYaml(''), undefined)
+})
+
+test('aliases of a long text are bounded by what they grow to', (t) => {
+  const text = `a: &a ${'x'.repeat(100_000)}\nb: [${Array(900).fill('*a').join(', ')}]\n`
+  t.throws(() => parseYaml(text), { instanceOf: YamlError, message: /expand to more than/ })
+  t.notThrows(() => parseYaml(`a: ${'x'.repeat(3 * 1024 * 1024)}\n`))
 })

@@ -172,15 +172,23 @@ function offsetOf(event: Event | undefined): number {
   return 'start' in event ? event.start : -1
 }
 
+/** A node may be a long text, which aliases repeat as well: it counts as several. */
+const textPerNode = 64
+
+function weightOf(text: string): number {
+  return Math.floor(text.length / textPerNode)
+}
+
 /** Nodes after expansion of aliases; shared nodes are counted once and then remembered. */
 function countNodes(value: unknown, known: Map<object, number>): number {
+  if (typeof value === 'string') return 1 + weightOf(value)
   if (typeof value !== 'object' || value === null) return 1
   const before = known.get(value)
   if (before !== undefined) return before
   // A node that holds itself counts as too many.
   known.set(value, Number.POSITIVE_INFINITY)
   let count = 1
-  for (const member of Object.values(value)) count += countNodes(member, known)
+  for (const [name, member] of Object.entries(value)) count += weightOf(name) + countNodes(member, known)
   known.set(value, count)
   return count
 }

@@ -153,6 +153,18 @@ for (const [what, [body, type = 'application/json']] of Object.entries(malformed
   })
 }
 
+test('of a hundred thousand unknown members the first are told, as an error or as warnings', async (t) => {
+  const members = Array.from({ length: 100_000 }, (_, index) => [`a${index}`, 1])
+  const body = configMap('unknown', Object.fromEntries(members))
+  const refused = await post(t, body)
+  isRefused(t, 'unknown members', refused)
+  t.true(refused.body.length < mebibyte, `${refused.body.length} characters`)
+  const warned = await post(t, body, { path: `${configMaps}?fieldValidation=Warn` })
+  t.is(warned.status, 201)
+  t.regex(warned.head, /warning: 299 - "unknown field/i)
+  t.true(warned.head.length < 16 * 1024, `${warned.head.length} characters of headers`)
+})
+
 test('names of prototypes are names like others, or refused, wherever they stand', async (t) => {
   const own = configMap('protonames', { data: { constructor: 'a', toString: 'b', hasOwnProperty: 'c' } })
   const made = await post(t, own)

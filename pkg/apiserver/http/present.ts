@@ -75,16 +75,26 @@ export function jsonResponse(status: number, body: string, warnings: readonly st
 
 /** RFC 7234 warn-values; a header may carry several. Clients print each on a line of its own. */
 function warningHeader(warnings: readonly string[]): Record<string, string> {
-  if (warnings.length === 0) return {}
-  return { warning: warnings.map((text) => `299 - "${quotable(text)}"`).join(', ') }
+  const values: string[] = []
+  let left = maxWarningLength
+  for (const text of warnings) {
+    const value = `299 - "${quotable(text)}"`
+    left -= value.length
+    if (left < 0) break
+    values.push(value)
+  }
+  return values.length === 0 ? {} : { warning: values.join(', ') }
 }
+
+/** Of all together, as in Kubernetes: clients bound the headers of an answer. */
+const maxWarningLength = 4096
 
 /** Texts name fields and values that come from outside: nothing may end the header or the quotes. */
 function quotable(text: string): string {
   return text
+    .slice(0, 1024)
     .replace(/[^\x20-\x7e]/g, '?')
     .replace(/[\\"]/g, '\\$&')
-    .slice(0, 1024)
 }
 
 function joined(head: object, texts: readonly string[]): string {

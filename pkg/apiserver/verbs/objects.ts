@@ -156,10 +156,15 @@ export function specChanged(left: ApiObject, right: ApiObject): boolean {
 }
 
 export function strictError(kind: Kind, unknown: readonly string[]): StatusError {
+  const told = unknown.slice(0, maxUnknown)
+  if (unknown.length > maxUnknown) told.push(`and ${unknown.length - maxUnknown} more`)
   return badRequest(
-    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${unknown.join(', ')}`,
+    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${told.join(', ')}`,
   )
 }
+
+/** As many as Kubernetes tells. */
+const maxUnknown = 100
 
 function metadataOf(body: Json): Json {
   const metadata = body['metadata'] ?? {}
