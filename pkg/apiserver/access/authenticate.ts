@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
+import { signedAt } from './certificate.ts'
 
 export const adminGroup = 'system:masters'
 export const nodesGroup = 'system:nodes'
@@ -21,6 +22,7 @@ export function nodeUser(nodeName: string): UserInfo {
 }
 
 const registersExtra = 'node.cove.run/registers'
+const certifiedExtra = 'node.cove.run/certified'
 
 /**
  * The same for an agent in the server's own process, which was never asked to join: it may make its Node by itself.
@@ -33,6 +35,12 @@ export function ownNodeUser(nodeName: string): UserInfo {
 /** Whether the user may make its own Node. */
 export function mayRegister({ extra }: UserInfo): boolean {
   return extra?.[registersExtra] !== undefined
+}
+
+/** When the certificate was signed by which this node is known, in milliseconds since the epoch; undefined: by none. */
+export function certifiedAt({ extra }: UserInfo): number | undefined {
+  const [text] = extra?.[certifiedExtra] ?? []
+  return text === undefined ? undefined : Date.parse(text)
 }
 
 export type Peer = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>
@@ -104,12 +112,15 @@ function rememberingCertificates(): (peer: Peer) => Certified {
 
 /** A resumed session without any certificate counts as authorized in Node, so a name is required beside it. */
 function readCertificate(peer: Peer): Certified {
-  const { subject, valid_to: end } = peer.getPeerCertificate() ?? {}
+  const { subject, valid_from: from, valid_to: end } = peer.getPeerCertificate() ?? {}
   if (subject === undefined) return 'none'
   const [name] = listOf(subject.CN)
   const until = Date.parse(end ?? '')
   if (!peer.authorized || name === undefined || name === '' || Number.isNaN(until)) return 'refused'
-  return { user: { name, groups: [...listOf(subject.O), authenticatedGroup] }, until }
+  const groups = [...listOf(subject.O), authenticatedGroup]
+  const signed = groups.includes(nodesGroup) ? signedAt(Date.parse(from ?? ''), until) : Number.NaN
+  const extra = Number.isNaN(signed) ? {} : { extra: { [certifiedExtra]: [new Date(signed).toISOString()] } }
+  return { user: { name, groups, ...extra }, until }
 }
 
 function bearerToken(header: string): string {

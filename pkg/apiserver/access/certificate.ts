@@ -41,6 +41,11 @@ const requestCurves: readonly string[] = ['P-256', 'P-384', 'P-521']
 /** Clients whose clock is behind must still take a certificate made just now; a short-lived one by a tenth of its life. */
 const backdateMs = 5 * 60_000
 
+/** When a certificate of ours was signed, give or take a second; all in milliseconds since the epoch. */
+export function signedAt(notBefore: number, notAfter: number): number {
+  return notBefore + Math.min(backdateMs, (notAfter - notBefore) / 11)
+}
+
 /** A new authority. */
 export async function selfSign(name: string, validity: Validity): Promise<Made> {
   const x509 = await load()
@@ -164,6 +169,7 @@ async function load() {
 }
 
 function dates({ from, to, random }: Validity) {
+  // A tenth of what follows is an eleventh of the whole.
   const notBefore = new Date(from - Math.min(backdateMs, (to - from) / 10))
   return { notBefore, notAfter: new Date(to), serialNumber: serialNumber(random) }
 }

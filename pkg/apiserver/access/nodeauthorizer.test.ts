@@ -7,7 +7,7 @@ import { makeContainer, makeNode, makePlaced, nodeIndexOf, tellNodes } from '#te
 import { makeRequest } from '#test/helpers/request.ts'
 import type { ApiObject } from '../cache/encoded.ts'
 import { attributesOf } from './attributes.ts'
-import { nodeUser, ownNodeUser } from './authenticate.ts'
+import { nodeUser, ownNodeUser, userOf } from './authenticate.ts'
 import { nodeAuthorizer } from './nodeauthorizer.ts'
 import { objectID } from './nodeindex.ts'
 
@@ -127,6 +127,25 @@ test('only an agent in the own process of the server makes its Node, and works b
   t.is(whyNot(`POST ${cove}/nodes`, ownNodeUser('n3')), undefined)
   t.is(whyNot(`GET ${cove}/nodes/n3`, ownNodeUser('n3')), undefined)
   t.regex(whyNot(`GET ${cove}/nodes/n3`, nodeUser('n3')) ?? '', /there is no Node object of node 'n3'/)
+})
+
+test('a certificate from before its Node object was made is not good', (t) => {
+  const made = makeNode('n1')
+  const creationTimestamp = '2026-01-02T00:00:00Z'
+  const fresh = nodeAuthorizer(nodeIndexOf({ ...made, metadata: { ...made.metadata, creationTimestamp } }))
+  const asked = attributesOf(makeRequest(`${cove}/nodes/n1`))
+  const known = (time: string) => {
+    const subject = { CN: 'system:node:n1', O: 'system:nodes' }
+    const valid_from = new Date(Date.parse(time) - 300_000).toUTCString()
+    const valid_to = '2027-01-01T00:00:00Z'
+    const certificate = Object.assign(Object.create(null), { subject, valid_from, valid_to })
+    return userOf({ authorized: true, getPeerCertificate: () => certificate }, {})
+  }
+  const before = fresh(known('2026-01-01T00:00:00Z'), asked)
+  t.regex(before.reason, /is older than its Node object: its machine must join again/)
+  // Signed, and registered a moment later.
+  for (const time of ['2026-01-01T23:59:50Z', '2026-01-02T00:00:00Z', '2026-06-01T00:00:00Z'])
+    t.is(fresh(known(time), asked).verdict, 'allow', time)
 })
 
 test('others are not the business of this authorizer', (t) => {

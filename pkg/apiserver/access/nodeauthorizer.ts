@@ -6,7 +6,7 @@
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
 import { nodeLabel } from '#pkg/apis/wellknown.ts'
 import type { ResourceAttributes } from './attributes.ts'
-import { mayRegister, nodesGroup, nodeUserPrefix } from './authenticate.ts'
+import { certifiedAt, mayRegister, nodesGroup, nodeUserPrefix } from './authenticate.ts'
 import { type Authorizer, allowed, type Decision, noOpinion } from './authorizer.ts'
 import { type NodeIndex, objectID } from './nodeindex.ts'
 
@@ -112,8 +112,8 @@ export function nodeAuthorizer(index: NodeIndex): Authorizer {
     if (node === undefined || 'path' in attributes) return noOpinion
     const tests = testsByRight.get(rightOf(attributes))
     if (tests === undefined) return noOpinion
-    if (!index.hasNode(node) && !mayRegister(user))
-      return because(`there is no Node object of node '${node}'`)
+    const locked = whyLockedOut(node, user, index)
+    if (locked !== undefined) return because(locked)
     let first: string | undefined
     for (const test of tests) {
       const why = test({ node, user, attributes, index })
@@ -122,6 +122,19 @@ export function nodeAuthorizer(index: NodeIndex): Authorizer {
     }
     return because(first ?? '')
   }
+}
+
+/** The Node is made a moment after its first certificate is signed. */
+const slackMs = 60_000
+
+/** A Node that is made anew under an old name is for those who join anew. */
+function whyLockedOut(node: string, user: UserInfo, index: NodeIndex): string | undefined {
+  if (mayRegister(user)) return undefined
+  const since = index.nodeSince(node)
+  if (since === undefined) return `there is no Node object of node '${node}': its machine must join again`
+  const certified = certifiedAt(user)
+  if (certified === undefined || !(certified < since - slackMs)) return undefined
+  return `the certificate of node '${node}' is older than its Node object: its machine must join again`
 }
 
 /** The name of the node that the user is; undefined: it is none. */

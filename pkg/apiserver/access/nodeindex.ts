@@ -28,7 +28,8 @@ export function objectID(kind: string, namespace: string | undefined, name: stri
 }
 
 export class NodeIndex {
-  readonly #nodes = new Set<string>()
+  /** When each Node was made; milliseconds since the epoch. */
+  readonly #nodes = new Map<string, number>()
   /** Nodes that hold each Container, Volume and Network. */
   readonly #held = new Map<ObjectID, readonly string[]>()
   readonly #bound = new Map<ObjectID, Bound>()
@@ -49,9 +50,9 @@ export class NodeIndex {
     if (kind.kind === 'Container') this.#putContainer(id, object)
   }
 
-  /** Whether there is such a Node. */
-  hasNode(node: string): boolean {
-    return this.#nodes.has(node)
+  /** When the Node was made, in milliseconds since the epoch; undefined: there is none. */
+  nodeSince(node: string): number | undefined {
+    return this.#nodes.get(node)
   }
 
   /** A Container, Volume or Network that is placed on the node, or is leaving it. */
@@ -76,7 +77,7 @@ export class NodeIndex {
 
   #putNode(key: string, object: ApiObject | undefined): void {
     if (object === undefined) this.#nodes.delete(key)
-    else this.#nodes.add(key)
+    else this.#nodes.set(key, Date.parse(object.metadata.creationTimestamp ?? ''))
   }
 
   #putEvent(key: string, object: ApiObject | undefined): void {
