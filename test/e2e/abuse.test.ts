@@ -17,7 +17,7 @@ import { makeTempDir } from '../helpers/tempdir.ts'
 
 const mebibyte = 1024 * 1024
 /** A usual request beside the abuse; machines of tests are busy. */
-const promptMs = 3_000
+const promptMs = 10_000
 const configMaps = '/api/v1/namespaces/default/configmaps'
 
 interface Given {
@@ -295,12 +295,15 @@ test('requests sent one behind the other are answered in their order', async (t)
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString()
   })
-  await eventually(() => {
-    const told = [...text.matchAll(/"message":"configmaps \\"(pipelined-\d+)\\" not found"/g)].map(
-      ([, name]) => name,
-    )
-    deepEqual(told, names)
-  })
+  await eventually(
+    () => {
+      const told = [...text.matchAll(/"message":"configmaps \\"(pipelined-\d+)\\" not found"/g)].map(
+        ([, name]) => name,
+      )
+      deepEqual(told, names)
+    },
+    { timeoutMs: 20_000 },
+  )
   t.false(socket.destroyed)
   socket.destroy()
   await serves(t)
