@@ -19,6 +19,7 @@ interface Bound {
 }
 
 const coveGroup = 'cove.run'
+const nobody: readonly string[] = []
 const placedKinds: ReadonlySet<string> = new Set(['Container', 'Volume', 'Network'])
 /** Pairs of a node and what it lately held: events about something may be written after it has gone. */
 const mostDeparted = 4096
@@ -32,6 +33,9 @@ export class NodeIndex {
   readonly #nodes = new Map<string, number>()
   /** Nodes that hold each Container, Volume and Network. */
   readonly #held = new Map<ObjectID, readonly string[]>()
+  /** Lists of one node, by its name. */
+  readonly #alone = new Map<string, readonly string[]>()
+  /** Containers that are somewhere and name something. */
   readonly #bound = new Map<ObjectID, Bound>()
   /** By node: how many of its Containers name each object. */
   readonly #references = new Map<string, Map<ObjectID, number>>()
@@ -87,10 +91,20 @@ export class NodeIndex {
 
   #putHeld(id: ObjectID, object: ApiObject | undefined): void {
     const before = this.#held.get(id) ?? []
-    const after = object === undefined ? [] : holdersOf(object)
+    const after = object === undefined ? nobody : this.#shared(holdersOf(object))
     for (const node of before) if (!after.includes(node)) this.#depart(departure(node, id))
     if (object === undefined) this.#held.delete(id)
     else this.#held.set(id, after)
+  }
+
+  /** The same list for all objects of one node: there may be very many. */
+  #shared(holders: readonly string[]): readonly string[] {
+    const [node] = holders
+    if (node === undefined) return nobody
+    if (holders.length > 1) return holders
+    const known = this.#alone.get(node) ?? holders
+    this.#alone.set(node, known)
+    return known
   }
 
   #depart(pair: string): void {
@@ -102,7 +116,7 @@ export class NodeIndex {
 
   #putContainer(id: ObjectID, object: ApiObject | undefined): void {
     const before = this.#bound.get(id)
-    const after = object === undefined ? undefined : boundOf(object)
+    const after = object === undefined ? undefined : boundOf(object, this.#held.get(id) ?? nobody)
     // Counted up before it is counted down: what both name stays.
     if (after !== undefined) this.#count(after, 1)
     if (before !== undefined) this.#count(before, -1)
@@ -128,11 +142,12 @@ function departure(node: string, id: ObjectID): string {
   return `${node} ${id}`
 }
 
-function boundOf(object: ApiObject): Bound {
+/** Undefined for one that names nothing, or is nowhere. */
+function boundOf(object: ApiObject, nodes: readonly string[]): Bound | undefined {
   const references = referencesOf(asContainer(object)).map(({ kind, namespace, name }) =>
     objectID(kind, namespace, name),
   )
-  return { nodes: holdersOf(object), references }
+  return references.length === 0 || nodes.length === 0 ? undefined : { nodes, references }
 }
 
 /** By the name of its node, and by the finalizers of those that have not cleaned up. */
