@@ -1,6 +1,7 @@
 /** What 100,000 stored Containers cost the server: memory, and the time from its start until it answers. */
+import { setTimeout } from 'node:timers/promises'
 import type { Report } from './report.ts'
-import { atOnce, residentMB } from './running.ts'
+import { atOnce, cpuMs, residentMB } from './running.ts'
 import { type Serving, serveOn, withDataDir } from './serving.ts'
 import { container } from './wire.bench.ts'
 
@@ -23,8 +24,19 @@ export async function run(report: Report): Promise<void> {
         'MB',
         goals.rssMB,
       )
+      await idle(pid)
+      hold('scale: the same when the controllers have listed them', await residentMB(pid), 'MB', goals.rssMB)
     })
   })
+}
+
+/** Until the process has nothing to do for a second. */
+async function idle(pid: number): Promise<void> {
+  for (let used = Number.POSITIVE_INFINITY; used > 100; ) {
+    const before = await cpuMs(pid)
+    await setTimeout(1_000)
+    used = (await cpuMs(pid)) - before
+  }
 }
 
 async function fill(report: Report, { pid, connect }: Serving): Promise<void> {
