@@ -16,6 +16,7 @@ import { Client } from '#pkg/client/rest.ts'
 import { parseYaml } from '#pkg/manifest/yaml.ts'
 import { mustRequest, type RawEngine, rawEngine, testEngineHost } from './engine.ts'
 import { eventually } from './eventually.ts'
+import { endWithUs } from './guard.ts'
 import { collect, type Kubectl, makeKubectl, type Output } from './kubectl.ts'
 import { freePort } from './registry.ts'
 import { makeTempDir, type Teardown } from './tempdir.ts'
@@ -162,10 +163,7 @@ export class Daemon {
     const env = { PATH: process.env['PATH'], HOME: this.#home }
     const child = spawn(process.execPath, [...this.#words], { env, stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.on('data', (data: Buffer) => this.#output.push(data.toString()))
-    // A test process that is ended early takes cove with it.
-    const killWithUs = () => child.kill('SIGKILL')
-    process.once('exit', killWithUs)
-    child.once('exit', () => process.removeListener('exit', killWithUs))
+    endWithUs(child)
     this.#child = child
     await this.ready(isReady)
   }

@@ -10,6 +10,7 @@ import { loadKubeconfig, type ServerConfig } from '#pkg/client/kubeconfig.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { parseYaml } from '#pkg/manifest/yaml.ts'
 import { eventually } from './eventually.ts'
+import { endWithUs } from './guard.ts'
 import { collect, type Output } from './kubectl.ts'
 import { freePort } from './registry.ts'
 import type { Teardown } from './tempdir.ts'
@@ -72,6 +73,7 @@ export class CoveServer {
     const words = ['server', '--data-dir', this.dataDir, '--listen', address, '--log-level', 'debug']
     const env = { PATH: process.env['PATH'], HOME: this.#home }
     const child = spawn(process.execPath, [coveProgram, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    endWithUs(child)
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (data: Buffer) => this.#output.push(data.toString()))
     this.#child = child

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mustRequest, rawEngine } from './engine.ts'
 import { eventually } from './eventually.ts'
+import { endWithUs } from './guard.ts'
 
 export interface TestRegistry {
   /** `127.0.0.1:PORT`, the first part of references. */
@@ -30,11 +31,8 @@ export async function startRegistry(options: { password?: boolean } = {}): Promi
   await writeFile(config, makeConfig(directory, address, hasPassword ? passwords : undefined))
   const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
   const ended = once(child, 'exit')
-  // A test process that is ended early takes the registry with it.
-  const killWithUs = () => child.kill()
-  process.once('exit', killWithUs)
+  endWithUs(child)
   const stop = async () => {
-    process.removeListener('exit', killWithUs)
     child.kill()
     await ended
     await rm(directory, { recursive: true, force: true })

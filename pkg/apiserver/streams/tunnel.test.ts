@@ -165,6 +165,22 @@ test('a broken connection fails what is under way, and the agent comes back', as
   t.is((await ask(admin, '/apis/cove.run/v1/namespaces/default/containers/none/log')).status, 404)
 })
 
+test('an answer that breaks off within its agent is not taken for the whole', async (t) => {
+  const { connections, dial } = await makeWorld(t)
+  startAgent(t, dial, async () => ({ status: 200, headers: {}, body: breaksOff() }))
+  const transport = await connected(connections)
+  for (let turn = 0; turn < 20; turn++) {
+    const response = await transport(makeRequest('/'))
+    const error = await t.throwsAsync(readAll(response.body))
+    t.true(isReason(error, 'ServiceUnavailable'))
+  }
+})
+
+async function* breaksOff(): AsyncGenerator<string> {
+  yield 'part'
+  throw new Error('the disk is gone')
+}
+
 test('a node that is away is named in a 503', async (t) => {
   const { admin } = await makeWorld(t)
   const answer = await ask(admin, '/apis/cove.run/v1/namespaces/default/containers/web/log')

@@ -2,7 +2,7 @@
  * The server's end of tunnels: takes over the socket of an agent that dialled in, speaks HTTP/2 over it as the one
  * who asks, and registers it as the way to that node for as long as it lives.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Clock, Logger } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
@@ -121,13 +121,14 @@ function responseOf(
   nodeName: string,
 ): ApiResponse {
   const { ':status': status, ...rest } = headers
+  const isWhole = watchEnd(stream)
   const texts = Object.entries(rest).map(([name, value]) => [name, String(value ?? '')])
   return {
     status: Number(status),
     headers: tunnelHeaders(plainHeaders(Object.fromEntries(texts))),
     body: {
       [Symbol.asyncIterator]: () => {
-        const chunks = read(stream, request.signal, nodeName)
+        const chunks = read({ stream, isWhole, nodeName }, request.signal)
         return {
           next: () => chunks.next(),
           return: () => {
@@ -140,17 +141,36 @@ function responseOf(
   }
 }
 
+/**
+ * Tells, once the stream has ended, whether the peer has said so. A stream that is torn down with its session, or was
+ * reset, may look ended too, and would make a part of an answer the whole.
+ */
+function watchEnd(stream: ClientHttp2Stream): () => boolean {
+  let whole = false
+  stream.once('end', () => {
+    whole = !stream.destroyed && (stream.rstCode ?? 0) === constants.NGHTTP2_NO_ERROR
+  })
+  return () => whole
+}
+
+interface Answering {
+  readonly stream: ClientHttp2Stream
+  readonly isWhole: () => boolean
+  readonly nodeName: string
+}
+
 /** Ends quietly when the asker has gone; throws when the node has. */
 async function* read(
-  stream: ClientHttp2Stream,
+  { stream, isWhole, nodeName }: Answering,
   signal: AbortSignal,
-  nodeName: string,
 ): AsyncGenerator<Uint8Array, undefined> {
   try {
     for await (const chunk of stream) yield Buffer.from(chunk)
   } catch (error) {
     if (!signal.aborted) throw unreachable(nodeName, error)
+    return undefined
   }
+  if (!isWhole() && !signal.aborted) throw unreachable(nodeName, stream.rstCode)
   return undefined
 }
 
