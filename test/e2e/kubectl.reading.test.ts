@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import test from 'ava'
 import { servedKinds } from '#pkg/apis/kinds.ts'
 import { reviewResources } from '#pkg/apiserver/access/reviews.ts'
+import { eventually } from '#test/helpers/eventually.ts'
 import { collect, type Kubectl } from '#test/helpers/kubectl.ts'
 import { containerText, kubectlWorld } from '#test/helpers/kubectlworld.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
@@ -341,7 +342,15 @@ test('names are completed by the shell', async (t) => {
   const env = { ...process.env, KUBECONFIG: kubeconfigPath, HOME: dir }
   const complete = async (command: string, ...words: string[]) => {
     const args = ['__complete', command, '-n', 'completed', ...words]
-    return (await collect(spawn('kubectl', args, { env }), '')).stdout.split('\n')
+    // It waits five seconds for the server and then offers nothing, which is what people want of it.
+    return await eventually(
+      async () => {
+        const { stdout, stderr } = await collect(spawn('kubectl', args, { env }), '')
+        if (stdout.startsWith(':')) throw new Error(stderr)
+        return stdout.split('\n')
+      },
+      { timeoutMs: 60_000, what: args.join(' ') },
+    )
   }
   t.deepEqual((await complete('get', 'containers', '')).slice(0, 2), ['web', ':4'])
   t.true((await complete('get', 'con')).includes('containers.cove.run'))
