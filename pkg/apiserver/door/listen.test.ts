@@ -62,10 +62,9 @@ test('the client certificate says who asks, and nobody is anonymous', async (t) 
   const node = { ...stranger, identity: await issueNodeIdentity(pki.ca, 'edge-1', { now, random }) }
   const who = async (client: Client): Promise<UserInfo> => JSON.parse(String((await ask(client, '/')).body))
   t.deepEqual(await who(admin), { name: 'cove-admin', groups: ['system:masters', 'system:authenticated'] })
-  t.deepEqual(await who(node), {
-    name: 'system:node:edge-1',
-    groups: ['system:nodes', 'system:authenticated'],
-  })
+  const { extra, ...edge } = await who(node)
+  t.deepEqual(edge, { name: 'system:node:edge-1', groups: ['system:nodes', 'system:authenticated'] })
+  t.deepEqual(Object.keys(extra ?? {}), ['node.cove.run/certified'])
   t.deepEqual(await who(stranger), { name: 'system:anonymous', groups: ['system:unauthenticated'] })
 })
 
