@@ -95,9 +95,10 @@ test('get -w follows a Container as a Pod from Pending to Running to its end', a
   const following = (async () => {
     for await (const line of linesOf(watching)) seen.push(line.split(/ +/)[2] ?? '')
   })()
-  await scene.run('once', { command: sh('sleep 1'), restartPolicy: 'Never' })
+  await scene.run('once', { command: sh('until [ -e /go ]; do sleep 0.1; done'), restartPolicy: 'Never' })
+  await eventually(() => assert.ok(seen.includes('Running')), within)
+  await scene.exec('once', ['touch', '/go'])
   await eventually(() => assert.equal(seen.at(-1), 'Completed'), within)
-  t.true(seen.includes('Running'))
   await scene.delete('Container', 'once')
   await scene.gone('Container', 'once')
   await stop(watching)
