@@ -1,4 +1,5 @@
 /** What nodes may read and write, asked of a whole server as the nodes themselves. */
+import assert from 'node:assert/strict'
 import test, { type ExecutionContext } from 'ava'
 import { inProcess, type UserInfo } from '#pkg/apimachinery/transport.ts'
 import { nodeFinalizer, nodeLabel } from '#pkg/apis/wellknown.ts'
@@ -6,6 +7,7 @@ import { nodeUser, ownNodeUser } from '#pkg/apiserver/access/authenticate.ts'
 import { authorizing } from '#pkg/apiserver/access/authorize.ts'
 import { makeAccess } from '#pkg/apiserver/accesscontrol.ts'
 import { admin, ask, startTestServer } from '#test/helpers/apiserver.ts'
+import { eventually } from '#test/helpers/eventually.ts'
 
 const cove = '/apis/cove.run/v1'
 const here = `${cove}/namespaces/default`
@@ -35,7 +37,7 @@ async function start(t: ExecutionContext) {
   }
   for (const name of ['n1', 'n2'])
     await make(`POST ${cove}/nodes`, { apiVersion: 'cove.run/v1', kind: 'Node', metadata: { name } })
-  return { root, make, one: as(nodeUser('n1')), two: as(nodeUser('n2')), as }
+  return { root, make, one: as(nodeUser('n1')), two: as(nodeUser('n2')), as, storage: started.storage }
 }
 
 const secret = (name: string) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name } })
@@ -101,6 +103,24 @@ test('a node sees and changes its own Containers only, and of them what a node m
   t.is((await one(`PATCH ${web}`, { metadata: { finalizers: ['example.com/other'] } })).status, 200)
 })
 
+test('a node lets go of what an older version stored without some of its fields', async (t) => {
+  const { one, storage } = await start(t)
+  const old = {
+    apiVersion: 'cove.run/v1',
+    kind: 'Container',
+    metadata: { name: 'old', namespace: 'default', uid: 'u', finalizers: [n1, 'example.com/other'] },
+    spec: { image: 'app:1', nodeName: 'n1' },
+  }
+  const { ok } = await storage.create('/registry/cove.run/containers/default/old', JSON.stringify(old))
+  t.true(ok)
+  const path = `${here}/containers/old`
+  const status = async () => (await one(`PATCH ${path}/status`, { status: { phase: 'Running' } })).status
+  await eventually(async () => assert.equal(await status(), 200), { what: 'the old Container' })
+  t.is((await one(`PATCH ${path}`, { spec: { restartPolicy: 'Never' } })).status, 403)
+  const released = await one(`PATCH ${path}`, { metadata: { finalizers: ['example.com/other'] } })
+  t.is(released.status, 200, released.body.message)
+})
+
 test('a node cannot take off the finalizers of others by taking off the last of something that goes', async (t) => {
   const { make, root, one, two } = await start(t)
   const metadata = { name: 'net', finalizers: [n1, n2], labels: { [nodeLabel('n1')]: '' } }
@@ -150,6 +170,8 @@ test('a node tells events in its own name about what is its own, or was until la
   t.regex((await one(events, event('n2', 'web'))).body.message, /write events of the host "n2"/)
   t.regex((await two(events, event('n2', 'web'))).body.message, /write events about Container default\/web/)
   t.is((await one(events, event('n1', 'nothing'))).status, 403)
+  const astray = await one('POST /api/v1/namespaces/kube-system/events', event('n1', 'web'))
+  t.regex(astray.body.message, /write events about the namespace "default" in another one|does not match/)
   t.is((await one(events, { ...event('n1', 'n1', 'Node') })).status, 201)
   await root(`DELETE ${here}/containers/web`)
   await one(`PATCH ${here}/containers/web`, { metadata: { finalizers: [] } })

@@ -81,6 +81,8 @@ function whyNotEvent(node: string, { object, before }: Write, index: NodeIndex):
     return `write events of the host "${hosts.find((host) => host !== node) ?? ''}"`
   if (before !== undefined && equalJson(asEvent(before).involvedObject, about)) return undefined
   const { kind = '', namespace, name = '' } = about
+  if ((namespace ?? 'default') !== object.metadata.namespace)
+    return `write events about the namespace "${namespace ?? 'default'}" in another one`
   if (kind === 'Node' && name === node) return undefined
   const id = objectID(kind, namespace, name)
   return index.holds(node, id) || index.heldLately(node, id)
