@@ -173,6 +173,12 @@ test('reviews are created from files like any object, and nothing is stored of t
   t.is(await create('SubjectAccessReview', { user: 'joe', resourceAttributes }), 'false')
   const namespace = { namespace: 'reviewing' }
   t.is(await create('LocalSubjectAccessReview', { user: 'joe', resourceAttributes }, namespace), 'false')
+  const wrong = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec: { usr: 'joe' } }
+  const strict = await kubectl.run(['create', ...stdin], JSON.stringify(wrong))
+  t.regex(
+    strict.stderr,
+    /cannot be handled as a SubjectAccessReview: strict decoding error: unknown field "spec\.usr"/,
+  )
   const listed = await kubectl.run(['get', 'subjectaccessreviews'])
   t.is(listed.code, 1)
   t.regex(

@@ -9,11 +9,12 @@ import type { PolicyRule } from '#pkg/apis/rbac.ts'
 import { reviewSchemas } from '#pkg/apis/reviews.ts'
 import type { ExtraResource } from '../documents/discovery.ts'
 import { jsonAnswer, type Surface } from '../http/answer.ts'
-import { type Json, readObject } from '../http/body.ts'
+import type { Json } from '../http/body.ts'
 import { methodNotAllowed } from '../http/request.ts'
 import type { Attributes } from './attributes.ts'
 import { nodesGroup } from './authenticate.ts'
 import type { Authorizer } from './authorizer.ts'
+import { readReview } from './reviewbody.ts'
 
 export interface ReviewOptions {
   readonly authorize: Authorizer
@@ -82,7 +83,13 @@ export function reviews(options: ReviewOptions): Surface {
   }
 }
 
-function findReview({ path }: ApiRequest): { kind: string; group: string; namespace: string } | undefined {
+interface Found {
+  readonly review: ExtraResource
+  /** Empty: none. */
+  readonly namespace: string
+}
+
+function findReview({ path }: ApiRequest): Found | undefined {
   const [, group, namespace, plural] = reviewPath.exec(path) ?? []
   const found = reviewResources.find((known) => known.plural === plural && known.group === `${group}.k8s.io`)
   if (
@@ -91,15 +98,16 @@ function findReview({ path }: ApiRequest): { kind: string; group: string; namesp
     found.namespaced !== (namespace !== undefined)
   )
     return undefined
-  return { kind: found.kind, group: found.group, namespace: decodeURIComponent(namespace ?? '') }
+  return { review: found, namespace: decodeURIComponent(namespace ?? '') }
 }
 
 function answerReview(
-  { kind, group, namespace, user }: { kind: string; group: string; namespace: string; user: UserInfo },
+  { review, namespace, user }: Found & { user: UserInfo },
   request: ApiRequest,
   options: ReviewOptions,
 ): ApiResponse {
-  const body = readObject({ group, version: 'v1', kind }, request)
+  const { kind, group } = review
+  const body = readReview(review, request)
   const answer = answers[kind]?.({ user, body, namespace }, options)
   const { spec } = body
   const head = { kind, apiVersion: `${group}/v1`, metadata: {}, ...(spec !== undefined && { spec }) }

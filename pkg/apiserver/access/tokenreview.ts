@@ -2,12 +2,18 @@
 import { badRequest, isReason } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
+import { reviewSchemas } from '#pkg/apis/reviews.ts'
 import { jsonAnswer, type Surface } from '../http/answer.ts'
-import { readObject } from '../http/body.ts'
 import { methodNotAllowed } from '../http/request.ts'
+import { readReview } from './reviewbody.ts'
 
 const path = '/apis/authentication.k8s.io/v1/tokenreviews'
-const tokenReviewKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenReview' } as const
+const tokenReviewKind = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'TokenReview',
+  ...reviewSchemas.TokenReview,
+} as const
 
 /** Throws Unauthorized. `audiences` is undefined when the asker names none: then the API's own count. */
 export type ReviewToken = (
@@ -19,7 +25,7 @@ export function tokenReviews(review: ReviewToken): Surface {
   return (request) => {
     if (request.path !== path) return undefined
     if (request.method !== 'POST') throw methodNotAllowed(['POST'])
-    const { spec } = readObject(tokenReviewKind, request)
+    const { spec } = readReview(tokenReviewKind, request)
     const { token, audiences } = isPlainObject(spec) ? spec : {}
     if (typeof token !== 'string' || token === '') throw badRequest('spec.token: is required')
     const status = statusOf(review, token, readAudiences(audiences))

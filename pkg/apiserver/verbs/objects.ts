@@ -155,7 +155,7 @@ export function specChanged(left: ApiObject, right: ApiObject): boolean {
   return !equalJson(leftRest, rightRest)
 }
 
-export function strictError(kind: Kind, unknown: readonly string[]): StatusError {
+export function strictError(kind: Pick<Kind, 'kind' | 'version'>, unknown: readonly string[]): StatusError {
   const told = unknown.slice(0, maxUnknown)
   if (unknown.length > maxUnknown) told.push(`and ${unknown.length - maxUnknown} more`)
   return badRequest(
