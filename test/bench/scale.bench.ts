@@ -30,9 +30,9 @@ export async function run(report: Report): Promise<void> {
   })
 }
 
-/** Until the process has nothing to do for a second. */
+/** Until the process has nothing to do for a second, a minute at most: what was left undone is written then. */
 async function idle(pid: number): Promise<void> {
-  for (let used = Number.POSITIVE_INFINITY; used > 100; ) {
+  for (let second = 0, used = Number.POSITIVE_INFINITY; used > 100 && second < 60; second++) {
     const before = await cpuMs(pid)
     await setTimeout(1_000)
     used = (await cpuMs(pid)) - before
