@@ -11,7 +11,7 @@ import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import { engineLabels, engineName, successorName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
@@ -177,7 +177,7 @@ export class Agent {
   #namesAtWork(busy: ReadonlySet<string>, { containers }: Desired): ReadonlySet<string> {
     const metas = [...containers.values()].map(({ metadata }) => metadata)
     const atWork = metas.filter((metadata) => busy.has(groupOf('Container', metadata)))
-    return new Set(atWork.flatMap((metadata) => [engineName(metadata), `${engineName(metadata)}.next`]))
+    return new Set(atWork.flatMap((metadata) => [engineName(metadata), successorName(metadata)]))
   }
 
   async #report(world: World, decision: NodeDecision, signal: AbortSignal): Promise<void> {

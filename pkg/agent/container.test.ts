@@ -71,7 +71,7 @@ const drifts: readonly (readonly [string, Parameters<typeof observed>[2], RegExp
   [
     'given a memory limit, which no engine lifts in place,',
     { limits: { cpus: 0, memoryBytes: 64, pids: 0 } },
-    /create container web\.next because spec\.resources\.limits\.memory: want none, found 64, which cannot be lifted in place/,
+    /create container web_next because spec\.resources\.limits\.memory: want none, found 64, which cannot be lifted in place/,
   ],
   [
     'given a restart policy',
@@ -132,15 +132,15 @@ test('a changed spec makes the new container first, and removes the old one only
   t.is(
     print(planContainer(after, world({ objects: [after], containers: [old] })).plan),
     [
-      `Container/default/web#1: create container web.next because the resolved spec changed: fingerprint ${fingerprintOf(before)} is now ${fingerprintOf(after)}`,
+      `Container/default/web#1: create container web_next because the resolved spec changed: fingerprint ${fingerprintOf(before)} is now ${fingerprintOf(after)}`,
       'Container/default/web#2: stop container id-web because its successor is ready to start (after Container/default/web#1)',
-      'Container/default/web#3: rename container id-web to web.prev-id-web because its successor is ready to start (after Container/default/web#2)',
-      `Container/default/web#4: rename container web.next to web because the resolved spec changed: fingerprint ${fingerprintOf(before)} is now ${fingerprintOf(after)} (after Container/default/web#3)`,
+      'Container/default/web#3: rename container id-web to web_prev-id-web because its successor is ready to start (after Container/default/web#2)',
+      `Container/default/web#4: rename container web_next to web because the resolved spec changed: fingerprint ${fingerprintOf(before)} is now ${fingerprintOf(after)} (after Container/default/web#3)`,
       'Container/default/web#5: start container web because spec.state is Running (after Container/default/web#4)',
     ].join('\n'),
   )
   const next = running(after, { id: 'id-next', createdAt: '2026-01-01T11:30:00Z' })
-  const stopped = { ...old, name: 'web.prev-id-web', state: 'exited' as const }
+  const stopped = { ...old, name: 'web_prev-id-web', state: 'exited' as const }
   t.is(
     print(planContainer(after, world({ objects: [after], containers: [stopped, next] })).plan),
     'Container/default/web#1: remove container id-web because its successor runs',
@@ -153,7 +153,7 @@ test('a replacement cut short after the create is taken up where it stands', (t)
   const old = running(before)
   const next = running(after, {
     id: 'id-next',
-    name: 'web.next',
+    name: 'web_next',
     state: 'created',
     createdAt: '2026-01-01T11:30:00Z',
   })

@@ -8,7 +8,7 @@
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
+import { engineName, successorName } from '#pkg/apis/wellknown.ts'
 import type { Mount, ObservedContainer, ObservedMount } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planDrift, whyRecreate } from './container.drift.ts'
@@ -232,18 +232,18 @@ function whyCreate({ stale, resolved }: Subject): string {
   return (previous && whyRecreate(resolved, previous)) ?? 'it does not exist'
 }
 
-/** The object's own name, or NAME.next while its predecessor still has it; undefined when a stranger has it. */
+/** The object's own name, or that of a successor while its predecessor still has it; undefined when a stranger has it. */
 function freeName({ container, world, stale }: Subject): string | undefined {
   const name = engineName(container.metadata)
   const holder = world.observed.containerNames.get(name)
   if (holder === undefined) return name
   if (!stale.some(({ id }) => id === holder)) return undefined
-  const next = `${name}.next`
+  const next = successorName(container.metadata)
   return world.observed.containerNames.has(next) ? undefined : next
 }
 
 function previousName(container: Container, observed: ObservedContainer): string {
-  return `${engineName(container.metadata)}.prev-${observed.id.slice(0, 6)}`
+  return `${engineName(container.metadata)}_prev-${observed.id.slice(0, 6)}`
 }
 
 function nameConflict({ container, world }: Subject): { reason: string; message: string } {

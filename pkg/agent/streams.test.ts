@@ -96,6 +96,21 @@ test('a stranger who has the name of an object keeps its output to itself', asyn
   t.is((await get(log)).status, 400)
 })
 
+test('a container is reached as what it was made for, whatever name the engine has for it meanwhile', async (t) => {
+  const { engine, get } = await serve()
+  for (const [name, path] of [
+    ['shop.web', '/containers/shop/web/log'],
+    ['web.next', '/containers/web/next/log'],
+  ] as const) {
+    await engine.renameContainer((await engine.inspectContainer('web'))?.id ?? '', name)
+    const { status, text } = await get(path)
+    t.is(status, 400, path)
+    t.regex(text, /was not made yet/)
+    await engine.renameContainer(name, 'web')
+  }
+  t.is((await get(log)).text, 'out\närr\n')
+})
+
 test('a container that was started again shows its run now, and the one before when asked', async (t) => {
   const { engine, clock, get } = await serve()
   const missing = await get(`${log}?previous=true`)

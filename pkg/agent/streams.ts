@@ -8,7 +8,7 @@ import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler } from '#pkg/apimachinery/transport.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type { Engine } from '#pkg/engine/port.ts'
 import { getArchive, putArchive } from './archive.ts'
 import { attach, exec } from './exec.ts'
@@ -60,9 +60,14 @@ async function route(request: ApiRequest, options: StreamsOptions): Promise<ApiR
   const [namespace, name] = [decodeSegment(match[1] ?? ''), decodeSegment(match[2] ?? '')]
   const { engine, clock, owns, statusOf, connect = connectTo } = options
   const observed = await engine.inspectContainer(engineName({ namespace, name }))
-  if (observed === undefined || !owns(observed.labels))
+  if (observed === undefined || !owns(observed.labels) || !isOf(observed.labels, namespace, name))
     throw badRequest(`container "${name}" was not made yet: see \`cove describe container ${name}\``)
   return door({ request, engine, clock, name, observed, status: statusOf(observed.labels), connect })
+}
+
+/** What replaces a container of one namespace may for a moment have the name of another namespace's. */
+function isOf(labels: Readonly<Record<string, string>>, namespace: string, name: string): boolean {
+  return labels[engineLabels.namespace] === namespace && labels[engineLabels.name] === name
 }
 
 function decodeSegment(segment: string): string {

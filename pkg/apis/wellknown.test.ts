@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { engineName, nodeFinalizer, nodeOfFinalizer } from './wellknown.ts'
+import { engineName, nodeFinalizer, nodeOfFinalizer, successorName } from './wellknown.ts'
 
 test('the engine calls an object by its own name where it can', (t) => {
   t.is(engineName({ name: 'web' }), 'web')
@@ -20,6 +20,11 @@ test('two objects never have one name on the engine', (t) => {
       t.is(engineName(one) === engineName(other), same)
     }),
   )
+})
+
+test('a successor has no name that an object of another namespace could have', (t) => {
+  t.is(successorName({ namespace: 'default', name: 'web' }), 'web_next')
+  t.is(successorName({ namespace: 'shop', name: 'web' }), 'shop.web_next')
 })
 
 test('the finalizer of a node names it, and no other finalizer does', (t) => {

@@ -52,3 +52,11 @@ export function engineName(meta: { namespace?: string; name: string }): string {
   const { namespace = 'default', name } = meta
   return namespace === 'default' && !name.includes('.') ? name : `${namespace}.${name}`
 }
+
+/**
+ * The name of a container that is made while its predecessor still has the object's. No object's name holds an
+ * underscore: `web.next` would be the name of Container next of namespace web, who could keep web from ever changing.
+ */
+export function successorName(meta: { namespace?: string; name: string }): string {
+  return `${engineName(meta)}_next`
+}
