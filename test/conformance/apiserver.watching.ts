@@ -81,6 +81,61 @@ function starting(test: TestFn, name: string, open: OpenApi): void {
     t.deepEqual(await events.short(1), ['ADDED b'])
   })
 
+  test(`${name}: without sendInitialEvents=true nothing of what there is is sent, from wherever the watch begins`, async (t) => {
+    const { transport } = await open(t)
+    const revision = await create(transport, 'a')
+    await create(transport, 'b')
+    const asked = '&sendInitialEvents=false&resourceVersionMatch=NotOlderThan'
+    const since = await watch(t, transport, `${asked}&resourceVersion=${revision}`)
+    const fromNow = await watch(t, transport, asked)
+    await create(transport, 'c')
+    t.deepEqual(await since.short(2), ['ADDED b', 'ADDED c'])
+    t.deepEqual(await fromNow.short(1), ['ADDED c'])
+  })
+
+  test(`${name}: what there is is sent to who wants no bookmarks, too`, async (t) => {
+    const { transport } = await open(t)
+    await create(transport, 'a')
+    const events = await watch(t, transport, '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan')
+    await create(transport, 'b')
+    t.deepEqual(await events.short(2), ['ADDED a', 'ADDED b'])
+  })
+
+  test(`${name}: a watch goes on from a bookmark without a gap or a repetition`, async (t) => {
+    const { transport } = await open(t)
+    await create(transport, 'a')
+    const first = await watch(
+      t,
+      transport,
+      '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=app%3Dx',
+    )
+    const bookmark = await first.next()
+    t.is(bookmark?.type, 'BOOKMARK')
+    first.close()
+    await create(transport, 'b', { app: 'x' })
+    await create(transport, 'c')
+    await create(transport, 'd', { app: 'x' })
+    const { resourceVersion } = bookmark?.object.metadata ?? {}
+    const second = await watch(t, transport, `&resourceVersion=${resourceVersion}&labelSelector=app%3Dx`)
+    t.deepEqual(await second.short(2), ['ADDED b', 'ADDED d'])
+  })
+
+  test(`${name}: a deleted collection is told object by object, each with a revision of its own`, async (t) => {
+    const { transport } = await open(t)
+    const revision = await create(transport, 'a')
+    await create(transport, 'b')
+    await ask(transport, `DELETE ${configMaps}`)
+    const events = await watch(t, transport, `&resourceVersion=${revision}`)
+    t.deepEqual(await events.short(1), ['ADDED b'])
+    const gone = [await events.next(), await events.next()]
+    t.deepEqual(
+      gone.map((event) => event?.type),
+      ['DELETED', 'DELETED'],
+    )
+    const revisions = gone.map((event) => Number(event?.object.metadata.resourceVersion))
+    t.deepEqual(revisions, [revision + 2, revision + 3])
+  })
+
   test(`${name}: a stranger's kinds and other namespaces do not disturb a watch`, async (t) => {
     const { transport } = await open(t)
     const events = await watch(t, transport, '')

@@ -315,6 +315,36 @@ test('CoreV1Api keeps ConfigMaps, Secrets, Namespaces and ServiceAccounts', asyn
   t.is((await core.deleteNamespacedSecret({ namespace, name: 's', gracePeriodSeconds: 0 })).status, 'Success')
 })
 
+test('typed bodies need not say what they are', async (t) => {
+  const { config } = await open(t)
+  const core = config.makeApiClient(CoreV1Api)
+  const made = await core.createNamespacedConfigMap({
+    namespace,
+    body: { metadata: { name: 'c' }, data: { a: '1' } },
+  })
+  t.is(made.kind, 'ConfigMap')
+  const body = { metadata: { name: 'c' }, data: { a: '2' } }
+  t.deepEqual((await core.replaceNamespacedConfigMap({ namespace, name: 'c', body })).data, { a: '2' })
+  const account = await core.createNamespacedServiceAccount({
+    namespace,
+    body: { metadata: { name: 'robot' } },
+  })
+  t.is(account.apiVersion, 'v1')
+  const token = await core.createNamespacedServiceAccountToken({
+    name: 'robot',
+    namespace,
+    body: { spec: { audiences: [], expirationSeconds: 3600 } },
+  })
+  t.truthy(token.status?.token)
+  const review = { spec: { resourceAttributes: { verb: 'list', resource: 'configmaps', namespace } } }
+  const authorization = config.makeApiClient(AuthorizationV1Api)
+  t.true((await authorization.createSelfSubjectAccessReview({ body: review })).status?.allowed)
+  const lease = await config
+    .makeApiClient(CoordinationV1Api)
+    .createNamespacedLease({ namespace, body: { metadata: { name: 'l' }, spec: { holderIdentity: 'a' } } })
+  t.is(lease.kind, 'Lease')
+})
+
 test('CustomObjectsApi keeps Containers and their status', async (t) => {
   const { config } = await open(t)
   const api = config.makeApiClient(CustomObjectsApi)
