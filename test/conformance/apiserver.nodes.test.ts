@@ -1,13 +1,14 @@
 /** What nodes may read and write, asked of a whole server as the nodes themselves. */
 import assert from 'node:assert/strict'
 import test, { type ExecutionContext } from 'ava'
-import { inProcess, type UserInfo } from '#pkg/apimachinery/transport.ts'
+import { inProcess, readAll, type UserInfo } from '#pkg/apimachinery/transport.ts'
 import { nodeFinalizer, nodeLabel } from '#pkg/apis/wellknown.ts'
 import { nodeUser, ownNodeUser } from '#pkg/apiserver/access/authenticate.ts'
 import { authorizing } from '#pkg/apiserver/access/authorize.ts'
 import { makeAccess } from '#pkg/apiserver/accesscontrol.ts'
 import { admin, ask, startTestServer } from '#test/helpers/apiserver.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { makeRequest } from '#test/helpers/request.ts'
 
 const cove = '/apis/cove.run/v1'
 const here = `${cove}/namespaces/default`
@@ -37,7 +38,7 @@ async function start(t: ExecutionContext) {
   }
   for (const name of ['n1', 'n2'])
     await make(`POST ${cove}/nodes`, { apiVersion: 'cove.run/v1', kind: 'Node', metadata: { name } })
-  return { root, make, one: as(nodeUser('n1')), two: as(nodeUser('n2')), as, storage: started.storage }
+  return { root, make, one: as(nodeUser('n1')), two: as(nodeUser('n2')), as, ...started, handler }
 }
 
 const secret = (name: string) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name } })
@@ -101,6 +102,24 @@ test('a node sees and changes its own Containers only, and of them what a node m
     t.is((await one(`PATCH ${web}?dryRun=All`, patch)).status, 403)
   }
   t.is((await one(`PATCH ${web}`, { metadata: { finalizers: ['example.com/other'] } })).status, 200)
+})
+
+test('a watch ends within seconds when its reason is gone, however long it was to be', async (t) => {
+  const { make, root, handler, clock } = await start(t)
+  await make(`POST ${core}/secrets`, secret('aa'))
+  await make(`POST ${here}/containers`, container('web', 'n1', 'aa', { finalizers: [] }))
+  const query = 'watch=true&resourceVersion=0&timeoutSeconds=1000000&fieldSelector=metadata.name%3Daa'
+  const request = makeRequest(`${core}/secrets?${query}`)
+  const text = readAll((await handler(request, nodeUser('n1'))).body)
+  await clock.advance(60_000)
+  await root(`DELETE ${here}/containers/web`)
+  await clock.advance(15_000)
+  const lines = (await text).split('\n').filter((line) => line !== '')
+  t.deepEqual(
+    lines.map((line) => JSON.parse(line).type),
+    ['ADDED', 'ERROR'],
+  )
+  t.like(JSON.parse(lines.at(-1) ?? '').object, { code: 403, reason: 'Forbidden' })
 })
 
 test('a node lets go of what an older version stored without some of its fields', async (t) => {

@@ -4,7 +4,7 @@
  * has to list again: the server's memory is not the place to wait for it.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { type Change, type Encoding, type EventType, eventText } from '../cache/changes.ts'
 import { type Entry, type Filter, matchesEntry } from '../cache/entry.ts'
@@ -40,7 +40,7 @@ export async function watch(context: Context, info: RequestInfo, request: ApiReq
 
 /** Without a pause from reading the cache to hearing of changes: that is why there is no gap. */
 function openStream(
-  { cache, ambient, minWatchMs }: Context,
+  { cache, ambient, minWatchMs, authorize }: Context,
   info: RequestInfo,
   signal: AbortSignal,
 ): WatchStream {
@@ -62,6 +62,7 @@ function openStream(
         : undefined,
     initialEventsEnd: sendInitialEvents === true,
     clock: ambient.clock,
+    demandRight: async () => authorize?.(info),
     timeoutMs: timeoutSeconds > 0 ? timeoutSeconds * 1000 : minWatchMs * (1 + ambient.random.next()),
     signal,
   })
@@ -76,6 +77,8 @@ interface StreamOptions {
   /** Undefined when the asker wants none. */
   readonly bookmark: (initialEventsEnd: boolean) => string | undefined
   readonly initialEventsEnd: boolean
+  /** Throws Forbidden once whoever watches may not watch any more. */
+  readonly demandRight: () => Promise<void>
   readonly clock: Clock
   readonly timeoutMs: number
   readonly signal: AbortSignal
@@ -130,8 +133,12 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
   }
 
   cut(reason: string): void {
-    const status = new StatusError('Expired', `${reason}; list again`).toStatus()
-    this.#finish([eventText('ERROR', JSON.stringify(status))])
+    this.#fail(new StatusError('Expired', `${reason}; list again`))
+  }
+
+  #fail(error: unknown): void {
+    const told = error instanceof StatusError ? error : new StatusError('InternalError', messageOf(error))
+    this.#finish([eventText('ERROR', JSON.stringify(told.toStatus()))])
   }
 
   end(): void {
@@ -202,6 +209,7 @@ class WatchStream implements Watcher, AsyncIterableIterator<Chunk> {
     // Whoever has something to read needs no sign of life.
     if (bookmark !== undefined || this.#queue.length === 0) this.#push(bookmark ?? '\n')
     this.#cancelBeat = this.#options.clock.after(keepAliveMs, () => this.#beat())
+    this.#options.demandRight().catch((error: unknown) => this.#fail(error))
   }
 
   #timeout(): void {
