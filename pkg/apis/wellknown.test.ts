@@ -9,6 +9,12 @@ test('the engine calls an object by its own name where it can', (t) => {
   t.is(engineName({ namespace: 'default', name: 'shop.web' }), 'default.shop.web')
 })
 
+test('no name is an id of the engine, by which another container could be meant', (t) => {
+  const id = '0123456789abcdef'.repeat(4)
+  t.is(engineName({ namespace: 'default', name: id }), `default.${id}`)
+  t.is(engineName({ namespace: 'default', name: id.slice(1) }), id.slice(1))
+})
+
 test('two objects never have one name on the engine', (t) => {
   const meta = fc.record({
     namespace: fc.constantFrom('default', 'a', 'b'),

@@ -46,12 +46,17 @@ export function nodeOfFinalizer(finalizer: string): string | undefined {
 /**
  * The name on the engine: the object's own in `default`, NAMESPACE.NAME elsewhere. The namespace, which holds no dot,
  * is written also before a name of `default` that holds one: `shop.web` is Container web of namespace shop, never
- * Container shop.web of `default`, or the two would share a Volume.
+ * Container shop.web of `default`, or the two would share a Volume. So it is before a name that the engine would take
+ * for the id of somebody else's container or network, or for a volume that nobody named.
  */
 export function engineName(meta: { namespace?: string; name: string }): string {
   const { namespace = 'default', name } = meta
-  return namespace === 'default' && !name.includes('.') ? name : `${namespace}.${name}`
+  const plain = namespace === 'default' && !name.includes('.') && !engineId.test(name)
+  return plain ? name : `${namespace}.${name}`
 }
+
+/** In full: of shorter ones the engine prefers the name. */
+const engineId = /^[0-9a-f]{64}$/
 
 /**
  * The name of a container that is made while its predecessor still has the object's. No object's name holds an
