@@ -112,6 +112,7 @@ export const networkKind: Kind<Network> = {
   schema: objectSchema({ spec, status }),
   statusSubresource: true,
   selectableFields: ['status.phase'],
+  changeOf: (path) => (path.startsWith('spec.') ? 'recreate' : 'nothing'),
   columns: [
     {
       name: 'Status',

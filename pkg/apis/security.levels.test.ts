@@ -3,6 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { containerKind } from './container.kind.ts'
 import { namespaceKind } from './core.ts'
+import { networkKind } from './network.ts'
 import { memberSchema, type Schema } from './schema.ts'
 import {
   allowedBy,
@@ -13,6 +14,7 @@ import {
   levelLabels,
   levelOf,
   levels,
+  networkControls,
   violations,
   volumeControls,
 } from './security.levels.ts'
@@ -144,6 +146,23 @@ test('a Volume that is a path of the node, or of a driver that cannot be judged,
   t.deepEqual(says({}, 'rexray'), ['spec.driver must not be "rexray"'])
 })
 
+test('a Network that is an interface of the node, or its addresses, is for the privileged', (t) => {
+  const says = (spec: object) => {
+    const { privileged, baseline, restricted } = judge({ driver: 'bridge', ...spec }, networkControls)
+    t.deepEqual(privileged, [])
+    t.deepEqual(restricted, baseline)
+    return baseline
+  }
+  t.deepEqual(says({ ipam: [], options: { 'com.docker.network.driver.mtu': '1400' } }), [])
+  t.deepEqual(says({ driver: 'macvlan', options: { parent: 'eth0' } }), ['spec.driver must not be "macvlan"'])
+  t.deepEqual(says({ options: { 'com.docker.network.bridge.name': 'br0' } }), [
+    'spec.options[com.docker.network.bridge.name] must not be set',
+  ])
+  t.deepEqual(says({ ipam: [{ subnet: '8.8.8.0/24' }] }), [
+    'spec.ipam[0] must not be set: the engine picks addresses that the node has no other way to',
+  ])
+})
+
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
 const names = ['ALL', 'CHOWN', 'NET_BIND_SERVICE', 'NET_ADMIN', 'SYS_ADMIN', 'KILL']
 const anyRights = fc.record({
@@ -173,7 +192,7 @@ const anySpec = fc.record({
 })
 
 test('what restricted allows baseline allows, and privileged allows everything', (t) => {
-  for (const controls of [containerControls, volumeControls]) {
+  for (const controls of [containerControls, volumeControls, networkControls]) {
     fc.assert(
       fc.property(fc.oneof(anySpec, fc.anything()), (spec) => {
         const count = (level: (typeof levels)[number]) => violations(controls, level, { spec }).length
@@ -229,6 +248,7 @@ test('every control is about a field that there is', (t) => {
   for (const [kind, controls] of [
     [containerKind, containerControls],
     [volumeKind, volumeControls],
+    [networkKind, networkControls],
   ] as const) {
     t.is(controlsOf(kind), controls)
     for (const { field } of controls) {
@@ -244,8 +264,10 @@ const values = (control: Control, level: 'baseline' | 'restricted') =>
 test('the page tells every control with what each level allows', async (t) => {
   const page = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8')
   const told = page.split('\n').filter((line) => line.startsWith('| `spec.'))
-  const rows = [...containerControls, ...volumeControls].map((control) => {
-    const kind = volumeControls.includes(control) ? 'Volume' : 'Container'
+  const rows = [...containerControls, ...volumeControls, ...networkControls].map((control) => {
+    const kind = [containerKind, volumeKind, networkKind].find((one) =>
+      controlsOf(one).includes(control),
+    )?.kind
     const strict = control.restricted === undefined ? 'the same' : values(control, 'restricted')
     return `| \`${control.field}\` of a ${kind} | ${control.name} | ${values(control, 'baseline')} | ${strict} |`
   })

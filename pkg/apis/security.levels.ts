@@ -80,6 +80,10 @@ function including(item: string): Allowed {
   }
 }
 
+function none(values: string, why: string): Allowed {
+  return { values, allows: () => false, must: () => why }
+}
+
 const noRoot: Allowed = {
   values: 'not root (0, root), or absent',
   allows: (value) => typeof value !== 'string' || kindOfUser(value) !== 'root',
@@ -139,6 +143,8 @@ export const containerControls: readonly Control[] = [
   { name: 'root user', field: 'spec.user', restricted: noRoot },
 ]
 
+const bridgeOption = 'com.docker.network.bridge.name'
+
 /** A Volume can be a path of the node under another name. */
 export const volumeControls: readonly Control[] = [
   { name: 'volume driver', field: 'spec.driver', baseline: oneOfThese('local') },
@@ -150,8 +156,31 @@ export const volumeControls: readonly Control[] = [
   { name: 'volume of the node', field: 'spec.driverOpts.o', baseline: noBind },
 ]
 
+/**
+ * A Network can be an interface or a bridge of the node, or of another namespace's Network, under another name; and a
+ * range of addresses that is given takes the node's own way to them.
+ */
+export const networkControls: readonly Control[] = [
+  { name: 'network driver', field: 'spec.driver', baseline: oneOfThese('bridge') },
+  {
+    name: 'network of the node',
+    field: 'spec.options{}',
+    baseline: {
+      values: `not ${bridgeOption}`,
+      allows: (value) => value !== bridgeOption,
+      must: () => 'must not be set',
+    },
+  },
+  {
+    name: 'addresses of the node',
+    field: 'spec.ipam[]',
+    baseline: none('absent', 'must not be set: the engine picks addresses that the node has no other way to'),
+  },
+]
+
 const controlsByKind: Readonly<Record<string, readonly Control[]>> = {
   'Container.cove.run': containerControls,
+  'Network.cove.run': networkControls,
   'Volume.cove.run': volumeControls,
 }
 

@@ -211,6 +211,29 @@ export function securing(test: TestFn, name: string, open: OpenApi): void {
     )
   })
 
+  test(`${name}: a Network that is an interface of the node is refused, and one from before gets no other`, async (t) => {
+    const { transport } = await open(t)
+    const networks = '/apis/cove.run/v1/namespaces/default/networks'
+    const lan = (name: string, parent: string) => ({
+      apiVersion: 'cove.run/v1',
+      kind: 'Network',
+      metadata: { name },
+      spec: { driver: 'macvlan', options: { parent } },
+    })
+    t.is((await ask(transport, `POST ${networks}`, { body: lan('old', 'eth0') })).status, 201)
+    await enforced(transport, 'baseline')
+    for (const [line, body] of [
+      [`POST ${networks}`, lan('new', 'eth0')],
+      [`PUT ${networks}/old`, lan('old', 'br-0123456789ab')],
+    ] as const) {
+      const answer = await ask(transport, line, { body })
+      t.is(answer.status, 403, line)
+      t.regex(answer.body.message, /network driver \(spec\.driver must not be "macvlan"\)$/)
+    }
+    const label = { body: { metadata: { labels: { a: 'b' } } } }
+    t.is((await ask(transport, `PATCH ${networks}/old`, label)).status, 200)
+  })
+
   test(`${name}: a level that nobody knows is refused with those that there are`, async (t) => {
     const { transport } = await open(t)
     for (const at of ['enforce', 'warn']) {
