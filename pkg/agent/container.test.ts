@@ -184,6 +184,21 @@ test('key order, labels and the way an image is written make no difference', (t)
   t.is(fingerprintOf(one), fingerprintOf(other))
 })
 
+test('the fingerprint, which is shown to many, does not let them try out what a Secret holds', (t) => {
+  const pin = (uid: string) => {
+    const { metadata, ...rest } = secret('pin', { code: '1234' })
+    return { ...rest, metadata: { ...metadata, uid } }
+  }
+  const valueFrom = { secretKeyRef: { name: 'pin', key: 'code', optional: false } }
+  const read = container('web', { env: [{ name: 'PIN', valueFrom }] })
+  const mounted = container('web', { mounts: [{ mountPath: '/pin', readOnly: true, secret: 'pin' }] })
+  for (const web of [read, mounted]) {
+    const shown = (uid: string) => fingerprintOf(web, world({ objects: [web, pin(uid)] }))
+    t.is(shown('one'), shown('one'))
+    t.not(shown('one'), shown('two'), 'whoever does not know the UID cannot compute it')
+  }
+})
+
 test('the content of a mounted ConfigMap or Secret counts, its key order does not', (t) => {
   const web = container('web', { mounts: [{ configMap: 'conf', mountPath: '/etc/app' }] })
   const of = (data: Record<string, string>) =>

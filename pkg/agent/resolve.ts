@@ -1,11 +1,13 @@
 /**
  * A Container's spec with everything it refers to filled in: variables, files, engine names. The result is what
  * the engine is given, and the fingerprint that decides whether an existing container still is what was asked
- * for. Content counts: changed Secrets and ConfigMaps change the fingerprint; paths, labels and key order do not.
+ * for. Content counts: changed Secrets and ConfigMaps change the fingerprint, and so does a Secret that was made anew;
+ * paths, labels and key order do not.
  */
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
+import { referencesOf } from '#pkg/apis/container.references.ts'
 import type { Container, ContainerHealthcheck, ContainerLimits, ContainerMount } from '#pkg/apis/container.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type {
@@ -75,11 +77,13 @@ function assemble(
     ports: spec.ports.map(resolvePort),
     ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
   }
+  const secrets = secretsOf(input)
   const hash = fingerprint({
     ...recreated,
     image: canonicalImage(spec.image),
     mounts: mounts.map(contentOf),
     ...(spec.securityContext?.runAsNonRoot === true && { runAsNonRoot: true }),
+    ...(secrets.length > 0 && { secrets }),
   })
   const create: ContainerCreate = {
     ...recreated,
@@ -97,6 +101,17 @@ function assemble(
     },
   }
   return { create, fingerprint: hash, projections: mounts.flatMap(({ projection }) => projection ?? []) }
+}
+
+/**
+ * The UIDs of the Secrets that it names. The fingerprint is told to whoever may see the Container, who could try out what
+ * a Secret may hold; a UID is random, and told only to those who may read the Secret.
+ */
+function secretsOf({ container, desired }: ResolveInput): string[] {
+  return referencesOf(container).flatMap(({ kind, namespace, name }) => {
+    const secret = kind === 'Secret' ? desired.secrets.get(objectKey({ namespace, name })) : undefined
+    return secret?.metadata.uid ?? []
+  })
 }
 
 /** The schema has no other. */
@@ -144,8 +159,9 @@ function projectMount(mount: ContainerMount, input: ResolveInput): ResolvedMount
     const kind = secret ? 'Secret' : 'ConfigMap'
     return { missing: { reason: `${kind}NotFound`, message: `mounts ${kind} ${key}, which does not exist` } }
   }
+  const salt = secret ? desired.secrets.get(key)?.metadata.uid : undefined
   const projection = {
-    directory: `${uid}/${fingerprint({ name, files: files ?? {} })}`,
+    directory: `${uid}/${fingerprint({ name, files: files ?? {}, ...(salt !== undefined && { salt }) })}`,
     secret,
     files: files ?? {},
   }
