@@ -343,6 +343,19 @@ test('who joins by a token finds its Node made, and may begin anew until it has 
   t.is((await joining(certificatePath('edge-1'), certificateBody(csr))).status, 403)
 })
 
+test('of two that join at once under one name, one gets the certificate', async (t) => {
+  const world = await start(t)
+  const { csr } = await makeRequest('x')
+  const user = world.who(await makeJoinToken(world))
+  const joining = [world.as(user), world.as({ ...user, name: 'system:bootstrap:fedcba' })]
+  for (const name of ['edge-1', 'edge-2', 'edge-3']) {
+    const answers = await Promise.all(
+      joining.map((join) => join(certificatePath(name), certificateBody(csr))),
+    )
+    t.deepEqual(answers.map(({ status }) => status).toSorted(), [201, 403])
+  }
+})
+
 test('a join token gets a certificate for a new node, of the key that asked, whatever the request says', async (t) => {
   const world = await start(t, { lifetimeMs: hour })
   const user = world.who(await makeJoinToken(world))

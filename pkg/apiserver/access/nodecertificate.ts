@@ -48,7 +48,11 @@ export function nodeCertificates(options: NodeCertificateOptions): Surface {
       ...(lifetimeMs !== undefined && { lifetimeMs }),
     })
     // One that renews has its Node, or it would not have come this far.
-    if (!user.groups.includes(nodesGroup)) await register({ name, user, signal: request.signal })
+    if (!user.groups.includes(nodesGroup)) {
+      await register({ name, user, signal: request.signal })
+      // Somebody else may have joined under that name since it was free.
+      checkMayHave(name, user, options)
+    }
     ambient.log.info('node certificate signed', { node: name, for: user.name })
     const { kind } = nodeCertificateKind
     const status = { certificate, ca: ca.cert }
