@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
 import { ask, type CallOptions, call } from '#test/helpers/apiserver.ts'
+import { ask as askOverHttps } from '#test/helpers/https.ts'
 import { adminUser } from '#test/helpers/request.ts'
 import { startServer } from '#test/helpers/server.ts'
 import { container } from './apiserver.objects.ts'
@@ -267,4 +268,96 @@ test('what a Secret holds is in no refusal of a write to it', async (t) => {
     t.true(status >= 400, JSON.stringify(options))
     t.notRegex(JSON.stringify(body), /hidden|aGlkZGVu/, JSON.stringify(options))
   }
+})
+
+test('a token of an account opens what the account may and no more, and ends with it', async (t) => {
+  const { admin, make, as, url, pki } = await open(t)
+  const client = { port: Number(new URL(url).port), ca: pki.ca.cert }
+  const accounts = '/api/v1/namespaces/shop/serviceaccounts'
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'ci' } }
+  await make(accounts, account)
+  const subjects = [{ kind: 'ServiceAccount', name: 'ci' }]
+  const roleRef = { apiGroup: group, kind: 'ClusterRole', name: 'view' }
+  const metadata = { name: 'ci' }
+  const bound = { apiVersion: `${group}/v1`, kind: 'RoleBinding', metadata, roleRef, subjects }
+  await make(`${rbac}/namespaces/shop/rolebindings`, bound)
+  const request = (spec: object) => ({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec })
+  const tokenOf = async (who: string, spec: object) => {
+    const { status, body } = await ask(as(who), `POST ${accounts}/ci/token`, { body: request(spec) })
+    return status === 201 ? String(body.status.token) : status
+  }
+  t.is(await tokenOf('view', {}), 403)
+  const token = String(await tokenOf('edit', {}))
+  const elsewhere = String(await tokenOf('edit', { audiences: ['vault'] }))
+  const read = async (bearer: string, path: string) => {
+    const headers = { authorization: `Bearer ${bearer}` }
+    return (await askOverHttps(client, path, { headers })).status
+  }
+  const [header = '', payload = '', signature = ''] = token.split('.')
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const known = JSON.parse(Buffer.from(header, 'base64url').toString())
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  const containers = '/apis/cove.run/v1/namespaces/shop/containers'
+  t.is(await read(token, containers), 200)
+  t.is(await read(token, '/api/v1/namespaces/shop/secrets'), 403)
+  t.is(await read(token, '/apis/cove.run/v1/namespaces/other/containers'), 403)
+  const forged = {
+    elsewhere,
+    unsigned: `${encode({ ...known, alg: 'none' })}.${payload}.`,
+    symmetric: `${encode({ ...known, alg: 'HS256' })}.${payload}.${signature}`,
+    otherKey: `${encode({ ...known, kid: 'other' })}.${payload}.${signature}`,
+    inherited: `${encode({ ...known, kid: '__proto__' })}.${payload}.${signature}`,
+    changed: `${header}.${encode({ ...claims, sub: 'system:serviceaccount:kube-system:x' })}.${signature}`,
+  }
+  for (const [what, bearer] of Object.entries(forged)) t.is(await read(bearer, containers), 401, what)
+  t.is((await ask(admin, `DELETE ${accounts}/ci`)).status, 200)
+  await make(accounts, account)
+  t.is(await read(token, containers), 401, 'the account of that name is another one now')
+})
+
+test('an upgrade is guarded as what it opens, whoever is impersonated for it', async (t) => {
+  const { make, as, url, pki } = await open(t)
+  const accounts = '/api/v1/namespaces/shop/serviceaccounts'
+  await make(accounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'ci' } })
+  await make(`${rbac}/namespaces/shop/rolebindings`, {
+    apiVersion: `${group}/v1`,
+    kind: 'RoleBinding',
+    metadata: { name: 'ci' },
+    roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'view' },
+    subjects: [{ kind: 'ServiceAccount', name: 'ci' }],
+  })
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} }
+  const issued = await ask(as('edit'), `POST ${accounts}/ci/token`, { body })
+  const client = { port: Number(new URL(url).port), ca: pki.ca.cert }
+  const own = { authorization: `Bearer ${issued.body.status.token}`, connection: 'Upgrade' }
+  const shop = 'namespaces/shop'
+  const tries = [
+    ['cove-frames', `/apis/cove.run/v1/${shop}/containers/web/exec?command=id`],
+    ['cove-frames', `/apis/cove.run/v1/${shop}/containers/web/archive?path=/`],
+    ['cove-frames', `/apis/cove.run/v1/${shop}/containers/web/portforward?port=80`],
+    ['cove-frames', '/apis/cove.run/v1/namespaces/other/containers/web/attach'],
+    ['cove-frames', `/apis/cove.run/v1/${shop}/containers/..%2f..%2fother%2fweb/exec`],
+    ['websocket', `/api/v1/${shop}/pods/web/exec?command=id`],
+    ['SPDY/3.1', `/api/v1/${shop}/pods/web/attach`],
+    ['SPDY/3.1', `/api/v1/${shop}/pods/web/portforward`],
+    ['cove-tunnel', '/apis/cove.run/v1/nodes/n1/tunnel'],
+    ['websocket', `/api/v1/${shop}/secrets/s`],
+    ['h2c', `/api/v1/${shop}/secrets?watch=1`],
+  ] as const
+  const more: readonly Record<string, string>[] = [
+    {},
+    { 'impersonate-user': 'admin' },
+    { 'impersonate-user': 'x', 'impersonate-group': 'system:masters' },
+    { 'impersonate-user': 'system:node:n1', 'impersonate-group': 'system:nodes' },
+  ]
+  for (const [upgrade, path] of tries)
+    for (const method of ['GET', 'POST', 'PUT'])
+      for (const headers of more) {
+        const { status } = await askOverHttps(client, path, {
+          method,
+          headers: { ...own, upgrade, ...headers },
+        })
+        t.true([400, 403, 404].includes(status), `${method} ${path} ${JSON.stringify(headers)}: ${status}`)
+        if (!path.includes('secrets') && !path.includes('%2f')) t.is(status, 403, `${method} ${path}`)
+      }
 })
