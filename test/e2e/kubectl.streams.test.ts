@@ -248,7 +248,7 @@ test('exec -it gives a terminal that has the size of the own one, and follows it
   child.stdout.on('data', (data: Buffer) => {
     text += data.toString()
   })
-  const ended = once(child, 'exit')
+  const ended = once(child, 'close')
   await eventually(() => assert.match(text, /^33 101\r$/m), within)
   await writeFile(join(dir, 'go'), '')
   const [code] = await ended
@@ -266,7 +266,7 @@ test('attach shows what the container writes, and ends with it', async (t) => {
   const reading = (async () => {
     for await (const line of linesOf(attached)) lines.push(line)
   })()
-  const ended = once(attached, 'exit')
+  const ended = once(attached, 'close')
   await eventually(() => assert.ok(lines.length > 3, lines.join('\n')), within)
   await scene.exec('web', ['touch', '/end'])
   const [code] = await ended
@@ -284,7 +284,7 @@ test('attach -it talks to the terminal of a container', async (t) => {
   child.stdout.on('data', (data: Buffer) => {
     text += data.toString()
   })
-  const ended = once(child, 'exit')
+  const ended = once(child, 'close')
   await eventually(() => assert.match(text, /try pressing enter/), within)
   child.stdin.write('echo said $((6*7)); exit\n')
   await ended
