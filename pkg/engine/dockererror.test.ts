@@ -62,6 +62,11 @@ const refusals: readonly [Reason, number, string][] = [
   ['Conflict', 500, 'Container 2050 is not paused'],
   ['Conflict', 400, 'Renaming a container with the same name as its current name'],
   ['Conflict', 409, 'cannot start a paused container, try unpause instead'],
+  [
+    'Conflict',
+    403,
+    'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+  ],
   ['InvalidSpec', 400, 'No command specified'],
   ['InvalidSpec', 400, 'Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
   ['InvalidSpec', 404, 'plugin "nosuch" not found'],

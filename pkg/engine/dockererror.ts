@@ -51,6 +51,11 @@ const engineRules: readonly Rule[] = [
     when: /is already paused|is not paused|is not running|is paused|is restarting|with the same name as its current/i,
     reason: 'Conflict',
   },
+  {
+    // Somebody else joined another network first: what is to be done now shows at the next look.
+    when: /one of the networks in private \(none\) mode/i,
+    reason: 'Conflict',
+  },
 ]
 
 /** A registry's answers come through the engine's mouth and mostly with 500 or inside a stream of 200. */
