@@ -12,7 +12,7 @@ import {
   type V1ConfigMap,
   Watch,
 } from '@kubernetes/client-node'
-import test, { type ExecutionContext } from 'ava'
+import test, { type ExecutionContext, registerCompletionHandler } from 'ava'
 import {
   type Ambient,
   type Random,
@@ -35,6 +35,9 @@ import { CuttingProxy } from '#test/helpers/cuttingproxy.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { adminUser } from '#test/helpers/request.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
+
+// The library leaves connections half closed behind when they break; nothing of ours is waited for any more.
+registerCompletionHandler(() => process.exit())
 
 const namespace = 'default'
 const path = `/api/v1/namespaces/${namespace}/configmaps`
