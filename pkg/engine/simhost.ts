@@ -217,7 +217,7 @@ export class SimHost {
     }
     const all = [...container.networks.keys(), name]
     if (all.includes('host') && (all.length > 1 || isUp(container))) refuse('InvalidSpec', hostNetworkStays)
-    if (all.includes('none') && all.length > 1) refuse('InvalidSpec', noneIsAlone)
+    if (all.includes('none') && all.length > 1) refuse('Conflict', noneIsAlone)
     const ip = isUp(container) ? this.allocateAddress(network) : ''
     container.networks.set(name, { aliases, ip })
   }

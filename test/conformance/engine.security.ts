@@ -62,7 +62,7 @@ export const securityPromises: Record<string, Body> = {
     t.is(observed.networkMode, 'none')
     t.deepEqual(networksOf(observed), ['none'])
     t.is(observed.networks[0]?.ip, '')
-    await fails(t, 'InvalidSpec', engine.connectNetwork(name, { network, aliases: [] }))
+    await fails(t, 'Conflict', engine.connectNetwork(name, { network, aliases: [] }))
     await engine.disconnectNetwork(name, 'none')
     await engine.connectNetwork(name, { network, aliases: [] })
     await engine.disconnectNetwork(name, network)
