@@ -29,7 +29,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The rooms of the API server, lowest first: each may import those before it; the folder itself puts them together. */
-export const rooms = [
+export const rooms: readonly string[] = [
   'cache',
   'http',
   'documents',
@@ -39,7 +39,7 @@ export const rooms = [
   'audit',
   'data',
   'streams',
-] as const
+]
 
 export interface Wall {
   readonly package: string

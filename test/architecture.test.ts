@@ -73,7 +73,7 @@ rule(
 function floorOf(path: string): number | undefined {
   const [top, folder, room = '', ...rest] = path.split('/')
   if (top !== 'pkg' || folder !== 'apiserver') return undefined
-  return rest.length === 0 ? rooms.length : rooms.findIndex((name) => name === room)
+  return rest.length === 0 ? rooms.length : rooms.indexOf(room)
 }
 
 rule(

@@ -35,3 +35,13 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 function sortKeys(value: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
 }
+
+/** What the text says in JSON; undefined when it is not JSON, for JSON has no such value. */
+export function jsonValue(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

@@ -1,5 +1,6 @@
 /** What a Secret must hold for its type: Kubernetes' rules, in its words. No value is ever told. */
 import type { Cause } from '#pkg/apimachinery/errors.ts'
+import { jsonValue } from '#pkg/apimachinery/hash.ts'
 import type { ObjectMeta } from '#pkg/apimachinery/meta.ts'
 import { accountNameAnnotation, serviceAccountTokenType } from './secret.types.ts'
 
@@ -33,19 +34,10 @@ function present({ data = {} }: Held, key: string): Cause[] {
 
 function json(secret: Held, key: string): Cause[] {
   const missing = present(secret, key)
-  if (missing.length > 0 || isJson(Buffer.from(secret.data?.[key] ?? '', 'base64').toString())) return missing
+  const text = Buffer.from(secret.data?.[key] ?? '', 'base64').toString()
+  if (missing.length > 0 || jsonValue(text) !== undefined) return missing
   const message = 'Invalid value: "<secret contents redacted>": must be JSON'
   return [{ reason: 'FieldValueInvalid', field: `data[${key}]`, message }]
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch (error) {
-    if (error instanceof SyntaxError) return false
-    throw error
-  }
 }
 
 function required(field: string): Cause {

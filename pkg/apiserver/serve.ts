@@ -101,23 +101,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     ambient,
     ...(options.minWatchMs !== undefined && { minWatchMs: options.minWatchMs }),
     surfaces: [
-      version(options.build),
-      health({
-        checks: checksOf(
-          () => server,
-          storage,
-          () => ready,
-        ),
-        clock,
-        log,
-      }),
-      discovery([...servedKinds, serviceResource, ...reviewResources]),
-      absentKinds(() => server.cache.revision),
-      openapi({
-        kinds: servedKinds,
-        extras: [serviceResource, ...reviewResources],
-        version: options.build.version,
-      }),
+      ...documents(options, { server: () => server, ready: () => ready }),
       access.reviews,
       ...identity.surfaces,
       ...(options.surfaces ?? []),
@@ -167,8 +151,26 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   return { url, pki, kubeconfig, handler, accountTokens: identity.tokens, connections, close }
 }
 
+/** The server as it becomes: not there yet when its surfaces are made. */
+interface Becoming {
+  readonly server: () => ApiServer
+  readonly ready: () => boolean
+}
+
+/** What clients read about the API and its state. */
+function documents({ ambient, storage, build }: ServeOptions, becoming: Becoming): readonly Surface[] {
+  const extras = [serviceResource, ...reviewResources]
+  return [
+    version(build),
+    health({ checks: checksOf(storage, becoming), ...ambient }),
+    discovery([...servedKinds, ...extras]),
+    absentKinds(() => becoming.server().cache.revision),
+    openapi({ kinds: servedKinds, extras, version: build.version }),
+  ]
+}
+
 /** What must hold before requests are sent here. */
-function checksOf(server: () => ApiServer, storage: Storage, ready: () => boolean) {
+function checksOf(storage: Storage, { server, ready }: Becoming) {
   return {
     storage: async () => void (await storage.revisions()),
     cache: () => server().cache.mustFollow(),

@@ -199,7 +199,10 @@ test('a container that has the labels but more rights than the manifest does not
   const scene = await makeScene(cove())
   const id = await scene.running('web')
   const { Config } = await scene.inspect('web')
-  const look = await scene.stranger(`${scene.engineName('web')}.double`, {
+  // Made and not started: Cove may take it away before a start.
+  const { Id: look } = await scene.call('POST', `/containers/create?name=${scene.engineName('web')}.double`, {
+    Image: Config.Image,
+    Cmd: Config.Entrypoint,
     Labels: { ...Config.Labels, 'cove-test/owner': cove().mark },
     HostConfig: { CapAdd: ['NET_RAW', 'SYS_CHROOT'], NetworkMode: 'bridge' },
   })

@@ -1,51 +1,9 @@
 /** Applying with the real kubectl, server-side and client-side, against a server with TLS and storage on disk. */
 import test from 'ava'
-import { type Kubectl, makeKubectl } from '#test/helpers/kubectl.ts'
-import { startServer, type TestServing } from '#test/helpers/server.ts'
+import type { Kubectl } from '#test/helpers/kubectl.ts'
+import { containerText, kubectlWorld } from '#test/helpers/kubectlworld.ts'
 
-interface Context {
-  readonly server: TestServing
-  readonly kubectl: Kubectl
-}
-
-const context: { current?: Context } = {}
-const teardowns: (() => Promise<void>)[] = []
-
-test.before(async () => {
-  const server = await startServer({ teardown: (run) => teardowns.unshift(run) })
-  context.current = { server, kubectl: makeKubectl(server) }
-})
-
-test.after.always(async () => {
-  for (const run of teardowns) await run()
-})
-
-function world(): Context {
-  if (context.current === undefined) throw new Error('the server has not started')
-  return context.current
-}
-
-/** kubectl in a new namespace named after the test. */
-async function inNamespace(namespace: string, env?: Readonly<Record<string, string>>): Promise<Kubectl> {
-  const { kubectl, server } = world()
-  await kubectl.ok(['create', 'namespace', namespace])
-  const scoped = (args: readonly string[]) => ['-n', namespace, ...args]
-  const own = env === undefined ? kubectl : makeKubectl(server, env)
-  return {
-    run: (args, input) => own.run(scoped(args), input),
-    ok: (args, input) => own.ok(scoped(args), input),
-    start: (args) => own.start(scoped(args)),
-  }
-}
-
-function container(name: string, spec: object = {}, metadata: object = {}): string {
-  return JSON.stringify({
-    apiVersion: 'cove.run/v1',
-    kind: 'Container',
-    metadata: { name, ...metadata },
-    spec: { image: 'nginx:1.27', ...spec },
-  })
-}
+const world = kubectlWorld(test)
 
 function configMap(name: string, data: object, metadata: object = {}): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...metadata }, data })
@@ -68,21 +26,21 @@ function managers(object: {
 }
 
 test('apply --server-side makes, changes and takes back, and again changes nothing', async (t) => {
-  const kubectl = await inNamespace('ssa')
-  const first = container('web', env(['A', '1'], ['B', '2']))
+  const kubectl = await world().inNamespace('ssa')
+  const first = containerText('web', env(['A', '1'], ['B', '2']))
   t.is(await kubectl.ok(serverSide, first), 'container.cove.run/web serverside-applied\n')
   const before = await read(kubectl, 'ctr/web')
   t.deepEqual(managers(before), ['kubectl/Apply'])
   await kubectl.ok(serverSide, first)
   t.deepEqual(await read(kubectl, 'ctr/web'), before)
-  await kubectl.ok(serverSide, container('web', env(['B', '3'])))
+  await kubectl.ok(serverSide, containerText('web', env(['B', '3'])))
   t.deepEqual((await read(kubectl, 'ctr/web')).spec.env, [{ name: 'B', value: '3' }])
 })
 
 test('a conflict is told in the words that kubectl users know, and --force-conflicts wins it', async (t) => {
-  const kubectl = await inNamespace('ssa-conflict')
-  await kubectl.ok([...serverSide, '--field-manager=one'], container('web', env(['A', '1'])))
-  const change = container('web', env(['A', '2']))
+  const kubectl = await world().inNamespace('ssa-conflict')
+  await kubectl.ok([...serverSide, '--field-manager=one'], containerText('web', env(['A', '1'])))
+  const change = containerText('web', env(['A', '2']))
   const refused = await kubectl.run(serverSide, change)
   t.is(refused.code, 1)
   t.regex(
@@ -101,7 +59,7 @@ test('a conflict is told in the words that kubectl users know, and --force-confl
 })
 
 test('managers are shown when they are asked for', async (t) => {
-  const kubectl = await inNamespace('shown')
+  const kubectl = await world().inNamespace('shown')
   await kubectl.ok(serverSide, configMap('conf', { a: '1' }))
   const hidden = await kubectl.ok(['get', 'cm', 'conf', '-o', 'yaml'])
   t.notRegex(hidden, /managedFields/)
@@ -113,8 +71,8 @@ test('managers are shown when they are asked for', async (t) => {
 })
 
 test('what was applied client-side moves to server-side apply once, and then one PATCH is enough', async (t) => {
-  const kubectl = await inNamespace('migration')
-  const manifest = (value: string) => container('web', env(['A', value]))
+  const kubectl = await world().inNamespace('migration')
+  const manifest = (value: string) => containerText('web', env(['A', value]))
   await kubectl.ok(['apply', '-f', '-'], manifest('1'))
   t.deepEqual(managers(await read(kubectl, 'ctr/web')), ['kubectl-client-side-apply/Update'])
   const migrated = await kubectl.run([...serverSide, '-v=6'], manifest('2'))
@@ -124,20 +82,20 @@ test('what was applied client-side moves to server-side apply once, and then one
   const again = await kubectl.run([...serverSide, '-v=6'], manifest('2'))
   t.is(again.stderr.match(/PATCH /g)?.length, 1)
   t.deepEqual(await read(kubectl, 'ctr/web'), after)
-  await kubectl.ok(serverSide, container('web'))
+  await kubectl.ok(serverSide, containerText('web'))
   t.deepEqual((await read(kubectl, 'ctr/web')).spec.env ?? [], [])
 })
 
 test('client-side apply takes back what it set, and leaves what others set', async (t) => {
-  const kubectl = await inNamespace('csa')
+  const kubectl = await world().inNamespace('csa')
   await kubectl.ok(
     ['apply', '-f', '-'],
-    container('web', env(['A', '1'], ['B', '2']), { labels: { a: 'x', b: 'y' } }),
+    containerText('web', env(['A', '1'], ['B', '2']), { labels: { a: 'x', b: 'y' } }),
   )
   await kubectl.ok(['label', 'ctr', 'web', 'mine=yes'])
   const patch = JSON.stringify({ spec: env(['C', '3']) })
   await kubectl.ok(['patch', 'ctr', 'web', '-p', patch])
-  const next = container('web', env(['A', '9']), { labels: { a: 'x' } })
+  const next = containerText('web', env(['A', '9']), { labels: { a: 'x' } })
   t.is(await kubectl.ok(['apply', '-f', '-'], next), 'container.cove.run/web configured\n')
   const after = await read(kubectl, 'ctr/web')
   const { spec, metadata } = after
@@ -153,29 +111,29 @@ function byName(left: { name: string }, right: { name: string }): number {
 }
 
 test('diff --server-side shows the change and no managers, and nothing when nothing changes', async (t) => {
-  const kubectl = await inNamespace('diff')
-  await kubectl.ok(serverSide, container('web', env(['A', '1'])))
-  const same = await kubectl.run(['diff', '--server-side', '-f', '-'], container('web', env(['A', '1'])))
+  const kubectl = await world().inNamespace('diff')
+  await kubectl.ok(serverSide, containerText('web', env(['A', '1'])))
+  const same = await kubectl.run(['diff', '--server-side', '-f', '-'], containerText('web', env(['A', '1'])))
   t.is(same.code, 0, same.stdout)
-  const other = await kubectl.run(['diff', '--server-side', '-f', '-'], container('web', env(['A', '2'])))
+  const other = await kubectl.run(['diff', '--server-side', '-f', '-'], containerText('web', env(['A', '2'])))
   t.is(other.code, 1)
   t.regex(other.stdout, /^- {4}value: "1"$/m)
   t.regex(other.stdout, /^\+ {4}value: "2"$/m)
   t.notRegex(other.stdout, /managedFields/)
-  const plain = await kubectl.run(['diff', '-f', '-'], container('web', env(['A', '2'])))
+  const plain = await kubectl.run(['diff', '-f', '-'], containerText('web', env(['A', '2'])))
   t.is(plain.code, 1)
   t.notRegex(plain.stdout, /managedFields/)
   t.is((await read(kubectl, 'ctr/web')).spec.env[0].value, '1')
 })
 
 test('apply --prune removes what an earlier apply made and this one leaves out', async (t) => {
-  const kubectl = await inNamespace('prune')
+  const kubectl = await world().inNamespace('prune')
   const labels = { app: 'pruned' }
-  const all = ['one', 'two'].map((name) => container(name, {}, { labels })).join('\n')
+  const all = ['one', 'two'].map((name) => containerText(name, {}, { labels })).join('\n')
   const prune = ['apply', '-f', '-', '--prune', '-l', 'app=pruned', '--prune-allowlist=cove.run/v1/Container']
   await kubectl.ok(prune, all)
-  await kubectl.ok(['create', '-f', '-'], container('mine', {}, { labels }))
-  const pruned = await kubectl.ok(prune, container('one', {}, { labels }))
+  await kubectl.ok(['create', '-f', '-'], containerText('mine', {}, { labels }))
+  const pruned = await kubectl.ok(prune, containerText('one', {}, { labels }))
   t.regex(pruned, /container\.cove\.run\/two pruned/)
   t.is(await kubectl.ok(['get', 'ctr', '-o', 'name']), 'container.cove.run/mine\ncontainer.cove.run/one\n')
 })
@@ -187,25 +145,25 @@ for (const [name, parent] of [
   for (const flags of [[], ['--server-side']]) {
     const how = flags.length === 0 ? 'client-side' : 'server-side'
     test(`apply --prune --applyset keeps its set in a ${name}, ${how}`, async (t) => {
-      const kubectl = await inNamespace(`applyset-${name}-${how}`, { KUBECTL_APPLYSET: 'true' })
+      const kubectl = await world().inNamespace(`applyset-${name}-${how}`, { KUBECTL_APPLYSET: 'true' })
       const command = ['apply', ...flags, '-f', '-', '--prune', `--applyset=${parent}`]
-      const both = [container('one'), configMap('two', { a: '1' })].join('\n')
+      const both = [containerText('one'), configMap('two', { a: '1' })].join('\n')
       await kubectl.ok(command, both)
       const { metadata } = await read(kubectl, parent)
       t.regex(metadata.labels['applyset.kubernetes.io/id'], /^applyset-.*-v1$/)
-      const pruned = await kubectl.ok(command, container('one'))
+      const pruned = await kubectl.ok(command, containerText('one'))
       t.regex(pruned, /configmap\/two pruned/)
       t.is((await kubectl.run(['get', 'cm', 'two'])).code, 1)
       const group = (await read(kubectl, parent)).metadata.annotations
       t.is(group['applyset.kubernetes.io/contains-group-kinds'], 'Container.cove.run')
-      t.is((await kubectl.run(command, container('one'))).code, 0)
+      t.is((await kubectl.run(command, containerText('one'))).code, 0)
     })
   }
 }
 
 test('unknown fields are refused, warned of or dropped as --validate says', async (t) => {
-  const kubectl = await inNamespace('validated')
-  const wrong = container('web', { imgae: 'x' })
+  const kubectl = await world().inNamespace('validated')
+  const wrong = containerText('web', { imgae: 'x' })
   const strict = await kubectl.run(serverSide, wrong)
   t.is(strict.code, 1)
   t.regex(strict.stderr, /unknown field "spec\.imgae"/)
@@ -217,15 +175,15 @@ test('unknown fields are refused, warned of or dropped as --validate says', asyn
 })
 
 test('a server-side apply that is only tried says what would be and changes nothing', async (t) => {
-  const kubectl = await inNamespace('tried')
+  const kubectl = await world().inNamespace('tried')
   const command = [...serverSide, '--dry-run=server', '-o', 'jsonpath={.spec.restartPolicy}']
-  t.is(await kubectl.ok(command, container('web')), 'Always')
+  t.is(await kubectl.ok(command, containerText('web')), 'Always')
   t.is((await kubectl.run(['get', 'ctr', 'web'])).code, 1)
 })
 
 test('an edit of the status is managed by its own door', async (t) => {
-  const kubectl = await inNamespace('status')
-  await kubectl.ok(serverSide, container('web'))
+  const kubectl = await world().inNamespace('status')
+  await kubectl.ok(serverSide, containerText('web'))
   const patch = '{"status":{"phase":"Running"}}'
   await kubectl.ok(['patch', 'ctr', 'web', '--subresource=status', '--type=merge', '-p', patch])
   const { metadata } = await read(kubectl, 'ctr/web')

@@ -1,46 +1,10 @@
 /** Deletion as people type it: the real kubectl against a server with its controllers. One server, a namespace per test. */
 import test from 'ava'
-import { silentLogger, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
-import { runControllers } from '#pkg/controller/controllers.ts'
 import { eventually } from '#test/helpers/eventually.ts'
-import { type Kubectl, makeKubectl } from '#test/helpers/kubectl.ts'
-import { startServer, type TestServing } from '#test/helpers/server.ts'
+import type { Kubectl } from '#test/helpers/kubectl.ts'
+import { kubectlWorld } from '#test/helpers/kubectlworld.ts'
 
-const context: { current?: { server: TestServing; kubectl: Kubectl } } = {}
-const teardowns: (() => Promise<void>)[] = []
-
-test.before(async () => {
-  const server = await startServer({ teardown: (run) => teardowns.unshift(run) })
-  const ambient = { clock: systemClock(), random: systemRandom(), log: silentLogger }
-  const stop = new AbortController()
-  const running = runControllers({ client: server.client, ambient }, stop.signal)
-  teardowns.unshift(async () => {
-    stop.abort()
-    await running
-  })
-  context.current = { server, kubectl: makeKubectl(server) }
-})
-
-test.after.always(async () => {
-  for (const run of teardowns) await run()
-})
-
-function world() {
-  if (context.current === undefined) throw new Error('the server has not started')
-  return context.current
-}
-
-/** kubectl in a new namespace named after the test. */
-async function inNamespace(namespace: string): Promise<Kubectl> {
-  const { kubectl } = world()
-  await kubectl.ok(['create', 'namespace', namespace])
-  const scoped = (args: readonly string[]) => ['-n', namespace, ...args]
-  return {
-    run: (args, input) => kubectl.run(scoped(args), input),
-    ok: (args, input) => kubectl.ok(scoped(args), input),
-    start: (args) => kubectl.start(scoped(args)),
-  }
-}
+const world = kubectlWorld(test, { controllers: true })
 
 /** Makes a ConfigMap; answers its UID. */
 async function configMap(kubectl: Kubectl, name: string, metadata: object = {}): Promise<string> {
@@ -66,7 +30,7 @@ async function metadataOf(kubectl: Kubectl, name: string, kind = 'configmap') {
 }
 
 test('dependents go with their owner, and theirs with them', async (t) => {
-  const kubectl = await inNamespace('cascade')
+  const kubectl = await world().inNamespace('cascade')
   const owner = await configMap(kubectl, 'owner')
   const child = await configMap(kubectl, 'child', ownedBy('owner', owner))
   await configMap(kubectl, 'grandchild', ownedBy('child', child))
@@ -78,7 +42,7 @@ test('dependents go with their owner, and theirs with them', async (t) => {
 })
 
 test('--cascade=foreground returns when the dependents have gone, and waits for those that are held', async (t) => {
-  const kubectl = await inNamespace('foreground')
+  const kubectl = await world().inNamespace('foreground')
   const owner = await configMap(kubectl, 'owner')
   await configMap(kubectl, 'free', ownedBy('owner', owner))
   await configMap(kubectl, 'held', ownedBy('owner', owner, { finalizers: ['example.com/hold'] }))
@@ -101,7 +65,7 @@ test('--cascade=foreground returns when the dependents have gone, and waits for 
 })
 
 test('--cascade=orphan leaves the dependents, without an owner', async (t) => {
-  const kubectl = await inNamespace('orphan')
+  const kubectl = await world().inNamespace('orphan')
   const owner = await configMap(kubectl, 'owner')
   await configMap(kubectl, 'child', ownedBy('owner', owner))
   await kubectl.ok(['delete', 'configmap', 'owner', '--cascade=orphan'])
@@ -110,7 +74,7 @@ test('--cascade=orphan leaves the dependents, without an owner', async (t) => {
 })
 
 test('an object with finalizers stays until they are gone, and takes no new ones', async (t) => {
-  const kubectl = await inNamespace('finalizers')
+  const kubectl = await world().inNamespace('finalizers')
   await configMap(kubectl, 'held', { finalizers: ['example.com/hold'] })
   t.regex(await kubectl.ok(['delete', 'configmap', 'held', '--wait=false']), /^configmap "held" deleted/)
   t.truthy((await metadataOf(kubectl, 'held')).deletionTimestamp)
@@ -123,7 +87,7 @@ test('an object with finalizers stays until they are gone, and takes no new ones
 })
 
 test('what is deleted can be chosen by labels, by fields, or be all there is', async (t) => {
-  const kubectl = await inNamespace('choosing')
+  const kubectl = await world().inNamespace('choosing')
   for (const name of ['a', 'b', 'c', 'd']) {
     await configMap(kubectl, name, { labels: { half: name < 'c' ? 'first' : 'second' } })
   }
@@ -140,7 +104,7 @@ test('what is deleted can be chosen by labels, by fields, or be all there is', a
 })
 
 test('--now and --force shorten the time that a Container is given to end', async (t) => {
-  const kubectl = await inNamespace('hurry')
+  const kubectl = await world().inNamespace('hurry')
   const object = {
     apiVersion: 'cove.run/v1',
     kind: 'Container',
@@ -159,7 +123,7 @@ test('--now and --force shorten the time that a Container is given to end', asyn
 })
 
 test('a namespace goes with all that is in it; a stuck one says why and takes nothing new', async (t) => {
-  const kubectl = await inNamespace('leaving')
+  const kubectl = await world().inNamespace('leaving')
   await configMap(kubectl, 'free')
   await configMap(kubectl, 'held', { finalizers: ['example.com/hold'] })
   await kubectl.ok(['delete', 'namespace', 'leaving', '--wait=false'])
@@ -179,7 +143,7 @@ test('a namespace goes with all that is in it; a stuck one says why and takes no
 })
 
 test('a list in chunks is the whole list', async (t) => {
-  const kubectl = await inNamespace('chunks')
+  const kubectl = await world().inNamespace('chunks')
   const all = Array.from({ length: 7 }, (_, index) => `c${index}`)
   for (const name of all) await configMap(kubectl, name)
   t.deepEqual(await names(kubectl, '--chunk-size=2'), all)
@@ -197,7 +161,7 @@ test('cluster-info says where the control plane is', async (t) => {
 })
 
 test('a Lease is written and read as Kubernetes has it', async (t) => {
-  const kubectl = await inNamespace('leases')
+  const kubectl = await world().inNamespace('leases')
   const spec = { holderIdentity: 'one', leaseDurationSeconds: 15, renewTime: '2026-01-01T00:00:10.123456Z' }
   const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'lead' }, spec }
   await kubectl.ok(['create', '-f', '-'], JSON.stringify(lease))
@@ -217,7 +181,7 @@ test('the health of the server can be asked check by check', async (t) => {
 })
 
 test('warnings of the server come on stderr', async (t) => {
-  const kubectl = await inNamespace('warnings')
+  const kubectl = await world().inNamespace('warnings')
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, dato: { a: '1' } }
   const { code, stderr } = await kubectl.run(['create', '--validate=warn', '-f', '-'], JSON.stringify(object))
   t.is(code, 0)

@@ -12,45 +12,10 @@ import { issueNodeIdentity } from '#pkg/apiserver/access/pki.ts'
 import { dialTunnel, serveThroughTunnel } from '#pkg/client/tunnel.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { ask } from '#test/helpers/https.ts'
-import { type Kubectl, makeKubectl } from '#test/helpers/kubectl.ts'
-import { startServer, type TestServing } from '#test/helpers/server.ts'
+import type { Kubectl } from '#test/helpers/kubectl.ts'
+import { kubectlWorld } from '#test/helpers/kubectlworld.ts'
 
-interface Context {
-  readonly server: TestServing
-  readonly kubectl: Kubectl
-}
-
-const context: { current?: Context } = {}
-const teardowns: (() => Promise<void>)[] = []
-
-test.before(async () => {
-  const server = await startServer({ teardown: (run) => teardowns.unshift(run) })
-  context.current = { server, kubectl: makeKubectl(server) }
-})
-
-test.after.always(async () => {
-  for (const run of teardowns) await run()
-})
-
-function world(): Context {
-  if (context.current === undefined) throw new Error('the server has not started')
-  return context.current
-}
-
-/** kubectl in a new namespace named after the test. */
-async function inNamespace(namespace: string): Promise<Kubectl> {
-  const { kubectl } = world()
-  await kubectl.ok(
-    ['create', '-f', '-'],
-    `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"${namespace}"}}`,
-  )
-  const scoped = (args: readonly string[]) => ['-n', namespace, ...args]
-  return {
-    run: (args, input) => kubectl.run(scoped(args), input),
-    ok: (args, input) => kubectl.ok(scoped(args), input),
-    start: (args) => kubectl.start(scoped(args)),
-  }
-}
+const world = kubectlWorld(test)
 
 const signal = new AbortController().signal
 
@@ -108,7 +73,7 @@ test('explain --recursive walks a kind to its leaves', async (t) => {
 })
 
 test('get prints a table, more of it with -o wide, and every other format', async (t) => {
-  const kubectl = await inNamespace('formats')
+  const kubectl = await world().inNamespace('formats')
   await kubectl.ok(['apply', '-f', '-'], manifest('web'))
   const lines = (await kubectl.ok(['get', 'ctr'])).split('\n')
   t.regex(lines[0] ?? '', /^NAME +READY +STATUS +HEALTH +RESTARTS +IMAGE +PORTS +AGE *$/)
@@ -121,7 +86,7 @@ test('get prints a table, more of it with -o wide, and every other format', asyn
 })
 
 test('labels select, and -A looks into every namespace', async (t) => {
-  const kubectl = await inNamespace('selecting')
+  const kubectl = await world().inNamespace('selecting')
   await kubectl.ok(['apply', '-f', '-'], manifest('one', {}, { app: 'selected' }))
   await kubectl.ok(['apply', '-f', '-'], manifest('two', {}, { app: 'other' }))
   t.is(await kubectl.ok(['get', 'ctr', '-l', 'app=selected', '-o', 'name']), 'container.cove.run/one\n')
@@ -131,7 +96,7 @@ test('labels select, and -A looks into every namespace', async (t) => {
 })
 
 test('get -w prints changes as they happen', async (t) => {
-  const kubectl = await inNamespace('watching')
+  const kubectl = await world().inNamespace('watching')
   await kubectl.ok(['apply', '-f', '-'], manifest('web'))
   const child = kubectl.start(['get', 'ctr', '-w', '-o', 'name'])
   const lines = createInterface({ input: child.stdout ?? process.stdin })[Symbol.asyncIterator]()
@@ -145,7 +110,7 @@ test('get -w prints changes as they happen', async (t) => {
 })
 
 test('apply creates, leaves alone, changes, and takes out what left the manifest', async (t) => {
-  const kubectl = await inNamespace('applying')
+  const kubectl = await world().inNamespace('applying')
   const apply = (text: string) => kubectl.ok(['apply', '-f', '-'], text)
   const both = {
     env: [
@@ -166,7 +131,7 @@ test('apply creates, leaves alone, changes, and takes out what left the manifest
 })
 
 test('apply keeps list items that somebody else has added', async (t) => {
-  const kubectl = await inNamespace('merging')
+  const kubectl = await world().inNamespace('merging')
   await kubectl.ok(['apply', '-f', '-'], manifest('web', { env: [{ name: 'A', value: '1' }] }))
   const added = { spec: { env: [{ name: 'OTHER', value: 'x' }] } }
   await kubectl.ok(['patch', 'ctr', 'web', '-p', JSON.stringify(added)])
@@ -181,7 +146,7 @@ for (const [kind, resource] of [
   ['Secret', 'secret'],
 ] as const) {
   test(`apply of a ${kind} merges twice`, async (t) => {
-    const kubectl = await inNamespace(`twice-${resource}`)
+    const kubectl = await world().inNamespace(`twice-${resource}`)
     const apply = (data: Record<string, string>) =>
       kubectl.ok(
         ['apply', '-f', '-'],
@@ -195,7 +160,7 @@ for (const [kind, resource] of [
 }
 
 test('diff tells with its code whether something would change, and changes nothing', async (t) => {
-  const kubectl = await inNamespace('differing')
+  const kubectl = await world().inNamespace('differing')
   await kubectl.ok(['apply', '-f', '-'], manifest('web'))
   t.is((await kubectl.run(['diff', '-f', '-'], manifest('web'))).code, 0)
   const { code, stdout } = await kubectl.run(['diff', '-f', '-'], manifest('web', { image: 'nginx:1.28' }))
@@ -205,7 +170,7 @@ test('diff tells with its code whether something would change, and changes nothi
 })
 
 test('delete waits until the object is gone', async (t) => {
-  const kubectl = await inNamespace('deleting')
+  const kubectl = await world().inNamespace('deleting')
   await kubectl.ok(['apply', '-f', '-'], manifest('web'))
   t.regex(await kubectl.ok(['delete', 'ctr', 'web', '--timeout=20s']), /"web" deleted/)
   const { code, stderr } = await kubectl.run(['get', 'ctr', 'web'])
@@ -214,14 +179,14 @@ test('delete waits until the object is gone', async (t) => {
 })
 
 test('an unknown field is refused with its path', async (t) => {
-  const kubectl = await inNamespace('strict')
+  const kubectl = await world().inNamespace('strict')
   const { code, stderr } = await kubectl.run(['apply', '-f', '-'], manifest('web', { imgae: 'x' }))
   t.is(code, 1)
   t.regex(stderr, /unknown field "spec\.imgae"/)
 })
 
 test('invalid values are listed one by one', async (t) => {
-  const kubectl = await inNamespace('invalid')
+  const kubectl = await world().inNamespace('invalid')
   const spec = { image: 'Not Good', restartPolicy: 'Sometimes' }
   const { code, stderr } = await kubectl.run(['apply', '-f', '-'], manifest('web', spec))
   t.is(code, 1)
@@ -231,7 +196,7 @@ test('invalid values are listed one by one', async (t) => {
 })
 
 test('label and annotate change metadata and no generation', async (t) => {
-  const kubectl = await inNamespace('labelling')
+  const kubectl = await world().inNamespace('labelling')
   await kubectl.ok(['apply', '-f', '-'], manifest('web'))
   await kubectl.ok(['label', 'ctr', 'web', 'tier=front'])
   await kubectl.ok(['annotate', 'ctr', 'web', 'note=hello'])
@@ -242,7 +207,7 @@ test('label and annotate change metadata and no generation', async (t) => {
 })
 
 test('wait resolves when a condition comes true', async (t) => {
-  const kubectl = await inNamespace('waiting')
+  const kubectl = await world().inNamespace('waiting')
   await kubectl.ok(['apply', '-f', '-'], manifest('web'))
   const waiting = kubectl.ok(['wait', '--for=condition=Ready', 'ctr/web', '--timeout=20s'])
   const ready = {
@@ -261,7 +226,7 @@ test('wait resolves when a condition comes true', async (t) => {
 })
 
 test('describe shows the object and its events', async (t) => {
-  const kubectl = await inNamespace('describing')
+  const kubectl = await world().inNamespace('describing')
   await kubectl.ok(['apply', '-f', '-'], manifest('web'))
   const { metadata } = await read(kubectl, 'ctr', 'web')
   await recordEvent(t, metadata.uid)
@@ -297,7 +262,7 @@ async function recordEvent(t: ExecutionContext, uid: string): Promise<void> {
 }
 
 test('logs of a container whose node is away say so', async (t) => {
-  const kubectl = await inNamespace('logging')
+  const kubectl = await world().inNamespace('logging')
   await kubectl.ok(['apply', '-f', '-'], manifest('web', { nodeName: 'edge-9' }))
   const path = '/apis/cove.run/v1/namespaces/logging/containers/web/log'
   const name = { namespace: 'logging', name: 'web', subresource: 'status' } as const
@@ -309,7 +274,7 @@ test('logs of a container whose node is away say so', async (t) => {
 
 test('the log of a container comes from its node, through the connection that the agent opened', async (t) => {
   const { server } = world()
-  const kubectl = await inNamespace('tunnelled')
+  const kubectl = await world().inNamespace('tunnelled')
   await kubectl.ok(['apply', '-f', '-'], manifest('web', { nodeName: 'edge-2' }))
   const name = { namespace: 'tunnelled', name: 'web', subresource: 'status' } as const
   await server.client.patch(containerKind, name, { status: { containerID: 'c1' } }, signal)

@@ -10,8 +10,8 @@ export interface KubectlWorld {
   readonly server: TestServing
   /** As the administrator, in no namespace of its own. */
   readonly kubectl: Kubectl
-  /** kubectl in a new namespace of this name. */
-  inNamespace(namespace: string): Promise<Kubectl>
+  /** kubectl in a new namespace of this name, with more in its environment if given. */
+  inNamespace(namespace: string, env?: Readonly<Record<string, string>>): Promise<Kubectl>
 }
 
 /** Begun with the first test of the file, ended after the last; with controllers, deletions and tokens are completed. */
@@ -22,9 +22,9 @@ export function kubectlWorld(test: TestFn, options: { controllers?: boolean } = 
     const server = await startServer({ teardown: (run) => teardowns.unshift(run) })
     if (options.controllers === true) teardowns.unshift(startControllers(server))
     const kubectl = makeKubectl(server)
-    const inNamespace = async (namespace: string) => {
+    const inNamespace: KubectlWorld['inNamespace'] = async (namespace, env) => {
       await kubectl.ok(['create', 'namespace', namespace])
-      return within(kubectl, namespace)
+      return within(env === undefined ? kubectl : makeKubectl(server, env), namespace)
     }
     world = { server, kubectl, inNamespace }
   })
