@@ -9,28 +9,19 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName, successorName } from '#pkg/apis/wellknown.ts'
-import type { Mount, ObservedContainer, ObservedMount } from '#pkg/engine/port.ts'
+import type { Mount, ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planDrift, whyRecreate } from './container.drift.ts'
-import { containersOf, isAlive, previousStatus } from './container.look.ts'
+import { planEnded, planRunning } from './container.heal.ts'
+import { containersOf, isAlive } from './container.look.ts'
+import { anonymousVolumes, isAnonymous, planDeletion, remove, stop } from './container.remove.ts'
 import { whyRoot } from './container.security.ts'
-import { whyNotJoin, whyNotStart } from './container.start.ts'
+import { whyNotStart } from './container.start.ts'
+import type { Builder, Subject } from './container.subject.ts'
 import { imageReadiness } from './image.ts'
 import type { AgentOp } from './ops.ts'
-import { type Resolved, resolve } from './resolve.ts'
-import { restartState } from './restart.ts'
+import { resolve } from './resolve.ts'
 import { type Decision, groupOf, type World } from './world.ts'
-
-type Builder = PlanBuilder<AgentOp>
-
-interface Subject {
-  readonly container: Container
-  readonly world: World
-  readonly resolved: Resolved
-  readonly current: ObservedContainer | undefined
-  readonly stale: readonly ObservedContainer[]
-  readonly builder: Builder
-}
 
 export function planContainer(container: Container, world: World): Decision {
   const builder = new PlanBuilder<AgentOp>(groupOf('Container', container.metadata))
@@ -46,22 +37,6 @@ export function planContainer(container: Container, world: World): Decision {
   return current === undefined || current.state === 'dead'
     ? planCreation(subject)
     : planExisting(subject, current)
-}
-
-function planDeletion(container: Container, mine: readonly ObservedContainer[], builder: Builder): Decision {
-  const cause = 'metadata.deletionTimestamp is set'
-  const seconds =
-    container.metadata.deletionGracePeriodSeconds ?? container.spec.terminationGracePeriodSeconds
-  for (const observed of mine) {
-    if (isAlive(observed)) builder.add(stop(observed, seconds), cause)
-    remove(builder, observed, { cause, keep: [] })
-  }
-  const { namespace = 'default', name } = container.metadata
-  builder.add(
-    { type: 'releaseObject', kind: 'Container', object: { namespace, name } },
-    'nothing of it is left on the node',
-  )
-  return { plan: builder.build() }
 }
 
 function planStopped(container: Container, mine: readonly ObservedContainer[], builder: Builder): Decision {
@@ -138,59 +113,6 @@ function retireStale({ container, builder }: Subject, stale: readonly ObservedCo
   }
 }
 
-function planRunning(subject: Subject, current: ObservedContainer): Omit<Decision, 'plan'> {
-  const { container, world, builder } = subject
-  const { state } = container.spec
-  if (state === 'Running' && current.state === 'paused') {
-    builder.add({ type: 'unpauseContainer', container: current.id }, 'spec.state: want Running, found paused')
-  }
-  if (state === 'Paused' && current.state === 'running') {
-    builder.add({ type: 'pauseContainer', container: current.id }, 'spec.state: want Paused, found running')
-  }
-  const waiting = whyNotJoin(container, world)
-  const healing = state === 'Running' && current.state === 'running' ? planUnhealthy(subject, current) : {}
-  return { ...healing, ...(waiting !== undefined && { waiting }) }
-}
-
-function planUnhealthy(
-  { container, world, builder }: Subject,
-  current: ObservedContainer,
-): Omit<Decision, 'plan'> {
-  const { health } = current
-  if (health?.status !== 'unhealthy' || container.spec.healthcheck?.onUnhealthy === 'None') return {}
-  const { crashStreak } = restartState(previousStatus(container, world), current)
-  const due = Date.parse(current.startedAt ?? current.createdAt) + pauseBeforeHealing(crashStreak)
-  if (world.now < due) return { wakeAt: due }
-  const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
-  const cause = `status.health: unhealthy after ${health.failingStreak} failed checks in a row`
-  builder.add({ type: 'restartContainer', container: current.id, gracePeriod }, cause)
-  return {}
-}
-
-/** The first healing is immediate; a container that keeps turning unhealthy is restarted ever more slowly. */
-function pauseBeforeHealing(crashStreak: number): number {
-  return crashStreak === 0 ? 0 : Math.min(300_000, 10_000 * 2 ** (crashStreak - 1))
-}
-
-function planEnded(subject: Subject, current: ObservedContainer): Omit<Decision, 'plan'> {
-  const { container, world, builder } = subject
-  if (hasFinished(container, current)) return {}
-  const wait = whyNotStart(container, world)
-  if (wait !== undefined) return { waiting: wait }
-  const cause =
-    current.state === 'created'
-      ? `spec.state is ${container.spec.state}`
-      : `spec.state: want ${container.spec.state}, found ${current.state} with exit code ${current.exitCode}`
-  const { notBefore, crashStreak } = restartState(previousStatus(container, world), current)
-  if (current.state !== 'created' && world.now < notBefore) {
-    const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
-    const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with exit code ${current.exitCode}`
-    return { wakeAt: notBefore, waiting: { reason: 'CrashLoopBackOff', message } }
-  }
-  builder.add({ type: 'startContainer', container: current.id }, cause)
-  return {}
-}
-
 /** The spec's mounts, and the data of its predecessor's anonymous volumes where the spec mounts nothing else. */
 function mountsOf({ resolved, stale }: Subject): Mount[] {
   const { mounts } = resolved.create
@@ -198,33 +120,6 @@ function mountsOf({ resolved, stale }: Subject): Mount[] {
     .filter((mount) => isAnonymous(mount) && !mounts.some(({ target }) => target === mount.target))
     .map(({ source, target, readOnly }) => ({ type: 'volume' as const, source, target, readOnly }))
   return [...mounts, ...inherited]
-}
-
-/** A volume that a successor inherited counts as named for the engine, so it is removed by name with the last container. */
-function remove(
-  builder: Builder,
-  observed: ObservedContainer,
-  how: { cause: string; keep: readonly string[] },
-): void {
-  builder.add({ type: 'removeContainer', container: observed.id }, how.cause)
-  for (const volume of anonymousVolumes(observed).filter((name) => !how.keep.includes(name))) {
-    builder.add({ type: 'removeVolume', volume }, `it was an anonymous volume of container ${observed.name}`)
-  }
-}
-
-function anonymousVolumes({ mounts }: ObservedContainer): string[] {
-  return mounts.filter(isAnonymous).map(({ source }) => source)
-}
-
-/** The engine gives volumes that nobody named 64 hexadecimal digits. */
-export function isAnonymous({ type, source }: ObservedMount): boolean {
-  return type === 'volume' && /^[0-9a-f]{64}$/.test(source)
-}
-
-/** Whether its end is what the restart policy asked for. */
-export function hasFinished({ spec }: Container, observed: ObservedContainer): boolean {
-  if (observed.state !== 'exited') return false
-  return spec.restartPolicy === 'Never' || (spec.restartPolicy === 'OnFailure' && observed.exitCode === 0)
 }
 
 function whyCreate({ stale, resolved }: Subject): string {
@@ -251,8 +146,4 @@ function nameConflict({ container, world }: Subject): { reason: string; message:
   const id = world.observed.containerNames.get(name)?.slice(0, 12)
   const message = `the engine has another container named ${name} (${id}), which does not belong to ${objectKey(container.metadata)}; rename or remove it`
   return { reason: 'NameConflict', message }
-}
-
-function stop(observed: ObservedContainer, seconds: number): AgentOp {
-  return { type: 'stopContainer', container: observed.id, gracePeriod: seconds * 1000 }
 }

@@ -38,6 +38,7 @@ const termination = Type.Object(
     message: text('What is known of it beyond the code.'),
     startedAt: when('When that run began.'),
     finishedAt: when('When it ended.'),
+    log: Type.Optional(atomicList(Type.String(), { description: 'The last lines it wrote, at most 20.' })),
   },
   { description: 'How it ended last time.' },
 )
@@ -56,6 +57,68 @@ const health = Type.Object(
     log: atomicList(probe, { description: 'The last five checks.' }),
   },
   { description: 'The result of the healthcheck; absent without one.' },
+)
+
+const failedRevision = Type.Object(
+  {
+    fingerprint: Type.String({ description: 'Of what was tried.' }),
+    generation: Type.Integer({
+      description: 'The generation that asked for it; another one is tried again.',
+    }),
+    reason: Type.String({ description: 'Unhealthy, HealthTimeout, Exited or StartError.' }),
+    message: Type.String({ description: 'What was seen of it.' }),
+    time: time({ description: 'When it was judged.' }),
+    exitCode: integer('How it ended, when it ended by itself.'),
+    log: atomicList(Type.String(), { default: [], description: 'The last lines it wrote, at most 200.' }),
+    probes: atomicList(probe, { default: [], description: 'Its last checks, at most five.' }),
+  },
+  { description: 'What was tried last and given up.' },
+)
+
+const rollout = Type.Object(
+  {
+    phase: oneOf(['Progressing', 'Paused', 'Complete', 'RolledBack', 'Held'], {
+      description: 'Where the replacement of the container is.',
+    }),
+    message: text('What it waits for, or why it ended so.'),
+    fingerprint: text('Of what is on trial.'),
+    containerID: text('Id on the engine of what is on trial.'),
+    since: when('When this phase began.'),
+    stable: text('Fingerprint of what last passed its trial.'),
+    failed: Type.Optional(failedRevision),
+  },
+  { description: 'How the last change of the spec is going.' },
+)
+
+const healing = Type.Object(
+  {
+    attempts: atomicList(
+      Type.Object({
+        time: time({ description: 'When.' }),
+        action: oneOf(['Restart', 'Recreate'], { description: 'What was tried.' }),
+      }),
+      { description: 'What was tried since it last was well for ten minutes; the last ten.' },
+    ),
+    nextAt: when('When it will be tried again.'),
+    heldSince: when('Since when the budget is spent.'),
+  },
+  { description: 'What was done about failing checks.' },
+)
+
+const difference = Type.Object({
+  field: Type.String({ description: 'Such as spec.env.A.' }),
+  want: Type.String({ description: 'As desired; values of Secrets are not told.' }),
+  found: Type.String({ description: 'As observed.' }),
+  change: oneOf(['in place', 'recreate'], { description: 'How it is mended.' }),
+})
+
+const next = Type.Object(
+  {
+    action: Type.String({ description: 'What.' }),
+    cause: Type.String({ description: 'Because of what.' }),
+    time: when('When; absent: as soon as what it waits for is there.'),
+  },
+  { description: 'What comes next; absent when everything is as desired.' },
 )
 
 const lastAction = Type.Object(
@@ -77,7 +140,9 @@ export const containerStatus = Type.Object(
         },
       ),
     ),
-    conditions: Type.Optional(conditions(['ImageReady', 'Ready', 'Healthy', 'UpToDate', 'Stalled'])),
+    conditions: Type.Optional(
+      conditions(['ImageReady', 'Ready', 'Healthy', 'UpToDate', 'Stalled', 'RolledBack']),
+    ),
     observedGeneration: integer('The generation this status was computed from.'),
     nodeName: text('The node that reports this.'),
     containerID: text('Id on the engine.'),
@@ -100,6 +165,13 @@ export const containerStatus = Type.Object(
     nextRestartAt: when('When it will be started again.'),
     lastTermination: Type.Optional(termination),
     health: Type.Optional(health),
+    rollout: Type.Optional(rollout),
+    healing: Type.Optional(healing),
+    restartRequest: text('The last value of the annotation cove.run/restartedAt that was acted on.'),
+    differences: Type.Optional(
+      atomicList(difference, { description: 'Where the engine differs from what is desired.' }),
+    ),
+    next: Type.Optional(next),
     lastAction: Type.Optional(lastAction),
   },
   { description: 'What is.' },

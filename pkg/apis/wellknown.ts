@@ -65,3 +65,21 @@ const engineId = /^[0-9a-f]{64}$/
 export function successorName(meta: { namespace?: string; name: string }): string {
   return `${engineName(meta)}_next`
 }
+
+/**
+ * Containers that stand aside for the one that serves: the parked predecessor, to which a failed replacement goes back;
+ * one that was no good itself and only waits for its removal; and one that was tried and failed.
+ */
+export const asides = ['prev', 'old', 'failed'] as const
+export type Aside = (typeof asides)[number]
+
+/** Roles are in the names, for names can be changed and labels cannot: an agent that was killed reads them again. */
+export function asideName(meta: { namespace?: string; name: string }, aside: Aside, id: string): string {
+  return `${engineName(meta)}_${aside}-${id.slice(0, 6)}`
+}
+
+/** Asks for one restart for each value it is given, such as the time of asking. `cove rollout restart` sets it. */
+export const restartAnnotation = 'cove.run/restartedAt'
+
+/** The engine's id of a container that was not made by Cove, which the Container takes over as it is. */
+export const adoptAnnotation = 'cove.run/adopt'
