@@ -20,6 +20,7 @@ import type { OpResult } from '#pkg/plan/execute.ts'
 import { isOurs } from './container.look.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { DesiredState } from './desired.ts'
+import { tailsWanted } from './logtails.ts'
 import { generationOf, type NodeDecision, placedHere, planNode } from './node.plan.ts'
 import { NodeRegistration } from './node.ts'
 import { noteOf } from './notes.ts'
@@ -146,9 +147,12 @@ export class Agent {
       const desired = this.#desired.snapshot()
       const loading = this.#desired.loading()
       const names = this.#namesAtWork(busy, desired)
+      const clusterID = this.#clusterID
       const observed = await this.#observer.observe({
         atWork: (name) => names.has(name),
         usersOf: (images) => imagesInQuestion(desired, images),
+        tailsOf: (containers) => tailsWanted(containers, { desired, clusterID }),
+        signal,
       })
       await this.#reportNode(undefined, signal)
       return {

@@ -10,6 +10,7 @@ import type {
   ObservedNetwork,
   ObservedVolume,
 } from '#pkg/engine/port.ts'
+import { LogTails } from './logtails.ts'
 import type { Observation } from './world.ts'
 
 /** Healthchecks run inside containers all the time; nothing that is observed changes by them. */
@@ -18,6 +19,10 @@ const noise = /^(exec_|attach|resize|top|export|archive-path|extract-to-dir|copy
 export interface Looking {
   readonly atWork?: (name: string) => boolean
   readonly usersOf?: (images: readonly ObservedImage[]) => ReadonlySet<string>
+  /** Of which containers that have ended the last lines are wanted, by id, and how many. */
+  readonly tailsOf?: (containers: readonly ObservedContainer[]) => ReadonlyMap<string, number>
+  /** Ends the reading of logs. */
+  readonly signal?: AbortSignal
 }
 
 export class Observer {
@@ -26,6 +31,7 @@ export class Observer {
   #images: readonly ObservedImage[] = []
   /** By image id, which names the content: what was seen once holds. */
   #imageUsers: ReadonlyMap<string, string> = new Map()
+  readonly #tails: LogTails
   #networks: readonly ObservedNetwork[] = []
   #volumes: readonly ObservedVolume[] = []
   #everything = true
@@ -35,6 +41,7 @@ export class Observer {
 
   constructor(engine: Engine) {
     this.#engine = engine
+    this.#tails = new LogTails(engine)
   }
 
   /** The next look takes in everything. */
@@ -67,13 +74,17 @@ export class Observer {
   /**
    * Throws EngineUnavailable when the engine is away; what was dirty stays dirty then. Containers `atWork` are left
    * for a later look: the engine answers questions about one only when it has started or stopped, and everybody else
-   * would wait for that. `usersOf` picks the images whose user is asked for, by id.
+   * would wait for that. `usersOf` picks the images whose user is asked for, by id; `tailsOf` the containers whose last
+   * lines are, once for each end of theirs.
    */
-  async observe({ atWork = () => false, usersOf = () => new Set() }: Looking = {}): Promise<Observation> {
+  async observe(looking: Looking = {}): Promise<Observation> {
+    const { atWork = () => false, usersOf = () => new Set(), tailsOf = () => new Map() } = looking
+    const { signal = new AbortController().signal } = looking
     if (this.#everything) await this.#lookAtAll()
     else await this.#lookAtDirty(atWork)
     await this.#askUsers(usersOf(this.#images))
     const containers = [...this.#containers.values()]
+    const logTails = await this.#tails.of(containers, tailsOf(containers), signal)
     return {
       containers,
       containerNames: new Map(containers.map(({ name, id }) => [name, id])),
@@ -81,6 +92,7 @@ export class Observer {
       imageUsers: this.#imageUsers,
       networks: this.#networks,
       volumes: this.#volumes,
+      logTails,
     }
   }
 

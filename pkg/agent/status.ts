@@ -47,7 +47,7 @@ function phaseOf({ container, decision }: ReportInput, observed: ObservedContain
 }
 
 function reportObserved(
-  { container, decision }: ReportInput,
+  { container, decision, world }: ReportInput,
   observed: ObservedContainer,
   previous: ContainerStatus | undefined,
 ): Partial<ContainerStatus> {
@@ -68,7 +68,7 @@ function reportObserved(
       observed.state === 'exited' && { exitCode: observed.exitCode, oomKilled: observed.oomKilled }),
     ...(waitsForRestart && decision.wakeAt !== undefined && { nextRestartAt: timestamp(decision.wakeAt) }),
     ...reportAddress(container, observed),
-    ...reportTermination(observed, previous),
+    ...reportTermination(observed, previous, world.observed.logTails),
     ...reportHealth(observed, previous),
   }
 }
@@ -91,16 +91,19 @@ function reportAddress({ spec }: Container, observed: ObservedContainer): Partia
 function reportTermination(
   observed: ObservedContainer,
   previous: ContainerStatus | undefined,
+  logTails: ReadonlyMap<string, readonly string[]>,
 ): Partial<ContainerStatus> {
   if (observed.state !== 'exited') {
     return previous?.lastTermination === undefined ? {} : { lastTermination: previous.lastTermination }
   }
+  const log = (logTails.get(observed.id) ?? []).slice(-20)
   const message = observed.error !== '' ? observed.error : foregroundHint(observed)
   return {
     lastTermination: {
       exitCode: observed.exitCode,
       reason: observed.oomKilled ? 'OOMKilled' : observed.exitCode === 0 ? 'Completed' : 'Error',
       ...(message !== undefined && { message }),
+      ...(log.length > 0 && { log }),
       ...(observed.startedAt !== undefined && { startedAt: observed.startedAt }),
       ...(observed.finishedAt !== undefined && { finishedAt: observed.finishedAt }),
     },

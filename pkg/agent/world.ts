@@ -35,6 +35,8 @@ export interface Observation {
   readonly imageUsers: ReadonlyMap<string, string>
   readonly networks: readonly ObservedNetwork[]
   readonly volumes: readonly ObservedVolume[]
+  /** The last lines of containers that have ended, by id: 20, of those that failed a replacement 200. */
+  readonly logTails: ReadonlyMap<string, readonly string[]>
 }
 
 /** A group whose last op failed: it rests until `until`, or until its object changes. */

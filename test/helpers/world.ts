@@ -102,6 +102,7 @@ export interface WorldParts {
   readonly networks?: readonly ObservedNetwork[]
   readonly volumes?: readonly ObservedVolume[]
   readonly imageUsers?: Readonly<Record<string, string>>
+  readonly logTails?: Readonly<Record<string, readonly string[]>>
 }
 
 /** A world of the given objects and observations; `app:1` is on the node unless images are given. */
@@ -126,6 +127,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       imageUsers: new Map(Object.entries(parts.imageUsers ?? {})),
       networks: [engineNetwork('bridge'), ...(parts.networks ?? [])],
       volumes: parts.volumes ?? [],
+      logTails: new Map(Object.entries(parts.logTails ?? {})),
     },
     holds: new Map(),
     busy: new Set(),
