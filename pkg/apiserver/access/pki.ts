@@ -4,11 +4,12 @@
  * certificate. The authority is made once and kept; the certificates it signs are renewed when they must be.
  */
 import { X509Certificate } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Random } from '#pkg/apimachinery/ambient.ts'
-import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { readIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
 import { type Issuer, issue, type Subject, selfSign, signRequest } from './certificate.ts'
 
 /** PEM texts. */
@@ -167,36 +168,6 @@ function parseIdentity(text: string): Identity | undefined {
   const key = keyBlock.exec(text)?.[0]
   const cert = certificateBlock.exec(text)?.[0]
   return key === undefined || cert === undefined ? undefined : { key: `${key}\n`, cert: `${cert}\n` }
-}
-
-/** Undefined when there is no such file. */
-export async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw new StatusError('InternalError', `cannot read ${path}: ${messageOf(error)}`, {}, { cause: error })
-  }
-}
-
-/** All of the new content or all of the old, whatever happens meanwhile. Only the owner may read it. */
-export async function replaceFile(path: string, content: string): Promise<void> {
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.chmod(0o600)
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  const directory = await open(join(path, '..'), 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }
 
 /**

@@ -6,8 +6,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { readIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
 import { keyIdOf, type SigningKey, type VerificationKeys } from './jwt.ts'
-import { readIfThere, replaceFile } from './pki.ts'
 
 export interface TokenKeys {
   readonly signing: SigningKey

@@ -6,11 +6,11 @@
 import { access, readFile, rm } from 'node:fs/promises'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { replaceFile } from '#pkg/apimachinery/files.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { encrypted, keysInUse, type Resealed, reseal } from '#pkg/storage/encrypted.ts'
 import { type EncryptionKey, type Keyring, keyBytes, makeKey } from '#pkg/storage/envelope.ts'
 import type { FileStorage, Storage } from '#pkg/storage/port.ts'
-import { replaceFile } from '../access/pki.ts'
 import { KeyedLock } from '../verbs/lock.ts'
 
 /** Within the pki directory. */
