@@ -1,17 +1,15 @@
 /** `cove attach`: the streams of a container's own process, from now until it ends. */
 import { containerKind } from '#pkg/apis/container.kind.ts'
+import { findContainer } from '../containername.ts'
 import { exitCodes, isInterrupt, UsageError } from '../errors.ts'
-import { builtinResource } from '../resources.ts'
 import type { Context } from '../session.ts'
 import { join, mustSucceed, wantedStreams } from '../streaming.ts'
-import { singleName } from '../targets.ts'
 
 export async function run({ io, args, session: open }: Context): Promise<number> {
   const [first, more] = args.positionals
   if (first === undefined) throw new UsageError('name a container', 'attach')
   if (more !== undefined) throw new UsageError(`unexpected argument "${more}"`, 'attach')
-  const name = singleName(first, builtinResource('Container'))
-  const session = await open()
+  const { name, session } = await findContainer(first, await open())
   const { spec } = await session.client.get(
     containerKind,
     { namespace: session.namespace, name },

@@ -7,17 +7,20 @@ import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import { channels, decodeFrames, decodeStatus, encodeEnd, encodeFrame } from '#pkg/apimachinery/frames.ts'
 import { drained } from '#pkg/apimachinery/wire.ts'
 import { pack, unpack } from '../archive.ts'
+import { findContainer } from '../containername.ts'
 import { CliError, exitCodes, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { mustSucceed, streamPath } from '../streaming.ts'
-import { singleName } from '../targets.ts'
 
 /** A path inside of a container. */
 interface Remote {
   readonly name: string
   readonly path: string
+}
+
+interface Found extends Remote {
+  readonly session: Session
 }
 
 export async function run({ io, args, session: open }: Context): Promise<number> {
@@ -27,8 +30,8 @@ export async function run({ io, args, session: open }: Context): Promise<number>
   const [source, target] = [remoteOf(from), remoteOf(to)]
   if (source !== undefined && target !== undefined)
     throw new UsageError('one of the two places must be on this machine', 'cp')
-  if (source !== undefined) await download(io, await open(), source, resolve(io.cwd, to))
-  else if (target !== undefined) await upload(await open(), resolve(io.cwd, from), target)
+  if (source !== undefined) await download(io, await found(source, await open()), resolve(io.cwd, to))
+  else if (target !== undefined) await upload(await found(target, await open()), resolve(io.cwd, from))
   else throw new UsageError('one of the two places must be in a container: NAME:PATH', 'cp')
   return exitCodes.ok
 }
@@ -37,12 +40,15 @@ export async function run({ io, args, session: open }: Context): Promise<number>
 function remoteOf(place: string): Remote | undefined {
   const colon = place.indexOf(':')
   if (colon <= 0 || /^[./]/.test(place)) return undefined
-  const name = singleName(place.slice(0, colon), builtinResource('Container'))
   // As kubectl takes it: a relative path begins at the root.
-  return { name, path: posix.join('/', place.slice(colon + 1)) }
+  return { name: place.slice(0, colon), path: posix.join('/', place.slice(colon + 1)) }
 }
 
-async function download(io: Io, session: Session, { name, path }: Remote, to: string): Promise<void> {
+async function found({ name, path }: Remote, session: Session): Promise<Found> {
+  return { ...(await findContainer(name, session)), path }
+}
+
+async function download(io: Io, { session, name, path }: Found, to: string): Promise<void> {
   const into = (await isDirectory(to)) ? join(to, basename(path) || name) : to
   const socket = await openArchive(session, 'GET', { name, path })
   const skipped: string[] = []
@@ -60,12 +66,12 @@ async function* archiveOf(socket: Duplex): AsyncGenerator<Uint8Array> {
   throw new CliError('the connection to the server broke off')
 }
 
-async function upload(session: Session, from: string, { name, path }: Remote): Promise<void> {
-  const found = await stat(from).catch((cause: unknown) => {
+async function upload({ session, name, path }: Found, from: string): Promise<void> {
+  const source = await stat(from).catch((cause: unknown) => {
     throw new CliError(`cannot read ${from}: ${messageOf(cause)}`, { cause })
   })
   const isThere = await isRemoteDirectory(session, { name, path })
-  if (!isThere && path.endsWith('/') && !found.isDirectory())
+  if (!isThere && path.endsWith('/') && !source.isDirectory())
     throw new CliError(`${name}:${path} is no directory`)
   const bare = path.replace(/(?<=.)\/+$/, '')
   const [directory, called] = isThere ? [path, basename(from)] : [posix.dirname(bare), posix.basename(bare)]

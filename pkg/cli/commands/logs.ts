@@ -2,19 +2,19 @@
 import { framesType } from '#pkg/apimachinery/frames.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import type { Args } from '../args.ts'
+import { findContainer } from '../containername.ts'
 import { exitCodes, isInterrupt, UsageError } from '../errors.ts'
 import { readLog } from '../logframes.ts'
 import { builtinResource } from '../resources.ts'
 import type { Context } from '../session.ts'
-import { singleName } from '../targets.ts'
 import { parseTimeout } from '../waiting.ts'
 
 export async function run({ io, args, session: open }: Context): Promise<number> {
   const resource = builtinResource('Container')
   const words = namedContainer(args.positionals)
   const query = await logQuery(args)
-  const name = singleName(words, resource)
-  const { client, signal, namespace } = await open()
+  const { name, session } = await findContainer(words, await open())
+  const { client, signal, namespace } = session
   const path = `${objectPath(resource, { namespace, name })}/log`
   const headers = { accept: `${framesType}, text/plain;q=0.9, application/json;q=0.5` }
   try {

@@ -4,12 +4,11 @@ import type { Duplex } from 'node:stream'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
 import { drained } from '#pkg/apimachinery/wire.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
+import { findContainer } from '../containername.ts'
 import { CliError, exitCodes, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { streamPath } from '../streaming.ts'
-import { singleName } from '../targets.ts'
 
 interface Forward {
   /** 0: any free one. */
@@ -21,10 +20,9 @@ export async function run({ io, args, session: open }: Context): Promise<number>
   const [first, ...ports] = args.positionals
   if (first === undefined) throw new UsageError('name a container', 'port-forward')
   if (ports.length === 0) throw new UsageError('name at least one port: LOCAL:REMOTE', 'port-forward')
-  const name = singleName(first, builtinResource('Container'))
   const forwards = ports.map(parsePorts)
   const addresses = (args.text('address') ?? '127.0.0.1').split(',')
-  const session = await open()
+  const { name, session } = await findContainer(first, await open())
   await session.client.get(containerKind, { namespace: session.namespace, name }, session.signal)
   const servers: Server[] = []
   try {
