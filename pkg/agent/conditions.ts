@@ -74,7 +74,8 @@ function ready(input: ConditionInput): Draft {
   const { observed, phase, decision, container } = input
   const no = (reason: string, message: string): Draft => ({ type: 'Ready', status: 'False', reason, message })
   if (phase === 'Running' && observed !== undefined) return runningReady(observed)
-  if (phase === 'Paused' || phase === 'Stopped') return no(phase, `spec.state is ${container.spec.state}`)
+  if (phase === 'Paused' || phase === 'Stopped' || phase === 'Created')
+    return no(phase, `spec.state is ${container.spec.state}`)
   if (phase === 'Succeeded') return no('Completed', 'it ended with exit code 0')
   const hold = holdOf(input)
   if (hold !== undefined) return no(hold.reason, `${hold.action}: ${hold.message}`)

@@ -11,6 +11,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { engineName, successorName } from '#pkg/apis/wellknown.ts'
 import type { Mount, ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
+import { planCreated, wantsNoStart } from './container.created.ts'
 import { planDrift, whyRecreate } from './container.drift.ts'
 import { planEnded, planRunning } from './container.heal.ts'
 import { containersOf, isAlive } from './container.look.ts'
@@ -34,6 +35,7 @@ export function planContainer(container: Container, world: World): Decision {
   const current = fitting.findLast(isAlive) ?? fitting.at(-1)
   const stale = mine.filter((observed) => observed !== current)
   const subject: Subject = { container, world, resolved, current, stale, builder }
+  if (wantsNoStart(container)) return planCreated(subject, planCreation)
   return current === undefined || current.state === 'dead'
     ? planCreation(subject)
     : planExisting(subject, current)
@@ -78,6 +80,7 @@ function planCreation(subject: Subject): Decision {
   if (name !== engineName(container.metadata)) {
     builder.add({ type: 'renameContainer', container: name, name: engineName(container.metadata) }, cause)
   }
+  if (wantsNoStart(container)) return { plan: builder.build() }
   builder.add(
     { type: 'startContainer', container: engineName(container.metadata) },
     `spec.state is ${container.spec.state}`,

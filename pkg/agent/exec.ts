@@ -31,10 +31,11 @@ export async function exec(target: Target): Promise<ApiResponse> {
   })
 }
 
-/** Ends with success when the container does, whatever its exit code: that is told by its status. */
+/** Of one that runs or was not started yet. Ends with success when the container does, whatever its exit code: that is told by its status. */
 export async function attach(target: Target): Promise<ApiResponse> {
   const { engine, observed } = target
-  mustRun(target)
+  // Whoever attaches before the start misses nothing of it.
+  if (observed.state !== 'created') mustRun(target)
   return held(target, observed.tty, async (streams) => {
     const process = await engine.attachContainer(observed.id, streams)
     return { process, end: async () => exitStatus(0) }

@@ -75,6 +75,7 @@ function assemble(
     ...(spec.stdin === true && { stdin: true }),
     ...(spec.tty === true && { tty: true }),
     ports: spec.ports.map(resolvePort),
+    ...(spec.stdinOnce === true && { stdinOnce: true }),
     ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
   }
   const secrets = secretsOf(input)

@@ -91,6 +91,11 @@ const situations: readonly (readonly [string, () => ReturnType<typeof report>, s
     'Stopped ImageReady=True/Present Ready=False/Stopped UpToDate=True/AsDesired',
   ],
   [
+    'made and not started',
+    () => report(container('web', { state: 'Created' }), running({ state: 'created' })),
+    'Created ImageReady=True/Present Ready=False/Created UpToDate=True/AsDesired',
+  ],
+  [
     'finished well',
     () => report(container('web', { restartPolicy: 'OnFailure' }), running(ended(0))),
     'Succeeded ImageReady=True/Present Ready=False/Completed UpToDate=True/AsDesired',

@@ -40,6 +40,7 @@ function phaseOf({ container, decision }: ReportInput, observed: ObservedContain
   if (observed !== undefined && isAlive(observed)) return observed.state === 'paused' ? 'Paused' : 'Running'
   if (container.spec.state === 'Stopped') return 'Stopped'
   if (decision.waiting?.reason === 'Pulling') return 'Pulling'
+  if (container.spec.state === 'Created' && observed?.state === 'created') return 'Created'
   if (observed === undefined) return 'Pending'
   if (hasFinished(container, observed)) return observed.exitCode === 0 ? 'Succeeded' : 'Failed'
   if (observed.state === 'exited') return decision.waiting === undefined ? 'Starting' : 'Failed'

@@ -134,7 +134,18 @@ export const containerStatus = Type.Object(
   {
     phase: Type.Optional(
       oneOf(
-        ['Pending', 'Pulling', 'Starting', 'Running', 'Paused', 'Stopped', 'Succeeded', 'Failed', 'Unknown'],
+        [
+          'Pending',
+          'Pulling',
+          'Created',
+          'Starting',
+          'Running',
+          'Paused',
+          'Stopped',
+          'Succeeded',
+          'Failed',
+          'Unknown',
+        ],
         {
           description: 'One word for where it is.',
         },

@@ -73,6 +73,13 @@ const update = Type.Object(
 )
 
 const dependency = Type.Object({
+/** What has run once has an end and a log: that is not what Created means. */
+const neverCreatedAgain = rules({
+  rule: "self != 'Created' || self == oldSelf",
+  message: 'cannot become Created again; use Stopped',
+  reason: 'FieldValueForbidden',
+})
+
   container: objectName('Name of the Container this one needs.'),
   condition: oneOf(['Started', 'Healthy', 'Completed'], {
     default: 'Started',
@@ -136,6 +143,12 @@ export const containerSpec = Type.Object(
       Type.Boolean({ description: 'Keep standard input open, for `cove attach -i`; absent: false.' }),
     ),
     tty: Type.Optional(Type.Boolean({ description: 'Give it a terminal; absent: false.' })),
+    stdinOnce: Type.Optional(
+      Type.Boolean({
+        description:
+          'Its standard input ends when the first who attached has no more for it; absent: false, it stays open for whoever attaches next.',
+      }),
+    ),
     init: unimplemented(Type.Boolean({ description: 'Run an init process as PID 1.' })),
     stopSignal: unimplemented(text("Signal that asks it to end; absent: the image's, else SIGTERM.")),
     terminationGracePeriodSeconds: Type.Integer({
@@ -202,9 +215,10 @@ export const containerSpec = Type.Object(
       maxItems: 128,
       description: 'Containers of the namespace that must be there before this one starts.',
     }),
-    state: oneOf(['Running', 'Paused', 'Stopped'], {
+    state: oneOf(['Created', 'Running', 'Paused', 'Stopped'], {
       default: 'Running',
-      description: 'What it should be doing.',
+      description: 'What it should be doing. Created: made and not started yet, which only a new one can be.',
+      ...neverCreatedAgain,
     }),
     ttlSecondsAfterFinished: unimplemented(
       Type.Integer({ minimum: 0, description: 'Delete it so long after it ended.' }),

@@ -45,6 +45,7 @@ export function makeContainerBody(create: ContainerCreate): Record<string, unkno
     ...(create.tty === true && { Tty: true }),
     ...(create.healthcheck && { Healthcheck: makeHealthcheck(create.healthcheck) }),
     HostConfig: {
+    ...(create.stdinOnce === true && { StdinOnce: true }),
       NetworkMode: create.networkMode ?? first?.network ?? 'default',
       PortBindings: makePortBindings(create.ports),
       Mounts: create.mounts.map(makeMount),

@@ -111,8 +111,13 @@ export interface ContainerCreate {
    * take no more; connect the others before the start.
    */
   readonly networks: readonly NetworkAttachment[]
-  /** Given, there are no networks: the default bridge, the host's own network, or none. */
-  readonly networkMode?: 'bridge' | 'host' | 'none'
+  /**
+  /** With `stdin`: its input ends when the first who attached to it ends theirs, or hangs up without a terminal. */
+  readonly stdinOnce?: boolean
+   * Given, there are no networks: the default bridge, the host's own network, none, or that of another container, which
+   * must run when this one starts.
+   */
+  readonly networkMode?: 'bridge' | 'host' | 'none' | `container:${string}`
   /** Absent: what the engine gives every container. */
   readonly security?: Security
   /** Absent: the image's HEALTHCHECK. */
@@ -359,7 +364,10 @@ export interface Engine {
    * no failure of this call: the engine says so in the output, and the exit code is 126 or 127.
    */
   execContainer(container: string, options: ExecOptions): Promise<ExecProcess>
-  /** To the container's own process, from now on. Input is taken only when it was created with `stdin`. */
+  /**
+   * To the container's own process, from now on, or from its start when it was not started yet. Input is taken only when
+   * it was created with `stdin`.
+   */
   attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess>
   /** The file or directory at `path` as a tar archive whose entries begin with its base name. */
   readArchive(container: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>

@@ -244,7 +244,8 @@ export class SimEngine implements Engine {
   attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess> {
     return this.#door.call('attachContainer', [container], () => {
       const found = this.host.mustContainer(container)
-      if (found.state !== 'running') refuse('Conflict', `Container ${found.id} is not running`)
+      if (found.state !== 'running' && found.state !== 'created')
+        refuse('Conflict', `Container ${found.id} is not running`)
       const takesInput = options.stdin && found.create.stdin === true
       return attached({
         output: followOutput(found, options),

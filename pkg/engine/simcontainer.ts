@@ -122,7 +122,7 @@ export async function* readOutput(container: SimContainer, options: LogOptions):
 
 /** What it writes from this call on to the wanted streams, until it ends. */
 export function followOutput(container: SimContainer, wanted: WantedStreams): AsyncGenerator<LogChunk> {
-  const options = { follow: true, timestamps: false, signal: wanted.signal }
+  const options = { follow: true, timestamps: false, fromStart: true, signal: wanted.signal }
   return only(linesFrom(container, container.lines.length, options), wanted)
 }
 
@@ -130,10 +130,15 @@ async function* only(chunks: AsyncIterable<LogChunk>, wanted: WantedStreams): As
   for await (const chunk of chunks) if (wanted[chunk.stream]) yield chunk
 }
 
+interface LineOptions extends LogOptions {
+  /** Waits for the start of one that was not started yet. */
+  readonly fromStart?: boolean
+}
+
 async function* linesFrom(
   container: SimContainer,
   first: number,
-  options: LogOptions,
+  options: LineOptions,
 ): AsyncGenerator<LogChunk> {
   let next = first
   while (!options.signal.aborted) {
@@ -141,7 +146,7 @@ async function* linesFrom(
       const line = container.lines[next]
       if (line !== undefined) yield makeChunk(line, options)
     }
-    if (!isUp(container)) return
+    if (!isUp(container) && !(options.fromStart === true && container.state === 'created')) return
     await change(container, options.signal)
   }
 }

@@ -116,6 +116,14 @@ export const streamPromises: Record<string, Body> = {
     await untilState(on, name, 'exited')
   },
 
+  async 'who attaches before the start misses nothing of it'(t, on) {
+    const name = await create(on, { cmd: programs.ticking.argv })
+    const attached = await on.engine.attachContainer(name, streams())
+    await on.engine.startContainer(name)
+    const { stdout } = await on.settle(readAll(attached))
+    t.regex(stdout, /^tick 0\n[^]*tick 4\n$/)
+  },
+
   async 'input reaches a container that keeps it open, one who attaches after the other'(t, on) {
     const name = await run(on, { cmd: programs.echoing.argv, stdin: true })
     for (const word of ['first\n', 'second\n']) {

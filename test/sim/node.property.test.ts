@@ -25,7 +25,7 @@ const specFields = fc.record(
   {
     args: fc.constantFrom(['one'], ['two']),
     image: fc.constantFrom('app:1', 'app:2', 'docker.io/library/app:1'),
-    state: fc.constantFrom('Running', 'Paused', 'Stopped'),
+    state: fc.constantFrom('Running', 'Paused', 'Stopped', 'Created'),
     networks: fc.subarray([{ name: 'aa' }, { name: 'bb', aliases: ['www'] }]),
     mounts: fc.subarray([
       { volume: 'aa', mountPath: '/a' },
