@@ -3,6 +3,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type { NetworkAttachment, ObservedContainer, ResourceLimits } from '#pkg/engine/port.ts'
 import type { PlanBuilder } from '#pkg/plan/plan.ts'
+import { whyStartAnew } from './container.followers.ts'
 import { securityDrift } from './container.security.ts'
 import type { AgentOp } from './ops.ts'
 import type { Resolved } from './resolve.ts'
@@ -26,6 +27,8 @@ export function whyRecreate(resolved: Resolved, observed: ObservedContainer): st
       : `spec.image changed from ${observed.image} to ${resolved.create.image}`
     return `${what}: fingerprint ${found} is now ${resolved.fingerprint}`
   }
+  const shared = whyOtherNetwork(resolved, observed)
+  if (shared !== undefined) return shared
   const rights = securityDrift(resolved.create, observed)
   if (rights !== undefined) return rights
   const { limits } = resolved.create
@@ -39,10 +42,29 @@ export function whyRecreate(resolved: Resolved, observed: ObservedContainer): st
   )
 }
 
+/** Nobody moves from one container's network to another's. */
+function whyOtherNetwork(
+  { create, sharesNetworkOf }: Resolved,
+  found: ObservedContainer,
+): string | undefined {
+  const wanted = create.networkMode
+  if (sharesNetworkOf === undefined || wanted === undefined || wanted === found.networkMode) return undefined
+  const short = (mode: string) => mode.replace(/^(container:.{12}).*$/, '$1')
+  return `spec.networkMode: it shares the network of Container ${sharesNetworkOf}, which was replaced: want ${short(wanted)}, found ${short(found.networkMode)}`
+}
+
 export function planDrift(input: DriftInput): void {
   driftOfName(input)
   driftOfLimits(input)
   driftOfNetworks(input)
+  driftOfSharedNetwork(input)
+}
+
+function driftOfSharedNetwork({ container, world, observed, builder }: DriftInput): void {
+  const cause = whyStartAnew(container, observed, world)
+  if (cause === undefined) return
+  const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
+  builder.add({ type: 'restartContainer', container: observed.id, gracePeriod }, cause)
 }
 
 const limitFields = {
@@ -82,8 +104,8 @@ const defaultNetwork = 'bridge'
 
 function driftOfNetworks({ resolved, observed, world, builder }: DriftInput): void {
   const { networks, networkMode = defaultNetwork } = resolved.create
-  // Nobody leaves or joins the network of the node while running.
-  if (networkMode === 'host') return
+  // Nobody leaves or joins the network of the node, or of another container, while running.
+  if (networkMode === 'host' || networkMode.startsWith('container:')) return
   const only: NetworkAttachment = { network: networkMode, aliases: [] }
   // An engine may run without a default bridge; where it puts such containers is then its own affair.
   const hasNetwork = world.observed.networks.some(({ name }) => name === only.network)

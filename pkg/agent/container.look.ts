@@ -5,14 +5,20 @@ import type { ObservedContainer } from '#pkg/engine/port.ts'
 import type { World } from './world.ts'
 
 /** All containers made for the object, in order of their making. */
-export function containersOf(container: Container, world: World): ObservedContainer[] {
+export function containersOf(
+  container: Container,
+  world: Pick<World, 'observed' | 'clusterID'>,
+): ObservedContainer[] {
   return world.observed.containers
     .filter(({ labels }) => isOurs(labels, world) && labels[engineLabels.uid] === container.metadata.uid)
     .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
 }
 
 /** The container that stands for the object now: the newest that runs, else the newest. */
-export function currentContainer(container: Container, world: World): ObservedContainer | undefined {
+export function currentContainer(
+  container: Container,
+  world: Pick<World, 'observed' | 'clusterID'>,
+): ObservedContainer | undefined {
   const all = containersOf(container, world)
   return all.findLast(isAlive) ?? all.at(-1)
 }

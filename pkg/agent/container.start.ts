@@ -2,6 +2,7 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
+import { whyNoSharedNetwork } from './container.followers.ts'
 import { currentContainer, isOurs } from './container.look.ts'
 import type { Waiting, World } from './world.ts'
 
@@ -18,9 +19,12 @@ export function whyNotStart(container: Container, world: World): Waiting | undef
   return reasons.find((waiting) => waiting !== undefined)
 }
 
-/** The first of its networks that is not there to be joined. */
-export function whyNotJoin({ metadata, spec }: Container, world: World): Waiting | undefined {
+/** The first of its networks that is not there to be joined, or the Container whose network it shares. */
+export function whyNotJoin(container: Container, world: World): Waiting | undefined {
+  const { metadata, spec } = container
   const { namespace = 'default' } = metadata
+  const shared = whyNoSharedNetwork(container, world)
+  if (shared !== undefined) return shared
   const networks = spec.networks.map(({ name }) => whyNoNetwork({ namespace, name }, world))
   return networks.find((waiting) => waiting !== undefined)
 }

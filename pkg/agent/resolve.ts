@@ -7,6 +7,7 @@
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
+import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { referencesOf } from '#pkg/apis/container.references.ts'
 import type { Container, ContainerHealthcheck, ContainerLimits, ContainerMount } from '#pkg/apis/container.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
@@ -18,6 +19,7 @@ import type {
   PortMapping,
   ResourceLimits,
 } from '#pkg/engine/port.ts'
+import { networkOwner } from './container.followers.ts'
 import { resolveSecurity } from './container.security.ts'
 import { resolveEnv } from './env.ts'
 import { canonicalImage } from './image.ts'
@@ -28,13 +30,12 @@ export interface Resolved {
   readonly create: ContainerCreate
   readonly fingerprint: string
   readonly projections: readonly ProjectedFiles[]
+  /** The name of the Container whose network it joins. */
+  readonly sharesNetworkOf?: string
 }
 
-export interface ResolveInput {
+export interface ResolveInput extends Pick<World, 'desired' | 'observed' | 'clusterID' | 'projectionRoot'> {
   readonly container: Container
-  readonly desired: Desired
-  readonly clusterID: string
-  readonly projectionRoot: string
 }
 
 interface ResolvedMount {
@@ -47,6 +48,8 @@ export function resolve(input: ResolveInput): Resolved | { readonly missing: Wai
   const { container, desired } = input
   const env = resolveEnv(container, desired)
   if ('missing' in env) return env
+  const owner = networkOwner(container, input)
+  if (owner !== undefined && 'missing' in owner) return owner
   const mounts: ResolvedMount[] = []
   for (const mount of container.spec.mounts) {
     const resolved = resolveMount(mount, input)
@@ -70,12 +73,11 @@ function assemble(
     env,
     ...(spec.workingDir !== undefined && { workingDir: spec.workingDir }),
     ...(spec.user !== undefined && { user: spec.user }),
-    ...(spec.networkMode !== undefined && { networkMode: networkModeOf(spec.networkMode) }),
     ...(spec.securityContext !== undefined && { security: resolveSecurity(spec.securityContext) }),
     ...(spec.stdin === true && { stdin: true }),
+    ...(spec.stdinOnce === true && { stdinOnce: true }),
     ...(spec.tty === true && { tty: true }),
     ports: spec.ports.map(resolvePort),
-    ...(spec.stdinOnce === true && { stdinOnce: true }),
     ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
   }
   const secrets = secretsOf(input)
@@ -83,11 +85,14 @@ function assemble(
     ...recreated,
     image: canonicalImage(spec.image),
     mounts: mounts.map(contentOf),
+    ...(spec.networkMode !== undefined && { networkMode: spec.networkMode }),
     ...(spec.securityContext?.runAsNonRoot === true && { runAsNonRoot: true }),
     ...(secrets.length > 0 && { secrets }),
   })
+  const networkMode = networkModeOf(input)
   const create: ContainerCreate = {
     ...recreated,
+    ...(networkMode !== undefined && { networkMode }),
     name: engineName(metadata),
     mounts: mounts.map(({ mount }) => mount),
     networks: resolveNetworks(container),
@@ -101,7 +106,13 @@ function assemble(
       [engineLabels.cluster]: clusterID,
     },
   }
-  return { create, fingerprint: hash, projections: mounts.flatMap(({ projection }) => projection ?? []) }
+  const sharesNetworkOf = sharedNetworkOf(spec)
+  return {
+    create,
+    fingerprint: hash,
+    projections: mounts.flatMap(({ projection }) => projection ?? []),
+    ...(sharesNetworkOf !== undefined && { sharesNetworkOf }),
+  }
 }
 
 /**
@@ -115,9 +126,14 @@ function secretsOf({ container, desired }: ResolveInput): string[] {
   })
 }
 
-/** The schema has no other. */
-function networkModeOf(mode: string): NonNullable<ContainerCreate['networkMode']> {
-  return mode === 'host' || mode === 'none' ? mode : 'bridge'
+/** Whose network it shares is said by id: names change hands. Not in the fingerprint, which says what was asked for. */
+function networkModeOf(input: ResolveInput): ContainerCreate['networkMode'] {
+  const { networkMode } = input.container.spec
+  const shared = networkOwner(input.container, input)
+  if (shared !== undefined && 'owner' in shared) return `container:${shared.owner.id}`
+  return networkMode === 'host' || networkMode === 'none' || networkMode === 'bridge'
+    ? networkMode
+    : undefined
 }
 
 /** Projected files count by their content, not by where the node keeps them. */

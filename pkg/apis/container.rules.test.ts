@@ -201,15 +201,26 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
   [
     'a way of networking that is not there',
     { networkMode: 'slirp' },
-    ['FieldValueInvalid spec.networkMode: "slirp" is not one of bridge, host, none'],
+    ['FieldValueInvalid spec.networkMode: "slirp" is not one of bridge, host, none, container:NAME'],
   ],
   [
     "another container's network",
     { networkMode: 'container:web' },
+    ['FieldValueInvalid spec.networkMode: a Container cannot share its own network'],
+  ],
+  [
+    "what belongs to another container's network",
+    {
+      networkMode: 'container:db',
+      ports: [{ containerPort: 80 }],
+      networks: [{ name: 'front' }],
+    },
     [
-      'FieldValueForbidden spec.networkMode: container:NAME is not implemented in this version of Cove; use networks',
+      'FieldValueInvalid spec.networkMode: excludes networks; keep one',
+      'FieldValueInvalid spec.ports: belongs to the Container whose network is shared; say it there',
     ],
   ],
+  ["another container's network alone", { networkMode: 'container:db' }, []],
   [
     "networks and ports beside the node's own network",
     { networkMode: 'host', networks: [{ name: 'front' }], ports: [{ containerPort: 80 }] },

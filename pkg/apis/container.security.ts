@@ -1,6 +1,5 @@
 /** What a Container may do to its node: the schema, and the rules between its fields. */
 import * as Type from 'typebox'
-import { text } from './container.fields.ts'
 import { atomicList, oneOf, rules, type Validation } from './schema.ts'
 
 const capability = Type.String({
@@ -110,38 +109,8 @@ export const securityContext = Type.Object(
   },
 )
 
-export const networkMode = text(
-  "bridge: the engine's default bridge, as without networks. host: the node's own network. none: no network at all. container:NAME is not implemented.",
-  {
-    ...rules(
-      {
-        rule: "!self.startsWith('container:')",
-        message: 'container:NAME is not implemented in this version of Cove; use networks',
-        reason: 'FieldValueForbidden',
-      },
-      {
-        rule: "self.startsWith('container:') || self in ['bridge', 'host', 'none']",
-        message: 'must be bridge, host or none',
-        messageExpression: `'"' + self + '" is not one of bridge, host, none'`,
-      },
-    ),
-    maxLength: 260,
-  },
-)
-
 /** Of the whole spec. */
 export const securityRules: readonly Validation[] = [
-  {
-    rule: '!has(self.networkMode) || self.networks.size() == 0',
-    message: 'excludes networks; keep one',
-    fieldPath: '.networkMode',
-  },
-  {
-    rule: "!(has(self.networkMode) && self.networkMode in ['host', 'none']) || self.ports.size() == 0",
-    message: 'publishes no ports',
-    messageExpression: `self.networkMode + ' publishes no ports' + (self.networkMode == 'host' ? ': what it listens on is open on the node as it is' : '') + '; leave ports out'`,
-    fieldPath: '.networkMode',
-  },
   {
     rule: `!(has(self.securityContext) && has(self.securityContext.runAsNonRoot) && self.securityContext.runAsNonRoot && has(self.user)) || !self.user.matches('^([+-]?0+|root)?(:.*)?$')`,
     message: 'is root, which securityContext.runAsNonRoot forbids',

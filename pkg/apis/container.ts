@@ -8,7 +8,8 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectName, text } from './container.fields.ts'
 import { healthcheck } from './container.healthcheck.ts'
 import { containerPort, envVar, hostPortsDiffer, mount, networkAttachment } from './container.inputs.ts'
-import { networkMode, securityContext, securityRules } from './container.security.ts'
+import { networkMode, networkRules, ownNetworkRules } from './container.network.ts'
+import { securityContext, securityRules } from './container.security.ts'
 import type { containerStatus } from './container.status.ts'
 import {
   atomicList,
@@ -72,7 +73,6 @@ const update = Type.Object(
   { description: 'How a changed container replaces the old one.' },
 )
 
-const dependency = Type.Object({
 /** What has run once has an end and a log: that is not what Created means. */
 const neverCreatedAgain = rules({
   rule: "self != 'Created' || self == oldSelf",
@@ -80,6 +80,7 @@ const neverCreatedAgain = rules({
   reason: 'FieldValueForbidden',
 })
 
+const dependency = Type.Object({
   container: objectName('Name of the Container this one needs.'),
   condition: oneOf(['Started', 'Healthy', 'Completed'], {
     default: 'Started',
@@ -142,13 +143,13 @@ export const containerSpec = Type.Object(
     stdin: Type.Optional(
       Type.Boolean({ description: 'Keep standard input open, for `cove attach -i`; absent: false.' }),
     ),
-    tty: Type.Optional(Type.Boolean({ description: 'Give it a terminal; absent: false.' })),
     stdinOnce: Type.Optional(
       Type.Boolean({
         description:
           'Its standard input ends when the first who attached has no more for it; absent: false, it stays open for whoever attaches next.',
       }),
     ),
+    tty: Type.Optional(Type.Boolean({ description: 'Give it a terminal; absent: false.' })),
     init: unimplemented(Type.Boolean({ description: 'Run an init process as PID 1.' })),
     stopSignal: unimplemented(text("Signal that asks it to end; absent: the image's, else SIGTERM.")),
     terminationGracePeriodSeconds: Type.Integer({
@@ -224,11 +225,19 @@ export const containerSpec = Type.Object(
       Type.Integer({ minimum: 0, description: 'Delete it so long after it ended.' }),
     ),
     update: unimplemented(update),
+    revisionHistoryLimit: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 100,
+        description:
+          'How many older revisions are kept for `cove rollout undo`, besides the newest. Absent: 10.',
+      }),
+    ),
     nodeName: Type.Optional(text('The node it runs on; set by placement when absent.')),
     nodeSelector: stringMap({ default: {}, description: 'Labels the node must have.' }),
     tolerations: unimplemented(atomicList(Type.Object({}), { description: 'Taints it accepts.' })),
   },
-  { description: 'What should be.', ...rules(...securityRules) },
+  { description: 'What should be.', ...rules(...securityRules, ...networkRules) },
 )
 
 /** Of the whole object: they name metadata.name too. */
@@ -244,6 +253,7 @@ export const containerRules: readonly Validation[] = [
     message: 'a Container cannot depend on itself',
     fieldPath: '.spec.dependsOn',
   },
+  ...ownNetworkRules,
 ]
 
 export type ContainerSpec = Static<typeof containerSpec>
