@@ -1,8 +1,9 @@
 import test, { type ExecutionContext } from 'ava'
 import { type LogFields, silentLogger, systemRandom } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import type { Transport } from '#pkg/apimachinery/transport.ts'
 import { type Event, eventKind } from '#pkg/apis/event.ts'
 import { startTestServer, type TestServer } from '#test/helpers/apiserver.ts'
-import { ScriptedTransport } from '#test/helpers/script.ts'
 import { type EventNote, EventRecorder } from './recorder.ts'
 import { Client } from './rest.ts'
 
@@ -22,6 +23,14 @@ async function eventsOf({ transport }: TestServer): Promise<readonly Event[]> {
   return (await new Client(transport, 'test').list(eventKind, {}, signal)).items
 }
 
+/** As if the server could not be reached while the gate is closed. */
+function gated({ transport }: Pick<TestServer, 'transport'>, gate: { open: boolean }): Transport {
+  return async (request) => {
+    if (!gate.open) throw new StatusError('ServiceUnavailable', 'away')
+    return await transport(request)
+  }
+}
+
 /** A recorder that runs until the test ends or it is stopped. */
 function start(t: ExecutionContext, { transport, clock }: Pick<TestServer, 'transport' | 'clock'>) {
   const warnings: (readonly [string, LogFields | undefined])[] = []
@@ -34,6 +43,7 @@ function start(t: ExecutionContext, { transport, clock }: Pick<TestServer, 'tran
     client: new Client(transport, 'test'),
     ambient: { clock, random: systemRandom(), log },
     source: { component: 'cove-agent', host: 'n1' },
+    self: { apiVersion: 'cove.run/v1', kind: 'Node', metadata: { name: 'n1' } },
   })
   const running = recorder.run(controller.signal)
   const stop = async () => {
@@ -107,17 +117,89 @@ test('an object with the longest of names has events too', async (t) => {
   t.is(events[0]?.involvedObject.name, name)
 })
 
-test('recording holds nobody up: what comes too fast is dropped, and the log says how much', async (t) => {
-  const server = new ScriptedTransport()
-  const { clock } = await serve(t)
-  const { recorder, warnings } = start(t, { transport: server.transport, clock })
-  recorder.record(note('0'))
-  const first = await server.next()
-  for (let turn = 1; turn <= 1010; turn++) recorder.record(note(String(turn)))
-  first.answer({ kind: 'Status', code: 500, reason: 'InternalError', message: 'no' }, 500)
-  await server.next()
-  t.deepEqual(warnings, [
-    ['event not written', { reason: 'Started', message: '0', error: 'no' }],
-    ['events dropped: they came faster than they could be written', { count: 10 }],
-  ])
+test('events wait for a server that is away, with their own times; what happens again meanwhile counts up', async (t) => {
+  const server = await serve(t)
+  const gate = { open: false }
+  const { recorder, warnings } = start(t, { clock: server.clock, transport: gated(server, gate) })
+  recorder.record(note('first'))
+  recorder.record(note('again'))
+  await server.clock.advance(120_000)
+  recorder.record(note('again'))
+  await server.clock.advance(3_600_000)
+  t.is(recorder.backlog().length, 2)
+  t.deepEqual(await eventsOf(server), [])
+  gate.open = true
+  for (let turn = 0; turn < 100 && (await eventsOf(server)).length < 2; turn++)
+    await server.clock.advance(1000)
+  const events = await eventsOf(server)
+  const started = Date.parse(events[0]?.firstTimestamp ?? '')
+  const told = events.map(({ message, count, firstTimestamp = '', lastTimestamp = '' }) =>
+    [message, count, Date.parse(firstTimestamp) - started, Date.parse(lastTimestamp) - started].join(' '),
+  )
+  t.deepEqual(told.toSorted(), ['again 2 0 120000', 'first 1 0 0'])
+  t.deepEqual(warnings, [])
+  t.deepEqual(recorder.backlog(), [])
+})
+
+test('many different events of one reason about one object become one while they wait', async (t) => {
+  const server = await serve(t)
+  const gate = { open: false }
+  const { recorder } = start(t, { clock: server.clock, transport: gated(server, gate) })
+  for (let turn = 0; turn < 100; turn++) recorder.record(note(`run ${turn}`))
+  recorder.record(note('another object', 'api'))
+  t.is(recorder.backlog().length, 13)
+  gate.open = true
+  await server.clock.advance(20_000)
+  const events = await until(server, (all) => all.length === 13)
+  const all = events.find(({ message = '' }) => message.startsWith('(combined'))
+  t.is(all?.message, '(combined from similar events): run 99')
+  t.is(
+    events.reduce((sum, { count = 0 }) => sum + count, 0),
+    101,
+  )
+})
+
+test('a backlog is taken up by the next run of the program', async (t) => {
+  const server = await serve(t)
+  const first = start(t, { clock: server.clock, transport: gated(server, { open: false }) })
+  first.recorder.record(note())
+  first.recorder.record(note())
+  await first.stop()
+  const backlog = JSON.parse(JSON.stringify(first.recorder.backlog()))
+  await server.clock.advance(60_000)
+  const second = start(t, server)
+  second.recorder.restore(backlog)
+  second.recorder.record(note())
+  const events = await until(server, ([event]) => event?.count === 3)
+  t.is(Date.parse(events[0]?.lastTimestamp ?? '') - Date.parse(events[0]?.firstTimestamp ?? ''), 60_000)
+})
+
+test('recording holds nobody up: of too many the oldest go, and log and event say how many', async (t) => {
+  const server = await serve(t)
+  const gate = { open: false }
+  const { recorder, warnings } = start(t, { clock: server.clock, transport: gated(server, gate) })
+  for (let turn = 0; turn <= 1010; turn++) recorder.record(note('it started', `c${turn}`))
+  t.is(recorder.backlog().length, 1000)
+  t.is(recorder.backlog()[0]?.involvedObject.name, 'c11')
+  gate.open = true
+  await server.clock.advance(1000)
+  const about = 'events dropped: there were more than the server could be told'
+  const events = await until(server, (all) => all.some(({ reason }) => reason === 'EventsDropped'))
+  t.deepEqual(warnings, [[about, { count: 11 }]])
+  t.like(
+    events.find(({ reason }) => reason === 'EventsDropped'),
+    { message: `11 ${about}`, involvedObject: { kind: 'Node', name: 'n1' } },
+  )
+})
+
+test('an event that the server refuses is logged, and the next one is written', async (t) => {
+  const server = await serve(t)
+  const { recorder, warnings } = start(t, server)
+  const { object, ...rest } = note('elsewhere')
+  const metadata = { ...object.metadata, namespace: 'nowhere' }
+  recorder.record({ ...rest, object: { ...object, metadata } })
+  recorder.record(note('here'))
+  const events = await until(server, (all) => all.length === 1)
+  t.is(events[0]?.message, 'here')
+  t.is(warnings[0]?.[0], 'event not written')
 })

@@ -1,80 +1,162 @@
 /**
  * Events about objects, as kubectl shows them. The same event again within the hour counts up instead of piling
- * up. Recording never holds anybody up: events wait in a bounded queue, and one that cannot be written is logged.
+ * up. Recording never holds anybody up: events wait in a bounded queue, with their own times, until the server takes
+ * them. While they wait, one that happens again counts up, and many of one kind about one object become one; when there
+ * are too many all the same, the oldest go, and that is told as an event too.
  */
 import { createHash } from 'node:crypto'
-import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
+import { isReason, messageOf, type Reason } from '#pkg/apimachinery/errors.ts'
 import { type KubeObject, timestamp } from '#pkg/apimachinery/meta.ts'
 import { type Event, eventKind } from '#pkg/apis/event.ts'
 import type { Client } from './rest.ts'
 
+type Subject = Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>
+
 export interface EventNote {
-  readonly object: Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>
+  readonly object: Subject
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
   readonly message: string
 }
 
+export interface RecorderOptions {
+  readonly client: Client
+  readonly ambient: Ambient
+  readonly source: { readonly component: string; readonly host?: string }
+  /** What an event about dropped events is about; absent: only the log tells. */
+  readonly self?: Subject
+}
+
 const mostWaiting = 1000
+/** Different messages of one reason about one object that wait beside each other; what comes then counts together. */
+const mostSimilar = 10
 const mostRemembered = 4096
 const longestMessage = 1024
+const backoff = { first: 500, most: 10_000 }
+/** The server has not taken the event, and may do so later. Any other failure is the event's own. */
+const passing: readonly Reason[] = ['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'Unauthorized']
+
+interface Waiting {
+  readonly event: Event
+  /** Object, type and reason: events that have it in common are similar. */
+  readonly family: string
+}
 
 export class EventRecorder {
-  readonly #client: Client
-  readonly #ambient: Ambient
-  readonly #source: { component: string; host?: string }
-  readonly #waiting: EventNote[] = []
+  readonly #options: RecorderOptions
+  /** By the name of the event, oldest first. */
+  #waiting = new Map<string, Waiting>()
   /** Name of the event object to how often it happened, oldest first. */
   readonly #counts = new Map<string, number>()
   #dropped = 0
   #wake: () => void = () => {}
 
-  constructor(options: { client: Client; ambient: Ambient; source: { component: string; host?: string } }) {
-    this.#client = options.client
-    this.#ambient = options.ambient
-    this.#source = options.source
+  constructor(options: RecorderOptions) {
+    this.#options = options
   }
 
   record(note: EventNote): void {
-    if (this.#waiting.length >= mostWaiting) this.#dropped++
-    else this.#waiting.push(note)
+    this.#keep(this.#toWaiting(note))
     this.#wake()
+  }
+
+  /** What the server has not taken yet, oldest first. */
+  backlog(): readonly Event[] {
+    return [...this.#waiting.values()].map(({ event }) => event)
+  }
+
+  /** Takes up the backlog of an earlier run; before `run`. */
+  restore(events: readonly Event[]): void {
+    for (const event of events) this.#keep({ event, family: familyOf(event) })
   }
 
   /** Writes what is recorded until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const note = this.#waiting.shift()
-      if (note === undefined) await this.#untilRecorded(signal)
-      else await this.#write(note, signal)
+    const { ambient } = this.#options
+    for (let failures = 0; !signal.aborted; ) {
+      const [next] = this.#waiting
+      if (next === undefined) {
+        await this.#untilRecorded(signal)
+        continue
+      }
+      this.#waiting.delete(next[0])
+      failures = (await this.#write(next[1].event, signal)) ? 0 : failures + 1
+      if (failures === 0) continue
+      this.#putBack(next[1])
+      const delay = Math.min(backoff.most, backoff.first * 2 ** (failures - 1))
+      await pause(ambient.clock, delay * (0.75 + ambient.random.next() / 2), signal)
     }
   }
 
-  async #write(note: EventNote, signal: AbortSignal): Promise<void> {
-    if (this.#dropped > 0) {
-      this.#ambient.log.warn('events dropped: they came faster than they could be written', {
-        count: this.#dropped,
-      })
-      this.#dropped = 0
+  #keep(waiting: Waiting): void {
+    const { name } = waiting.event.metadata
+    const before = this.#waiting.get(name)
+    if (before !== undefined) {
+      this.#waiting.set(name, { ...waiting, event: together(before.event, waiting.event) })
+      return
     }
-    const event = this.#toEvent(note)
+    const similar = [...this.#waiting.values()].filter(({ family }) => family === waiting.family)
+    if (similar.length > mostSimilar && !isCombined(waiting.event)) {
+      this.#keep({ ...waiting, event: combined(waiting.event) })
+      return
+    }
+    this.#waiting.set(name, waiting)
+    if (this.#waiting.size <= mostWaiting) return
+    const [oldest] = this.#waiting
+    if (oldest === undefined) return
+    this.#waiting.delete(oldest[0])
+    this.#dropped += oldest[1].event.count ?? 1
+  }
+
+  /** To where it was, together with what happened meanwhile. */
+  #putBack(failed: Waiting): void {
+    const { name } = failed.event.metadata
+    const since = this.#waiting.get(name)
+    this.#waiting.delete(name)
+    const whole = since === undefined ? failed : { ...since, event: together(failed.event, since.event) }
+    this.#waiting = new Map([[name, whole], ...this.#waiting])
+  }
+
+  /** False when it should be tried again later. */
+  async #write(event: Event, signal: AbortSignal): Promise<boolean> {
+    const { log } = this.#options.ambient
     try {
       await this.#createOrCount(event, signal)
+      this.#tellDropped()
+      return true
     } catch (error) {
-      if (signal.aborted) return
-      const { reason, message } = note
-      this.#ambient.log.warn('event not written', { reason, message, error: messageOf(error) })
+      if (signal.aborted) return false
+      const fields = { reason: event.reason, message: event.message, error: messageOf(error) }
+      if (passing.some((reason) => isReason(error, reason))) {
+        log.debug('event not written yet', fields)
+        return false
+      }
+      log.warn('event not written', fields)
+      return true
     }
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped === 0) return
+    const { ambient, self } = this.#options
+    const count = this.#dropped
+    this.#dropped = 0
+    const message = 'events dropped: there were more than the server could be told'
+    ambient.log.warn(message, { count })
+    if (self !== undefined)
+      this.record({ object: self, type: 'Warning', reason: 'EventsDropped', message: `${count} ${message}` })
   }
 
   async #createOrCount(event: Event, signal: AbortSignal): Promise<void> {
+    const { client } = this.#options
     const { name } = event.metadata
-    const count = (this.#counts.get(name) ?? 0) + 1
-    if (count > 1) {
+    const { lastTimestamp, message, count: more = 1 } = event
+    const before = this.#counts.get(name) ?? 0
+    if (before > 0) {
       try {
-        const patch = { count, lastTimestamp: event.lastTimestamp }
-        await this.#client.patch(eventKind, event.metadata, patch, signal)
+        const count = before + more
+        await client.patch(eventKind, event.metadata, { count, lastTimestamp, message }, signal)
         this.#remember(name, count)
         return
       } catch (error) {
@@ -86,14 +168,15 @@ export class EventRecorder {
   }
 
   async #create(event: Event, signal: AbortSignal): Promise<void> {
+    const { client } = this.#options
     const { name } = event.metadata
     try {
-      await this.#client.create(eventKind, event, signal)
-      this.#remember(name, 1)
+      await client.create(eventKind, event, signal)
+      this.#remember(name, event.count ?? 1)
     } catch (error) {
       // Written by an earlier run of this program: go on counting where it ended.
       if (!isReason(error, 'AlreadyExists')) throw error
-      const existing = await this.#client.get(eventKind, event.metadata, signal)
+      const existing = await client.get(eventKind, event.metadata, signal)
       this.#remember(name, existing.count ?? 1)
       await this.#createOrCount(event, signal)
     }
@@ -106,18 +189,13 @@ export class EventRecorder {
     if (this.#counts.size > mostRemembered && oldest.done !== true) this.#counts.delete(oldest.value)
   }
 
-  #toEvent({ object, type, reason, message: whole }: EventNote): Event {
+  #toWaiting({ object, type, reason, message: whole }: EventNote): Waiting {
     const { apiVersion, kind, metadata } = object
-    const message = whole.slice(0, longestMessage)
-    const at = timestamp(this.#ambient.clock.now())
-    const namespace = metadata.namespace ?? 'default'
-    const hash = createHash('sha256').update([metadata.uid, type, reason, message].join('\n')).digest('hex')
-    // The whole must stay a name: at most 253 characters, no dash before a dot.
-    const prefix = metadata.name.slice(0, 236).replace(/[-.]+$/, '')
-    return {
+    const at = timestamp(this.#options.ambient.clock.now())
+    const event: Event = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { namespace, name: `${prefix}.${hash.slice(0, 16)}` },
+      metadata: { namespace: metadata.namespace ?? 'default', name: '' },
       involvedObject: {
         apiVersion,
         kind,
@@ -126,13 +204,14 @@ export class EventRecorder {
         ...(metadata.uid !== undefined && { uid: metadata.uid }),
       },
       reason,
-      message,
+      message: whole.slice(0, longestMessage),
       type,
       count: 1,
       firstTimestamp: at,
       lastTimestamp: at,
-      source: this.#source,
+      source: this.#options.source,
     }
+    return { event: named(event, event.message), family: familyOf(event) }
   }
 
   #untilRecorded(signal: AbortSignal): Promise<void> {
@@ -145,5 +224,42 @@ export class EventRecorder {
       this.#wake = done
       signal.addEventListener('abort', done, { once: true })
     })
+  }
+}
+
+function familyOf({ involvedObject, type, reason }: Event): string {
+  const { kind, namespace, name, uid } = involvedObject
+  return [kind, namespace, name, uid, type, reason].join('\n')
+}
+
+const combinedMark = '(combined from similar events): '
+
+function isCombined({ message }: Event): boolean {
+  return message?.startsWith(combinedMark) === true
+}
+
+/** The one that stands for all further ones of its family, with the newest message. */
+function combined(event: Event): Event {
+  const message = `${combinedMark}${event.message}`.slice(0, longestMessage)
+  return named({ ...event, message }, combinedMark)
+}
+
+/** By its name an event is known again; `content` is what makes it another one than others about the object. */
+function named(event: Event, content: string | undefined): Event {
+  const { uid, name = '' } = event.involvedObject
+  const identity = [uid, event.type, event.reason, content].join('\n')
+  const hash = createHash('sha256').update(identity).digest('hex')
+  // The whole must stay a name: at most 253 characters, no dash before a dot.
+  const prefix = name.slice(0, 236).replace(/[-.]+$/, '')
+  return { ...event, metadata: { ...event.metadata, name: `${prefix}.${hash.slice(0, 16)}` } }
+}
+
+/** One that happened before and again since. */
+function together(before: Event, since: Event): Event {
+  const { firstTimestamp } = before
+  return {
+    ...since,
+    count: (before.count ?? 1) + (since.count ?? 1),
+    ...(firstTimestamp !== undefined && { firstTimestamp }),
   }
 }
