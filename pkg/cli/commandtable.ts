@@ -141,6 +141,33 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/diff.ts')).run,
   },
   {
+    name: 'convert',
+    summary: 'Write a Compose file as manifests',
+    usage: ['convert [-f FILE|-] [options]'],
+    details:
+      'Prints the manifests, and on standard error all that has no counterpart or is not quite the same. Without -f it takes the Compose file of this directory. Files that the Compose file names are read, and variables are replaced as Compose does.',
+    examples: ['cove convert > shop.yaml', 'docker compose config | cove convert -f - --project shop'],
+    flags: [
+      {
+        name: 'filename',
+        short: 'f',
+        type: 'list',
+        value: 'FILE|-',
+        help: 'The Compose file; - is standard input',
+      },
+      { name: 'profile', type: 'list', value: 'NAME', help: 'Take the services of this profile too' },
+      {
+        name: 'project',
+        short: 'p',
+        type: 'text',
+        value: 'NAME',
+        help: 'Name of the project; else that of the directory',
+      },
+      { name: 'strict', type: 'bool', help: 'Exit 1 when something is not carried over as it stands' },
+    ],
+    load: async () => (await import('./commands/convert.ts')).run,
+  },
+  {
     name: 'delete',
     summary: 'Delete objects and wait until they are gone',
     usage: [

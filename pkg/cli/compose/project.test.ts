@@ -1,0 +1,167 @@
+import test from 'ava'
+import { parseYaml } from '#pkg/manifest/yaml.ts'
+import { convert } from './project.ts'
+
+/** What a Compose file becomes: the manifests, and each note as a line. */
+function converted(
+  text: string,
+  more: { files?: Record<string, string>; profiles?: readonly string[] } = {},
+) {
+  const { manifests, notes } = convert({
+    compose: parseYaml(text),
+    name: 'shop',
+    directory: '/srv/shop',
+    home: '/home/me',
+    profiles: new Set(more.profiles),
+    variables: (name) => ({ PASSWORD: 'geheim' })[name],
+    files: new Map(Object.entries(more.files ?? {})),
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: manifests of every shape
+  return { manifests: manifests as any[], notes: notes.map(({ where, text }) => `${where}: ${text}`) }
+}
+
+/** The spec that one service becomes. */
+const specOf = (service: string) => converted(`services: {web: ${service}}`).manifests.at(-1).spec
+
+test('a service becomes a Container in a network of the project', (t) => {
+  const { manifests, notes } = converted('services: {web: {image: nginx, restart: always}}')
+  t.deepEqual(manifests, [
+    { apiVersion: 'cove.run/v1', kind: 'Network', metadata: { name: 'shop-default' }, spec: {} },
+    {
+      apiVersion: 'cove.run/v1',
+      kind: 'Container',
+      metadata: { name: 'web' },
+      spec: {
+        image: 'nginx',
+        restartPolicy: 'Always',
+        networks: [{ name: 'shop-default', aliases: ['web'] }],
+      },
+    },
+  ])
+  t.deepEqual(notes, [])
+})
+
+test('every key has one place', (t) => {
+  const table: readonly [string, object][] = [
+    ['{command: sh -c "a b"}', { args: ['sh', '-c', 'a b'] }],
+    ['{entrypoint: [a, b]}', { command: ['a', 'b'] }],
+    [
+      '{ports: ["127.0.0.1:80:8080/udp"]}',
+      { ports: [{ containerPort: 8080, hostPort: 80, hostIP: '127.0.0.1', protocol: 'UDP' }] },
+    ],
+    [
+      '{ports: ["80-81:90-91"]}',
+      {
+        ports: [
+          { containerPort: 90, hostPort: 80 },
+          { containerPort: 91, hostPort: 81 },
+        ],
+      },
+    ],
+    ['{ports: [{target: 80, published: "8080"}]}', { ports: [{ containerPort: 80, hostPort: 8080 }] }],
+    ['{healthcheck: {test: [CMD, a], retries: 2}}', { healthcheck: { command: ['a'], retries: 2 } }],
+    ['{healthcheck: {disable: true}}', { healthcheck: { disabled: true } }],
+    ['{stop_grace_period: 1m30s}', { terminationGracePeriodSeconds: 90 }],
+    ['{mem_limit: 512m, cpus: 0.5}', { resources: { limits: { memory: '512Mi', cpu: '0.5' } } }],
+    [
+      '{cap_add: [CAP_NET_ADMIN], read_only: true}',
+      { securityContext: { capabilities: { add: ['NET_ADMIN'] }, readOnlyRootFilesystem: true } },
+    ],
+    ['{security_opt: ["no-new-privileges:true"]}', { securityContext: { allowPrivilegeEscalation: false } }],
+    ['{network_mode: "service:db"}', { networkMode: 'container:db' }],
+    ['{extra_hosts: {a: 1.2.3.4}}', { extraHosts: ['a:1.2.3.4'] }],
+    ['{dns: 1.1.1.1, dns_search: [a]}', { dns: { servers: ['1.1.1.1'], searches: ['a'] } }],
+    ['{ulimits: {nofile: {soft: 1, hard: 2}}}', { ulimits: { nofile: '1:2' } }],
+    ['{tmpfs: "/run:size=64m"}', { mounts: [{ tmpfs: { sizeLimit: '64Mi' }, mountPath: '/run' }] }],
+    [
+      '{volumes: ["./a:/b:ro", "~/c:/d"]}',
+      {
+        mounts: [
+          { hostPath: '/srv/shop/a', mountPath: '/b', readOnly: true },
+          { hostPath: '/home/me/c', mountPath: '/d' },
+        ],
+      },
+    ],
+    ['{volumes: ["data:/data"]}', { mounts: [{ volume: 'data', mountPath: '/data' }] }],
+    [
+      '{environment: [A=1, PASSWORD]}',
+      {
+        env: [
+          { name: 'A', value: '1' },
+          { name: 'PASSWORD', value: 'geheim' },
+        ],
+      },
+    ],
+    ['{deploy: {update_config: {order: start-first}}}', { update: { order: 'StartFirst' } }],
+  ]
+  for (const [service, expected] of table) t.like(specOf(service), expected, service)
+})
+
+test('what has no counterpart is told with its place', (t) => {
+  const { notes } = converted(`
+services:
+  web:
+    image: nginx
+    build: .
+    gpus: all
+    restart: on-failure:3
+    ports: ["80:80", "81:80"]
+    deploy: {placement: {}}
+  late: {image: a, profiles: [more]}
+include: [other.yaml]`)
+  t.deepEqual(notes, [
+    'include: has no counterpart',
+    'services.late: left out: it needs --profile more',
+    'services.web.build: images are not built from here yet: build it, and name it under image',
+    'services.web.gpus: has no counterpart',
+    'services.web.restart: there is no bound of 3 restarts; they back off up to 5 minutes',
+    'services.web.ports: 80/TCP is published 2 times; only the first is taken over',
+    'services.web.deploy: placement has no counterpart',
+  ])
+})
+
+test('configs and secrets become objects with the content of their files', (t) => {
+  const { manifests } = converted(
+    `
+services: {web: {image: a, secrets: [pw], configs: [{source: site, target: /etc/site.conf}]}}
+secrets: {pw: {environment: PASSWORD}}
+configs: {site: {file: ./site.conf}}`,
+    { files: { '/srv/shop/site.conf': 'x=1' } },
+  )
+  t.like(manifests[1], { kind: 'ConfigMap', metadata: { name: 'shop-site' }, data: { site: 'x=1' } })
+  t.like(manifests[2], { kind: 'Secret', metadata: { name: 'shop-pw' }, stringData: { pw: 'geheim' } })
+  t.deepEqual(manifests[3].spec.mounts, [
+    { configMap: 'shop-site', subPath: 'site', mountPath: '/etc/site.conf', readOnly: true },
+    { secret: 'shop-pw', subPath: 'pw', mountPath: '/run/secrets/pw', readOnly: true },
+  ])
+})
+
+test('who depends on whom is kept, and a name that is none is changed', (t) => {
+  const { manifests, notes } = converted(`
+services:
+  web: {image: a, container_name: My_Web, depends_on: {db: {condition: service_healthy}, gone: {}}}
+  db: {image: b, deploy: {replicas: 2}}`)
+  t.deepEqual(
+    manifests.filter(({ kind }) => kind === 'Container').map(({ metadata }) => metadata.name),
+    ['my-web', 'db-1', 'db-2'],
+  )
+  t.deepEqual(manifests[1].spec.dependsOn, [
+    { container: 'db-1', condition: 'Healthy' },
+    { container: 'db-2', condition: 'Healthy' },
+  ])
+  t.deepEqual(notes, [
+    'services.web.depends_on: gone is not converted, so nothing waits for it',
+    'services.web: is called my-web here',
+    'services.db: becomes 2 Containers',
+  ])
+})
+
+test('a wrong value is told with its place', (t) => {
+  t.throws(() => converted('services: {web: {image: a, ports: 80}}'), {
+    message: 'services.web.ports: want a list, found 80',
+  })
+  t.throws(() => converted("services: {web: {command: 'a \"b'}}"), {
+    message: 'services.web.command: want a command with closed quotes, found "a \\"b"',
+  })
+  t.throws(() => converted('services: {}'), { message: 'services: there is none to convert' })
+})
