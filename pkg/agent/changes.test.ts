@@ -49,6 +49,7 @@ const changes: readonly (readonly [string, Record<string, unknown>])[] = [
   ['spec.dependsOn', { dependsOn: [{ container: 'db' }] }],
   ['spec.state', { state: 'Paused' }],
   ['spec.nodeSelector.disk', { nodeSelector: { disk: 'ssd' } }],
+  ['spec.revisionHistoryLimit', { revisionHistoryLimit: 3 }],
 ]
 
 function whatHappens(spec: Record<string, unknown>): ChangeClass {

@@ -14,6 +14,7 @@ const classes: Readonly<Record<string, ChangeClass>> = {
   'spec.restartPolicy': 'nothing',
   'spec.dependsOn': 'nothing',
   'spec.nodeSelector': 'nothing',
+  'spec.revisionHistoryLimit': 'nothing',
   'spec.healthcheck.onUnhealthy': 'nothing',
 }
 

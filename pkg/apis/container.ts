@@ -233,6 +233,14 @@ export const containerSpec = Type.Object(
           'How many older revisions are kept for `cove rollout undo`, besides the newest. Absent: 10.',
       }),
     ),
+    revisionHistoryLimit: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 100,
+        description:
+          'How many older revisions are kept for `cove rollout undo`, besides the newest. Absent: 10.',
+      }),
+    ),
     nodeName: Type.Optional(text('The node it runs on; set by placement when absent.')),
     nodeSelector: stringMap({ default: {}, description: 'Labels the node must have.' }),
     tolerations: unimplemented(atomicList(Type.Object({}), { description: 'Taints it accepts.' })),

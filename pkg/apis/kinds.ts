@@ -1,5 +1,6 @@
 /** Every kind that Cove stores, in the order of discovery: where two groups share a plural, the earlier one wins. */
 import { containerKind } from './container.kind.ts'
+import { controllerRevisionKind } from './controllerrevision.ts'
 import { configMapKind, namespaceKind, secretKind } from './core.ts'
 import { eventKind } from './event.ts'
 import { anyKind, type Kind } from './kind.ts'
@@ -26,6 +27,7 @@ export const kinds: readonly Kind[] = [
   anyKind(roleBindingKind),
   anyKind(clusterRoleBindingKind),
   anyKind(leaseKind),
+  anyKind(controllerRevisionKind),
 ]
 
 /** What the server serves: besides the kinds that people write, those that only show others. */

@@ -78,10 +78,20 @@ export const builtinResources: readonly Resource[] = [
     singular: 'lease',
     shortNames: [],
   },
+  {
+    ...core,
+    group: 'apps',
+    kind: 'ControllerRevision',
+    plural: 'controllerrevisions',
+    singular: 'controllerrevision',
+    shortNames: [],
+  },
 ]
 
 /** The built-in resource of a kind that a command is about by itself. */
-export function builtinResource(kind: 'Container' | 'Event'): Resource {
+export function builtinResource(
+  kind: 'Container' | 'Event' | 'Node' | 'Lease' | 'ControllerRevision',
+): Resource {
   const found = builtinResources.find((resource) => resource.kind === kind)
   if (found === undefined) throw new RangeError(`no built-in kind ${kind}`)
   return found

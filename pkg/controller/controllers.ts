@@ -6,6 +6,7 @@ import { RoleAggregator } from './aggregation.ts'
 import { expireEvents } from './expiry.ts'
 import { GarbageCollector } from './garbage.ts'
 import { NamespaceController } from './namespace.ts'
+import { RevisionController } from './revisions.ts'
 import { Scheduler } from './scheduler.ts'
 import { type AccountTokenSource, TokenController } from './tokens.ts'
 
@@ -20,6 +21,7 @@ export async function runControllers(
     new NamespaceController({ ...options, kinds }).run(signal),
     new GarbageCollector({ ...options, kinds }).run(signal),
     expireEvents(options, signal),
+    new RevisionController(options).run(signal),
     new TokenController(options).run(signal),
   ])
 }

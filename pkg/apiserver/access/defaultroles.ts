@@ -81,7 +81,8 @@ function viewRules(kinds: readonly Kind[]): PolicyRule[] {
 /** Who may run anything may read every Secret, by mounting it. */
 function editRules(kinds: readonly Kind[]): PolicyRule[] {
   const writable = kinds.filter(
-    (kind) => kind.namespaced && kind.group !== rbacGroup && kind.viewOf === undefined && !isEvent(kind),
+    (kind) =>
+      kind.namespaced && kind.group !== rbacGroup && kind.viewOf === undefined && !isWrittenForThem(kind),
   )
   const streams = kinds
     .filter((kind) => kind.namespaced)
@@ -135,8 +136,9 @@ function isSecret({ group, kind }: Kind): boolean {
   return group === '' && kind === 'Secret'
 }
 
-function isEvent({ group, kind }: Kind): boolean {
-  return group === '' && kind === 'Event'
+/** Events and revisions are for people to read: the parts of Cove write them. */
+function isWrittenForThem({ group, kind }: Kind): boolean {
+  return (group === '' && kind === 'Event') || (group === 'apps' && kind === 'ControllerRevision')
 }
 
 function byGroup(kinds: readonly Kind[]): [string, Kind[]][] {
