@@ -21,6 +21,7 @@ import { isOurs } from './container.look.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { DesiredState } from './desired.ts'
 import { tailsWanted } from './logtails.ts'
+import { HealingBook } from './healingbook.ts'
 import { generationOf, type NodeDecision, placedHere, planNode } from './node.plan.ts'
 import { NodeRegistration } from './node.ts'
 import { noteOf } from './notes.ts'
@@ -62,6 +63,7 @@ export class Agent {
   readonly #recorder: EventRecorder
   readonly #pulls: PullBook
   readonly #loop: Loop
+  readonly #healings: HealingBook
   readonly #statuses = new Map<string, ContainerStatus>()
   #engineInfo: EngineInfo | undefined
   #clusterID: string | undefined
@@ -82,6 +84,7 @@ export class Agent {
     this.#observer = new Observer(engine)
     this.#pulls = new PullBook(ambient.clock, poke)
     const context = {
+    this.#healings = new HealingBook(ambient.clock)
       engine,
       client,
       nodeName,
@@ -168,6 +171,7 @@ export class Agent {
         statuses: this.#statuses,
       }
     } catch (error) {
+        healed: this.#healings.snapshot(),
       if (isReason(error, 'EngineUnavailable')) {
         this.#engineInfo = undefined
         this.#observer.invalidateAll()
@@ -208,7 +212,9 @@ export class Agent {
       const lastAction = this.#runner.lastAction(group)
       const status = reportContainer({ container, decision: found, world, lastAction })
       // Kept also when it is not written: how a run ended is seen only until the next run begins.
-      this.#statuses.set(container.metadata.uid ?? '', status)
+      const { uid = '' } = container.metadata
+      this.#statuses.set(uid, status)
+      this.#healings.taken(uid, world.healed.get(uid))
       return due('Container', container) && this.#reporter.report(containerKind, container, status, signal)
     })
     await Promise.all([...volumes, ...networks, ...containers])
@@ -245,6 +251,8 @@ export class Agent {
     for (const object of this.#desired.objectsOf(group)) {
       const note = noteOf(object, result)
       if (note !== undefined) this.#recorder.record(note)
+      this.#healings.note(object.metadata.uid ?? '', result)
+      this.#noteRestart(object, result)
     }
   }
 

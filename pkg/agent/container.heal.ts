@@ -1,7 +1,9 @@
 /** A container that fits its wish but does not do what it should: unhealthy, frozen, or ended. Pure. */
 import type { Container } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { rungOf, whyHeal } from './container.healing.ts'
 import { previousStatus } from './container.look.ts'
+import { planRestart, restartAsked, whyRestart } from './container.restart.ts'
 import { whyNotJoin, whyNotStart } from './container.start.ts'
 import type { Subject } from './container.subject.ts'
 import { restartState } from './restart.ts'
@@ -18,7 +20,8 @@ export function planRunning(subject: Subject, current: ObservedContainer): Omit<
     builder.add({ type: 'pauseContainer', container: current.id }, 'spec.state: want Paused, found running')
   }
   const waiting = whyNotJoin(container, world)
-  const healing = state === 'Running' && current.state === 'running' ? planUnhealthy(subject, current) : {}
+  const runs = state === 'Running' && current.state === 'running'
+  const healing = runs && !planRestart(subject, current) ? planUnhealthy(subject, current) : {}
   return { ...healing, ...(waiting !== undefined && { waiting }) }
 }
 
@@ -26,20 +29,13 @@ function planUnhealthy(
   { container, world, builder }: Subject,
   current: ObservedContainer,
 ): Omit<Decision, 'plan'> {
-  const { health } = current
-  if (health?.status !== 'unhealthy' || container.spec.healthcheck?.onUnhealthy === 'None') return {}
-  const { crashStreak } = restartState(previousStatus(container, world), current)
-  const due = Date.parse(current.startedAt ?? current.createdAt) + pauseBeforeHealing(crashStreak)
-  if (world.now < due) return { wakeAt: due }
+  const rung = rungOf(container, world, current)
+  if (rung === undefined) return {}
+  if (world.now < rung.due) return { wakeAt: rung.due }
   const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
-  const cause = `status.health: unhealthy after ${health.failingStreak} failed checks in a row`
-  builder.add({ type: 'restartContainer', container: current.id, gracePeriod }, cause)
+  const cause = whyHeal(container, world, current)
+  builder.add({ type: 'restartContainer', container: current.id, gracePeriod, heals: true }, cause)
   return {}
-}
-
-/** The first healing is immediate; a container that keeps turning unhealthy is restarted ever more slowly. */
-function pauseBeforeHealing(crashStreak: number): number {
-  return crashStreak === 0 ? 0 : Math.min(300_000, 10_000 * 2 ** (crashStreak - 1))
 }
 
 /** One that was made and does not run: started, unless its end was wanted or something is in the way. */
@@ -53,12 +49,15 @@ export function planEnded(subject: Subject, current: ObservedContainer): Omit<De
       ? `spec.state is ${container.spec.state}`
       : `spec.state: want ${container.spec.state}, found ${current.state} with exit code ${current.exitCode}`
   const { notBefore, crashStreak } = restartState(previousStatus(container, world), current)
-  if (current.state !== 'created' && world.now < notBefore) {
+  const request = restartAsked(container, world, current)
+  if (request === undefined && current.state !== 'created' && world.now < notBefore) {
     const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
     const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with exit code ${current.exitCode}`
     return { wakeAt: notBefore, waiting: { reason: 'CrashLoopBackOff', message } }
   }
-  builder.add({ type: 'startContainer', container: current.id }, cause)
+  const start = { type: 'startContainer', container: current.id } as const
+  if (request === undefined) builder.add(start, cause)
+  else builder.add({ ...start, request }, whyRestart(request))
   return {}
 }
 

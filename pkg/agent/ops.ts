@@ -26,10 +26,19 @@ export type AgentOp =
   | { readonly type: 'createNetwork'; readonly create: NetworkCreate }
   | { readonly type: 'removeNetwork'; readonly network: string }
   | { readonly type: 'writeFiles'; readonly projected: ProjectedFiles }
-  | { readonly type: 'createContainer'; readonly create: ContainerCreate }
-  | { readonly type: 'startContainer'; readonly container: string }
+  /** `heals`: in place of one that is unhealthy. */
+  | { readonly type: 'createContainer'; readonly create: ContainerCreate; readonly heals?: true }
+  /** `request`: of a restart, which is answered by this. */
+  | { readonly type: 'startContainer'; readonly container: string; readonly request?: string }
   | { readonly type: 'stopContainer'; readonly container: string; readonly gracePeriod: number }
-  | { readonly type: 'restartContainer'; readonly container: string; readonly gracePeriod: number }
+  | {
+      readonly type: 'restartContainer'
+      readonly request?: string
+      readonly container: string
+      readonly gracePeriod: number
+      /** Because it is unhealthy. */
+      readonly heals?: true
+    }
   | { readonly type: 'pauseContainer'; readonly container: string }
   | { readonly type: 'unpauseContainer'; readonly container: string }
   | { readonly type: 'renameContainer'; readonly container: string; readonly name: string }

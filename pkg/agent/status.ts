@@ -8,7 +8,9 @@ import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { conditionsOf } from './conditions.ts'
 import { hasFinished } from './container.heal.ts'
+import { reportHealing } from './container.healing.ts'
 import { currentContainer, isAlive, previousStatus } from './container.look.ts'
+import { reportRestart } from './container.restart.ts'
 import { canonicalImage, digestOf, findImage } from './image.ts'
 import { restartState } from './restart.ts'
 import type { ReportInput } from './world.ts'
@@ -27,6 +29,8 @@ export function reportContainer(input: ReportInput): ContainerStatus {
     ...reportImage(input, observed),
     ...seen,
     ...reportAction(input, previous),
+    ...reportRestart(container, observed, previous),
+    ...reportHealing(container, world, observed),
     conditions: conditions.reduce(
       (list, next) => setCondition(list, next, world.now),
       previous?.conditions ?? [],

@@ -16,6 +16,7 @@ import type {
 } from '#pkg/engine/port.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 import type { AgentOp } from './ops.ts'
+import type { Attempt } from './container.ladder.ts'
 
 /** By `namespace/name`. */
 export interface Desired {
@@ -77,6 +78,8 @@ export interface World {
 }
 
 /** Why nothing more can be done for now: a condition's reason and message. */
+  /** What was done to heal each Container since that status, by uid. */
+  readonly healed: ReadonlyMap<string, readonly Attempt[]>
 export interface Waiting {
   readonly reason: string
   readonly message: string

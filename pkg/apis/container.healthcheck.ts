@@ -29,12 +29,6 @@ const healthcheckRules = rules(
       "'excludes ' + [has(self.command) ? 'command' : '', has(self.shell) ? 'shell' : ''].filter(name, name != '').join(' and ')",
     fieldPath: '.disabled',
   },
-  {
-    rule: "self.onUnhealthy != 'Recreate'",
-    message: 'Recreate is not implemented in this version of Cove; use Restart or None',
-    reason: 'FieldValueForbidden',
-    fieldPath: '.onUnhealthy',
-  },
 )
 
 export const healthcheck = Type.Object(
@@ -86,16 +80,24 @@ export const healthcheck = Type.Object(
     startInterval: unimplemented(duration({ description: 'Time between checks during startPeriod.' })),
     onUnhealthy: oneOf(['Restart', 'Recreate', 'None'], {
       default: 'Restart',
-      description: 'What to do when it becomes unhealthy. Recreate is not implemented yet.',
+      description:
+        'What to do when it becomes unhealthy: restart it, and make a new one when two restarts did not help; make a new one each time; or only show it.',
     }),
-    budget: unimplemented(
-      Type.Object(
-        {
-          restarts: Type.Integer({ minimum: 1, description: 'Most restarts within the window.' }),
-          window: duration({ description: 'Length of the window.' }),
-        },
-        { description: 'How often to heal before holding, visibly.' },
-      ),
+    budget: Type.Object(
+      {
+        restarts: Type.Integer({
+          minimum: 1,
+          maximum: 10,
+          default: 5,
+          description: 'Most attempts within the window, new containers included.',
+        }),
+        window: duration({ ...atLeastAMillisecond, default: '5m', description: 'Length of the window.' }),
+      },
+      {
+        default: {},
+        description:
+          'How often to heal it before holding: tried once an hour from then on, until it is well.',
+      },
     ),
   },
   {

@@ -138,6 +138,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
 }
 
 /** A network that the engine has, whoever made it. */
+    healed: new Map(),
 export function engineNetwork(name: string): ObservedNetwork {
   return { id: `id-${name}`, name, driver: 'bridge', internal: false, options: {}, labels: {}, subnets: [] }
 }

@@ -1,0 +1,122 @@
+import test from 'ava'
+import type { ContainerStatus } from '#pkg/apis/container.ts'
+import type { ObservedHealth } from '#pkg/engine/port.ts'
+import { container, now, observed, print, world } from '#test/helpers/world.ts'
+import { reportHealing, whyWorn } from './container.healing.ts'
+import { planContainer } from './container.ts'
+import { resolve } from './resolve.ts'
+import { reportContainer } from './status.ts'
+import type { World } from './world.ts'
+
+const check = { shell: 'true', interval: '1s' }
+const web = container('web', { healthcheck: check })
+const sick: ObservedHealth = { status: 'unhealthy', failingStreak: 3, log: [] }
+const well: ObservedHealth = { status: 'healthy', failingStreak: 0, log: [] }
+const at = (seconds: number) => new Date(now + seconds * 1000).toISOString()
+
+interface Scene {
+  readonly status?: ContainerStatus
+  readonly seconds?: number
+  readonly health?: ObservedHealth
+  readonly object?: typeof web
+  readonly healed?: readonly { at: number; action: 'Restart' | 'Recreate' }[]
+}
+
+function look({ status, seconds = 0, health = sick, object = web, healed }: Scene) {
+  const resolved = resolve({ container: object, ...world({ objects: [object] }) })
+  const current = observed(object, 'missing' in resolved ? '' : resolved.fingerprint, { health })
+  const uid = object.metadata.uid ?? ''
+  const of: World = world(
+    { objects: [object], containers: [current] },
+    {
+      now: now + seconds * 1000,
+      ...(status && { statuses: new Map([[uid, status]]) }),
+      ...(healed && { healed: new Map([[uid, healed]]) }),
+    },
+  )
+  const decision = planContainer(object, of)
+  const report = reportContainer({ container: object, decision, world: of, lastAction: undefined })
+  return { plan: print(decision.plan), decision, report, world: of, current }
+}
+
+const attempts = (...seconds: number[]) => ({
+  observedGeneration: 1,
+  containerID: 'id-web',
+  healing: { attempts: seconds.map((second) => ({ time: at(second), action: 'Restart' as const })) },
+})
+const spent = attempts(-150, -140, -120, -80, -3)
+
+test('the first time it is unhealthy it is restarted at once, and the attempt is counted when it was done', (t) => {
+  const first = look({})
+  t.is(
+    first.plan,
+    'Container/default/web#1: restart container id-web because status.health: unhealthy after 3 failed checks in a row',
+  )
+  t.is(first.report.healing, undefined)
+  const { report } = look({ status: first.report, healed: [{ at: now, action: 'Restart' }], seconds: 1 })
+  t.deepEqual(report.healing, {
+    attempts: [{ time: '2026-01-01T12:00:00Z', action: 'Restart' }],
+    nextAt: '2026-01-01T12:00:10Z',
+  })
+})
+
+test('the next attempt waits for its pause, and status says until when', (t) => {
+  const waits = look({ status: attempts(-30, -5) })
+  t.is(waits.plan, '')
+  t.is(waits.decision.wakeAt, now + 15_000)
+  t.is(waits.report.healing?.nextAt, '2026-01-01T12:00:15Z')
+  t.regex(look({ status: attempts(-30), seconds: 1 }).plan, /restart .*, attempt 2 to heal it/)
+})
+
+test('after two restarts the container is worn: the third attempt is a new one', (t) => {
+  const { world: of, current } = look({ status: attempts(-60, -40) })
+  t.is(
+    whyWorn(web, of, current),
+    'status.health: unhealthy after 3 failed checks in a row, attempt 3 to heal it',
+  )
+  const early = look({ status: attempts(-60, -5) })
+  t.is(whyWorn(web, early.world, early.current), undefined)
+})
+
+test('with Recreate it is worn at once', (t) => {
+  const object = container('web', { healthcheck: { ...check, onUnhealthy: 'Recreate' } })
+  const { world: of, current } = look({ object })
+  t.is(whyWorn(object, of, current), 'status.health: unhealthy after 3 failed checks in a row')
+})
+
+test('a spent budget holds the healing for an hour, and the hold outlives the agent', (t) => {
+  const held = look({ status: spent })
+  t.is(held.plan, '')
+  t.like(held.report.healing, { heldSince: '2026-01-01T12:00:00Z', nextAt: '2026-01-01T12:59:57Z' })
+  const later = look({ status: held.report, seconds: 1800 })
+  t.is(later.plan, '')
+  t.is(later.report.healing?.heldSince, '2026-01-01T12:00:00Z')
+  t.regex(look({ status: later.report, seconds: 3597 }).plan, /restart container/)
+})
+
+test('a hold is lifted by health, and the attempts are forgotten after ten minutes of it', (t) => {
+  const held = look({ status: spent }).report
+  const better = look({ status: held, health: well, seconds: 100 }).report
+  t.is(better.healing?.heldSince, undefined)
+  t.is(better.healing?.attempts.length, 5)
+  const still = look({ status: better, health: well, seconds: 699 }).report
+  t.is(still.healing?.attempts.length, 5)
+  t.is(look({ status: still, health: well, seconds: 701 }).report.healing, undefined)
+})
+
+test('a new generation begins anew', (t) => {
+  const held = look({ status: spent }).report
+  const object = container('web', { healthcheck: check }, { metadata: { generation: 2 } })
+  t.regex(look({ status: held, object }).plan, /restart container id-web/)
+})
+
+test('what is tried out is judged, not healed; with None it is only shown', (t) => {
+  const rollout = { phase: 'Progressing' as const, containerID: 'id-web' }
+  t.is(look({ status: { observedGeneration: 1, rollout } }).plan, '')
+  const object = container('web', { healthcheck: { ...check, onUnhealthy: 'None' } })
+  t.is(look({ object }).plan, '')
+})
+
+test('nothing is said of healing where nothing was tried', (t) => {
+  t.deepEqual(reportHealing(web, world({ objects: [web] }), undefined), {})
+})
