@@ -1,8 +1,9 @@
 /** The agent's own Node object: registered at the start, its status kept. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import { isReason } from '#pkg/apimachinery/errors.ts'
 import { type Condition, setCondition, timestamp } from '#pkg/apimachinery/meta.ts'
 import { type Node, type NodeStatus, nodeKind } from '#pkg/apis/node.ts'
+import { Loop } from '#pkg/client/loop.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
 import type { Reporter } from './reporter.ts'
@@ -21,34 +22,50 @@ const heartbeatEvery = 300_000
 export class NodeRegistration {
   readonly #client: Client
   readonly #reporter: Reporter
-  readonly #ambient: Ambient
   readonly #name: string
+  readonly #loop: Loop
+  /** As the API has it. */
   #node: Node | undefined
+  /** As it should be there. */
+  #status: NodeStatus | undefined
+  #facts: NodeFacts | undefined
 
   constructor(options: { client: Client; reporter: Reporter; ambient: Ambient; nodeName: string }) {
     this.#client = options.client
     this.#reporter = options.reporter
-    this.#ambient = options.ambient
     this.#name = options.nodeName
+    this.#loop = new Loop({
+      name: 'node registration',
+      ambient: options.ambient,
+      pass: (signal) => this.#pass(signal),
+      backoff: { first: 500, most: 15_000 },
+    })
   }
 
-  /** Writes the status; registers the Node when the API does not know it. A failure is logged and tried again next time. */
-  async report(facts: NodeFacts, signal: AbortSignal): Promise<void> {
-    try {
-      this.#node ??= await this.#register(signal)
-      const status = nodeStatus(this.#node.status, facts)
-      await this.#reporter.report(nodeKind, this.#node, status, signal)
-      this.#node = { ...this.#node, status }
-    } catch (error) {
-      if (signal.aborted) return
-      this.#node = undefined
-      this.#ambient.log.warn('node not reported', { node: this.#name, error: messageOf(error) })
-    }
+  /** Registers the Node when the API does not know it; tries until it is done. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#loop.run(signal)
   }
 
-  /** The object, once it is registered. */
-  current(): Node | undefined {
-    return this.#node
+  /** From now on the Node's status says this; nobody waits until it does. */
+  report(facts: NodeFacts): void {
+    this.#facts = facts
+    if (this.#node === undefined) this.#loop.poke()
+    else this.#tell(this.#node, facts)
+  }
+
+  async #pass(signal: AbortSignal): Promise<undefined> {
+    if (this.#facts === undefined || this.#node !== undefined) return
+    const node = await this.#register(signal)
+    this.#tell(node, this.#facts)
+  }
+
+  #tell(node: Node, facts: NodeFacts): void {
+    const status = nodeStatus(this.#status ?? node.status, facts)
+    this.#status = status
+    this.#reporter.report(nodeKind, node, status, () => {
+      this.#node = { ...node, status }
+    })
   }
 
   async #register(signal: AbortSignal): Promise<Node> {
@@ -105,6 +122,7 @@ function describeEngine(info: EngineInfo): Partial<NodeStatus> {
   return {
     addresses: [{ type: 'Hostname', address: info.hostname }],
     capacity: { cpu: info.cpus, memory: info.memoryBytes },
+    allocatable: { cpu: info.cpus, memory: info.memoryBytes },
     engine: { id, version, apiVersion, storageDriver, rootDirectory },
     kernel: info.kernel,
     operatingSystem: info.operatingSystem,

@@ -38,10 +38,6 @@ export const networkRules: readonly Validation[] = [
     fieldPath: '.networkMode',
   },
   listed('ports'),
-  excluded('publishAll', 'has(self.publishAll) && self.publishAll'),
-  excluded('hostname', 'has(self.hostname)'),
-  listed('dns'),
-  listed('extraHosts'),
 ]
 
 /** Of the whole object: they name metadata.name too. */

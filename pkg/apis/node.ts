@@ -6,15 +6,16 @@ import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
+import { taints } from './node.taints.ts'
 import { objectSchema } from './object.ts'
-import { atomicList, time, unimplemented } from './schema.ts'
+import { atomicList, time } from './schema.ts'
 
 const text = (description: string) => Type.Optional(Type.String({ description }))
 
 const spec = Type.Object(
   {
     unschedulable: Type.Boolean({ default: false, description: 'Place nothing new here.' }),
-    taints: unimplemented(atomicList(Type.Object({}), { description: 'What keeps Containers away.' })),
+    taints: Type.Optional(taints),
   },
   { default: {}, description: 'What should be.' },
 )
@@ -30,6 +31,12 @@ const engine = Type.Object(
   { description: 'The container engine of the node.' },
 )
 
+const resources = (description: string) =>
+  Type.Object(
+    { cpu: Type.Integer({ description: 'Cores.' }), memory: Type.Integer({ description: 'Bytes.' }) },
+    { description },
+  )
+
 const status = Type.Object(
   {
     conditions: Type.Optional(conditions(['Ready', 'EngineReady'])),
@@ -44,15 +51,8 @@ const status = Type.Object(
         },
       ),
     ),
-    capacity: Type.Optional(
-      Type.Object(
-        {
-          cpu: Type.Integer({ description: 'Cores.' }),
-          memory: Type.Integer({ description: 'Bytes.' }),
-        },
-        { description: 'What the machine has.' },
-      ),
-    ),
+    capacity: Type.Optional(resources('What the machine has.')),
+    allocatable: Type.Optional(resources('What of it Containers can ask for.')),
     engine: Type.Optional(engine),
     agentVersion: text('Version of the agent.'),
     kernel: text('Kernel release.'),

@@ -120,9 +120,8 @@ test('paths lead to the field, in lists and maps', (t) => {
 })
 
 test('a field of the design that is not built yet is refused, not ignored', (t) => {
-  t.deepEqual(container({ hostname: 'x', resources: { requests: { cpu: 1 } } }), [
-    'FieldValueForbidden spec.hostname: is not implemented in this version of Cove; remove it',
-    'FieldValueForbidden spec.resources.requests: is not implemented in this version of Cove; remove it',
+  t.deepEqual(container({ imageFrom: { build: 'x' } }), [
+    'FieldValueForbidden spec.imageFrom: is not implemented in this version of Cove; remove it',
   ])
 })
 

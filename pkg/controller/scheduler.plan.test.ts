@@ -27,7 +27,16 @@ function network(name: string, metadata = {}): Network {
   return make.network(name, {}, { metadata: { ...fresh, ...metadata } })
 }
 
-function node(name: string, { labels = {}, ready = true, unschedulable = false } = {}): Node {
+interface NodeParts extends Pick<NonNullable<Node['status']>, 'allocatable'>, Pick<Node['spec'], 'taints'> {
+  readonly labels?: Record<string, string>
+  readonly ready?: boolean
+  readonly unschedulable?: boolean
+}
+
+function node(
+  name: string,
+  { labels = {}, ready = true, unschedulable = false, taints = [], ...capacity }: NodeParts = {},
+): Node {
   const condition = {
     type: 'Ready',
     status: ready ? 'True' : 'False',
@@ -39,8 +48,8 @@ function node(name: string, { labels = {}, ready = true, unschedulable = false }
     apiVersion: 'cove.run/v1',
     kind: 'Node',
     metadata: { name, labels },
-    spec: { unschedulable },
-    status: { conditions: [condition] },
+    spec: { unschedulable, taints },
+    status: { conditions: [condition], ...capacity },
   }
 }
 
@@ -106,9 +115,89 @@ test('a Container that no node takes is told how many nodes each filter turned a
   ]
   const picky = container('web', { nodeSelector: { disk: 'ssd' }, ...mounts('data') })
   t.deepEqual(plan(nodes, picky, volume('data', { nodeName: 'n3' }, { finalizers: [nodeFinalizer('n3')] })), [
-    'web: 0 of 4 nodes fit: 1 not ready, 1 unschedulable, 1 spec.nodeSelector does not match, 1 its Volumes are on another node',
+    "web: 0/4 nodes are available: 1 node(s) didn't match Container's node affinity/selector, 1 node(s) had volume node affinity conflict, 1 node(s) were not ready, 1 node(s) were unschedulable",
   ])
-  t.deepEqual(plan([], picky), ['web: 0 of 0 nodes fit'])
+  t.deepEqual(plan([], picky), ['web: 0/0 nodes are available: no node is registered'])
+})
+
+const asks = (cpu: string, memory: string) => ({ resources: { requests: { cpu, memory } } })
+const has = (cpu: number, memory: number) => ({ allocatable: { cpu, memory } })
+
+test('a Container goes only where as much is left as it asks for', (t) => {
+  const nodes = [node('n1', has(2, 2 ** 30)), node('n2', has(1, 2 ** 20))]
+  t.deepEqual(plan(nodes, container('aa', asks('1500m', '1Mi')), container('bb', asks('600m', '1Mi'))), [
+    'place Container default/aa on node n1 because it is the only node that fits',
+    'place Container default/bb on node n2 because it is the only node that fits',
+  ])
+  t.deepEqual(plan(nodes, container('aa', asks('1', '1Gi')), container('bb', asks('1.5', '1Gi'))), [
+    'place Container default/aa on node n1 because it is the only node that fits',
+    'bb: 0/2 nodes are available: 2 Insufficient cpu, 2 Insufficient memory',
+  ])
+})
+
+test('what has ended for good leaves its room to others, and what rests between two runs does not', (t) => {
+  const ended = (phase: 'Succeeded' | 'Failed', restartPolicy: string) => ({
+    ...container('job', { nodeName: 'n1', restartPolicy, ...asks('1', '1Mi') }),
+    status: { phase },
+  })
+  const next = container('next', asks('1', '1Mi'))
+  const told = (object: Container) =>
+    plan([node('n1', has(1, 2 ** 30))], object, next).filter((line) => line.includes('next'))
+  t.regex(told(ended('Succeeded', 'OnFailure'))[0] ?? '', /^place Container default\/next/)
+  t.regex(told(ended('Failed', 'Never'))[0] ?? '', /^place Container default\/next/)
+  t.deepEqual(told(ended('Failed', 'OnFailure')), ['next: 0/1 nodes are available: 1 Insufficient cpu'])
+})
+
+test('thousandths of cores that add up to the whole of a node fit into it', (t) => {
+  const ten = Array.from({ length: 10 }, (_, index) => container(`c${index}`, asks('100m', '1Mi')))
+  const lines = plan([node('n1', has(1, 2 ** 30))], ...ten)
+  t.true(
+    lines.every((line) => line.startsWith('place')),
+    lines.join('\n'),
+  )
+})
+
+test('a taint keeps away who does not tolerate it, and one that only prefers to does so while others fit', (t) => {
+  const gpu = { key: 'gpu', value: 'yes', effect: 'NoSchedule' } as const
+  const slow = { key: 'slow', effect: 'PreferNoSchedule' } as const
+  const tainted = node('n1', { taints: [gpu] })
+  const tolerations = [{ key: 'gpu', value: 'yes' }]
+  t.deepEqual(plan([tainted], container('aa')), [
+    'aa: 0/1 nodes are available: 1 node(s) had untolerated taint {gpu: yes}',
+  ])
+  for (const each of [tolerations, [{ key: 'gpu', operator: 'Exists' }], [{ operator: 'Exists' }]])
+    t.regex(plan([tainted], container('aa', { tolerations: each }))[0] ?? '', /^place/)
+  for (const each of [
+    { key: 'gpu', value: 'no' },
+    { key: 'gpu', operator: 'Exists', effect: 'NoExecute' },
+  ])
+    t.regex(plan([tainted], container('aa', { tolerations: [each] }))[0] ?? '', /untolerated/)
+  const both = [node('n1', { taints: [slow] }), node('n2', { unschedulable: true })]
+  t.regex(plan(both, container('aa'))[0] ?? '', /^place Container default\/aa on node n1/)
+  const free = [node('n1', { taints: [slow] }), node('n2')]
+  t.regex(plan(free, container('aa'))[0] ?? '', /^place Container default\/aa on node n2/)
+})
+
+test('a node that is cordoned takes who tolerates that, as with Kubernetes', (t) => {
+  const cordoned = node('n1', { unschedulable: true })
+  const tolerations = [{ key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' }]
+  t.regex(plan([cordoned], container('aa', { tolerations }))[0] ?? '', /^place/)
+  t.regex(plan([cordoned], container('aa'))[0] ?? '', /were unschedulable$/)
+})
+
+test('a Container that shares the network of another one goes where that one is', (t) => {
+  const nodes = [node('n1'), node('n2'), node('n3', { labels: { disk: 'ssd' } })]
+  const owner = container('web', { nodeSelector: { disk: 'ssd' } })
+  const sidecar = container('aa', { networkMode: 'container:web' })
+  t.deepEqual(plan(nodes, sidecar, owner), [
+    'place Container default/web on node n3 because it is the only node that fits',
+    'place Container default/aa on node n3 because it is the only node that fits',
+  ])
+  t.deepEqual(plan(nodes, sidecar), ['aa: waits for Container web, whose network it shares'])
+  const apart = container('aa', { networkMode: 'container:web', nodeSelector: { disk: 'hdd' } })
+  t.deepEqual(plan(nodes, apart, owner).slice(1), [
+    "aa: 0/3 nodes are available: 3 node(s) didn't match Container's node affinity/selector",
+  ])
 })
 
 test('a Volume follows the first Container that mounts it, and further Containers follow the Volume', (t) => {

@@ -4,13 +4,15 @@
  * node's name, or where there may be several of them their labels, and the node's finalizer, so that the object stays
  * until that node has cleaned up. Pure.
  */
-import { findCondition, type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Network } from '#pkg/apis/network.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
 import { nodeFinalizer, nodeLabel, nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
 import { type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
+import { aversion, filterNodes, keyBeside, type Room, roomOf, takeRoom } from './scheduler.fit.ts'
 
 export interface Placeable {
   readonly containers: ReadonlyMap<string, Container>
@@ -50,8 +52,10 @@ export function planPlacement(state: Placeable): {
   const load = loadOf(state)
   const chosen = homesOf(state)
   const joined = joinedOf(state)
-  for (const container of state.containers.values()) {
-    const found = placeContainer(container, state, { load, chosen, joined })
+  const room = roomOf(state.nodes, state.containers.values())
+  const placed = new Map<string, string>()
+  for (const container of ownersFirst(state.containers.values())) {
+    const found = placeContainer(container, state, { load, chosen, joined, room, placed })
     if ('message' in found) unplaced.push({ object: container, message: found.message })
     else ops.push(...found.plan.ops)
   }
@@ -77,6 +81,10 @@ interface Choosing {
   readonly chosen: Map<string, Home>
   /** Nodes with Containers that join a Network, by its key. */
   readonly joined: Map<string, Set<string>>
+  /** What is left of each node, by its name. */
+  readonly room: Map<string, Room>
+  /** Nodes of Containers that are placed in this pass, by key. */
+  readonly placed: Map<string, string>
 }
 
 interface Home {
@@ -90,13 +98,20 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
   if (nodeName !== undefined)
     return place('Container', container, [nodeName], { cause: `spec.nodeName is ${nodeName}`, state })
   if (container.metadata.deletionTimestamp !== undefined) return { plan: { ops: [] } }
-  const candidates = filterNodes(container, state, choosing.chosen)
-  if ('message' in candidates) return candidates
-  const [best] = candidates.nodes.toSorted(
-    (a, b) => loadOn(a, choosing) - loadOn(b, choosing) || compareNames(a, b),
+  const owner = ownerOf(container, state, choosing)
+  if (owner !== undefined && 'message' in owner) return owner
+  const data = volumeKeys(container).flatMap(
+    (key) => state.volumes.get(key)?.spec.nodeName ?? choosing.chosen.get(key)?.node ?? [],
   )
-  if (best === undefined) return { message: 'no node is registered' }
+  const bonds = { data, room: choosing.room, ...(owner !== undefined && { owner }) }
+  const candidates = filterNodes(container, state.nodes, bonds)
+  if ('message' in candidates) return candidates
+  const [found] = candidates.nodes.toSorted((a, b) => byFitness(container, a, b, choosing))
+  if (found === undefined) return { message: 'no node is registered' }
+  const best = found.metadata.name
   choosing.load.set(best, loadOn(best, choosing) + 1)
+  choosing.placed.set(objectKey(container.metadata), best)
+  takeRoom(container, best, choosing.room)
   claimVolumes(container, best, choosing.chosen)
   joinNetworks(container, best, choosing.joined)
   const cause =
@@ -106,33 +121,36 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
   return place('Container', container, [best], { cause, state, nodeName: best })
 }
 
-/** Every filter says how many nodes it turned away, so that a Container that waits can tell why. */
-function filterNodes(
+/** Where the Container is whose network it shares; a message while that is on no node. */
+function ownerOf(
   container: Container,
-  { nodes, volumes }: Placeable,
-  chosen: ReadonlyMap<string, Home>,
-): { nodes: string[] } | { message: string } {
-  const data = volumeKeys(container).flatMap(
-    (key) => volumes.get(key)?.spec.nodeName ?? chosen.get(key)?.node ?? [],
+  { containers }: Placeable,
+  { placed }: Choosing,
+): { readonly name: string; readonly node: string } | { readonly message: string } | undefined {
+  const name = sharedNetworkOf(container.spec)
+  if (name === undefined) return undefined
+  const key = keyBeside(container, name)
+  const object = containers.get(key)
+  if (object === undefined) return { message: `waits for Container ${name}, whose network it shares` }
+  const node = object.spec.nodeName ?? placed.get(key)
+  return node === undefined
+    ? { message: `waits for a node of Container ${name}, whose network it shares` }
+    : { name, node }
+}
+
+/** Whoever shares a network is placed after those who have one of their own. */
+function ownersFirst(containers: Iterable<Container>): Container[] {
+  const shares = ({ spec }: Container) => (sharedNetworkOf(spec) === undefined ? 0 : 1)
+  return [...containers].sort((a, b) => shares(a) - shares(b))
+}
+
+function byFitness(container: Container, a: Node, b: Node, choosing: Choosing): number {
+  const [one, other] = [a.metadata.name, b.metadata.name]
+  return (
+    aversion(container, a) - aversion(container, b) ||
+    loadOn(one, choosing) - loadOn(other, choosing) ||
+    compareNames(one, other)
   )
-  const filters: readonly (readonly [string, (node: Node) => boolean])[] = [
-    ['not ready', (node) => findCondition(node.status?.conditions, 'Ready')?.status === 'True'],
-    ['unschedulable', (node) => !node.spec.unschedulable],
-    [
-      'spec.nodeSelector does not match',
-      (node) => matches(container.spec.nodeSelector, node.metadata.labels ?? {}),
-    ],
-    ['its Volumes are on another node', (node) => data.every((name) => name === node.metadata.name)],
-  ]
-  const turnedAway = new Map<string, number>()
-  const fitting = nodes.filter((node) => {
-    const failed = filters.find(([, accepts]) => !accepts(node))
-    if (failed !== undefined) turnedAway.set(failed[0], (turnedAway.get(failed[0]) ?? 0) + 1)
-    return failed === undefined
-  })
-  if (fitting.length > 0) return { nodes: fitting.map(({ metadata }) => metadata.name) }
-  const reasons = [...turnedAway].map(([why, count]) => `${count} ${why}`).join(', ')
-  return { message: `0 of ${nodes.length} nodes fit${reasons === '' ? '' : `: ${reasons}`}` }
 }
 
 function placeVolume(volume: Volume, state: Placeable, chosen: ReadonlyMap<string, Home>): Placed {
@@ -260,13 +278,6 @@ function loadOn(node: string, { load }: Choosing): number {
 
 function onlyNode({ nodes }: Placeable): string | undefined {
   return nodes.length === 1 ? nodes[0]?.metadata.name : undefined
-}
-
-function matches(
-  selector: Readonly<Record<string, string>>,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value)
 }
 
 function compareNames(a: string, b: string): number {

@@ -14,6 +14,7 @@ import { Informer } from '#pkg/client/informer.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { execute, makeSlots } from '#pkg/plan/execute.ts'
+import { isOver } from './scheduler.fit.ts'
 import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
 
 const writesAtOnce = 16
@@ -124,22 +125,26 @@ export class Scheduler {
 export function trimmed({ metadata, spec, status, ...type }: Container): Container {
   const { labels: _labels, annotations: _annotations, ownerReferences: _owners, ...kept } = metadata
   const { command: _command, args: _args, healthcheck: _healthcheck, ...rest } = spec
-  const { resources: _resources, securityContext: _security, ...small } = rest
+  const { resources, securityContext: _security, ...small } = rest
+  const { requests } = resources ?? {}
   const unread = { env: none, ports: none, dependsOn: none }
   const networks = spec.networks.length === 0 ? none : spec.networks
-  const conditions = status?.conditions
+  const { conditions, phase } = status ?? {}
   return {
     ...type,
     metadata: kept,
-    spec: { ...small, ...unread, networks },
-    ...(conditions !== undefined && { status: { conditions } }),
+    spec: { ...small, ...unread, networks, ...(requests !== undefined && { resources: { requests } }) },
+    ...(status !== undefined && {
+      status: { ...(conditions !== undefined && { conditions }), ...(phase !== undefined && { phase }) },
+    }),
   }
 }
 
 const none: never[] = []
 
 /**
- * Of a Container that is where it belongs, nearly all changes are what its node says of it: nothing is placed by that.
+ * Of a Container that is where it belongs, nearly all changes are what its node says of it: nothing is placed by that,
+ * unless it has ended for good and leaves its room to others.
  * Any other is looked at again after every change, because a write may have lost its race against that very change.
  */
 export function matters(before: Container, after: Container): boolean {
@@ -147,5 +152,6 @@ export function matters(before: Container, after: Container): boolean {
   const { finalizers = [], deletionTimestamp } = after.metadata
   const settled =
     nodeName !== undefined && finalizers.includes(nodeFinalizer(nodeName)) && deletionTimestamp === undefined
+  if (isOver(before) !== isOver(after)) return true
   return !settled || !sameJson(before.spec, after.spec) || !sameJson(before.metadata.finalizers, finalizers)
 }

@@ -1,0 +1,127 @@
+/**
+ * Which nodes can take a Container: every filter says of how many nodes it is the reason, in Kubernetes' words, so that
+ * a Container that waits can tell why. Pure.
+ */
+import { findCondition, objectKey } from '#pkg/apimachinery/meta.ts'
+import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import { type Taint, tolerates } from '#pkg/apis/node.taints.ts'
+import type { Node } from '#pkg/apis/node.ts'
+
+/** Cores and bytes. */
+export interface Room {
+  readonly cpu: number
+  readonly memory: number
+}
+
+/** What else decides where a Container can go. */
+export interface Bonds {
+  /** Nodes that hold its data. */
+  readonly data: readonly string[]
+  /** Whose network it shares, and where that one is. */
+  readonly owner?: { readonly name: string; readonly node: string }
+  /** What is left of each node, by name. */
+  readonly room: ReadonlyMap<string, Room>
+}
+
+/** Nodes that fit, the best first as far as taints go; or why none does. */
+export function filterNodes(
+  container: Container,
+  nodes: readonly Node[],
+  bonds: Bonds,
+): { readonly nodes: readonly Node[] } | { readonly message: string } {
+  const reasons = new Map<string, number>()
+  const fitting = nodes.filter((node) => {
+    const failed = whyNot(container, node, bonds)
+    for (const reason of failed) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+    return failed.length === 0
+  })
+  if (fitting.length > 0) return { nodes: fitting }
+  const told = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort()
+  const why = nodes.length === 0 ? 'no node is registered' : told.join(', ')
+  return { message: `0/${nodes.length} nodes are available: ${why}` }
+}
+
+/** How many of its taints would rather keep the Container away. */
+export function aversion(container: Container, node: Node): number {
+  return untolerated(container, taintsOf(node, 'PreferNoSchedule')).length
+}
+
+/** What Containers have asked for of each node, taken from what it has; a node that did not say has no room. */
+export function roomOf(nodes: readonly Node[], containers: Iterable<Container>): Map<string, Room> {
+  const room = new Map(nodes.map(({ metadata, status }) => [metadata.name, capacityOf(status)] as const))
+  for (const container of containers) {
+    const { nodeName } = container.spec
+    if (nodeName !== undefined && !isOver(container)) takeRoom(container, nodeName, room)
+  }
+  return room
+}
+
+export function takeRoom(container: Container, node: string, room: Map<string, Room>): void {
+  const left = room.get(node)
+  if (left === undefined) return
+  const { cpu, memory } = requestsOf(container)
+  room.set(node, { cpu: left.cpu - cpu, memory: left.memory - memory })
+}
+
+/** Whether it has ended for good and takes nothing of its node. */
+export function isOver({ spec, status }: Container): boolean {
+  return status?.phase === 'Succeeded' || (status?.phase === 'Failed' && spec.restartPolicy === 'Never')
+}
+
+function capacityOf(status: Node['status']): Room {
+  const { cpu = 0, memory = 0 } = status?.allocatable ?? status?.capacity ?? {}
+  return { cpu, memory }
+}
+
+function requestsOf({ spec }: Container): Room {
+  const { cpu = 0, memory = 0 } = spec.resources?.requests ?? {}
+  return { cpu: parseQuantity(cpu) ?? 0, memory: parseQuantity(memory) ?? 0 }
+}
+
+/** The first filter that refuses, with all it has to say. */
+function whyNot(container: Container, node: Node, { data, owner, room }: Bonds): string[] {
+  const { name, labels = {} } = node.metadata
+  if (findCondition(node.status?.conditions, 'Ready')?.status !== 'True') return ['node(s) were not ready']
+  if (untolerated(container, cordonOf(node)).length > 0) return ['node(s) were unschedulable']
+  const [taint] = untolerated(container, taintsOf(node, 'NoSchedule'))
+  if (taint !== undefined) return [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`]
+  if (!matches(container.spec.nodeSelector, labels))
+    return ["node(s) didn't match Container's node affinity/selector"]
+  if (!data.every((home) => home === name)) return ['node(s) had volume node affinity conflict']
+  if (owner !== undefined && owner.node !== name)
+    return [`node(s) didn't have Container ${owner.name}, whose network it shares`]
+  return shortOf(requestsOf(container), room.get(name))
+}
+
+function shortOf(wanted: Room, left: Room = { cpu: 0, memory: 0 }): string[] {
+  // What adds up to the whole of a node in thousandths must fit into it in binary fractions too.
+  const short = (['cpu', 'memory'] as const).filter(
+    (key) => wanted[key] > 0 && wanted[key] > left[key] + 1e-9,
+  )
+  return short.map((key) => `Insufficient ${key}`)
+}
+
+/** Kubernetes lets a cordoned node be tolerated as if it had this taint. */
+function cordonOf({ spec }: Node): Taint[] {
+  return spec.unschedulable ? [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] : []
+}
+
+function taintsOf({ spec }: Node, effect: Taint['effect']): Taint[] {
+  return (spec.taints ?? []).filter((taint) => taint.effect === effect)
+}
+
+function untolerated({ spec }: Container, taints: readonly Taint[]): Taint[] {
+  return taints.filter((taint) => !(spec.tolerations ?? []).some((each) => tolerates(each, taint)))
+}
+
+function matches(
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+}
+
+export function keyBeside({ metadata }: Container, name: string): string {
+  return objectKey({ namespace: metadata.namespace ?? 'default', name })
+}
