@@ -46,10 +46,14 @@ const changes: readonly (readonly [string, Record<string, unknown>])[] = [
   ['spec.restartPolicy', { restartPolicy: 'Never' }],
   ['spec.resources.limits.memory', { resources: { limits: { memory: '128Mi' } } }],
   ['spec.terminationGracePeriodSeconds', { terminationGracePeriodSeconds: 3 }],
+  ['spec.update.order', { update: { order: 'StopFirst' } }],
+  ['spec.update.paused', { update: { paused: true } }],
   ['spec.dependsOn', { dependsOn: [{ container: 'db' }] }],
   ['spec.state', { state: 'Paused' }],
   ['spec.nodeSelector.disk', { nodeSelector: { disk: 'ssd' } }],
   ['spec.revisionHistoryLimit', { revisionHistoryLimit: 3 }],
+  ['spec.tolerations', { tolerations: [{ operator: 'Exists' }] }],
+  ['spec.resources.requests.cpu', { resources: { ...base.resources, requests: { cpu: 1 } } }],
 ]
 
 function whatHappens(spec: Record<string, unknown>): ChangeClass {

@@ -14,7 +14,10 @@ const classes: Readonly<Record<string, ChangeClass>> = {
   'spec.restartPolicy': 'nothing',
   'spec.dependsOn': 'nothing',
   'spec.nodeSelector': 'nothing',
+  'spec.tolerations': 'nothing',
+  'spec.resources.requests': 'nothing',
   'spec.revisionHistoryLimit': 'nothing',
+  'spec.update': 'nothing',
   'spec.healthcheck.onUnhealthy': 'nothing',
 }
 

@@ -34,6 +34,36 @@ const checks = 'command, shell, disabled'
 /** What is said of each spec. */
 const table: readonly (readonly [string, Record<string, unknown>, readonly string[]])[] = [
   ['a plain Container', {}, []],
+  [
+    'StartFirst with a port of the node',
+    {
+      ports: [{ containerPort: 80, hostPort: 80 }],
+      update: { order: 'StartFirst' },
+    },
+    [
+      'FieldValueInvalid spec.update.order: StartFirst cannot be with a hostPort: two containers cannot hold it at once; use StopFirst or Auto',
+    ],
+  ],
+  [
+    "StartFirst with the node's network",
+    { networkMode: 'host', update: { order: 'StartFirst' } },
+    [
+      'FieldValueInvalid spec.update.order: StartFirst cannot be with a shared network: both would listen on the same ports; use StopFirst or Auto',
+    ],
+  ],
+  [
+    'no time to become healthy',
+    { update: { healthTimeout: '0s', monitor: '0s', keepPrevious: '0s' } },
+    ['FieldValueInvalid spec.update.healthTimeout: must be at least 1ms'],
+  ],
+  [
+    'every word on replacing',
+    {
+      ports: [{ containerPort: 80 }],
+      update: { order: 'StartFirst', monitor: '1s', onFailure: 'Hold', paused: true },
+    },
+    [],
+  ],
   ['a variable with a value', { env: [{ name: 'A', value: '' }, { name: 'B' }] }, []],
   [
     'a variable from a Secret',

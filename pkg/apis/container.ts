@@ -9,8 +9,22 @@ import { objectName, text } from './container.fields.ts'
 import { healthcheck } from './container.healthcheck.ts'
 import { containerPort, envVar, hostPortsDiffer, mount, networkAttachment } from './container.inputs.ts'
 import { networkMode, networkRules, ownNetworkRules } from './container.network.ts'
+import {
+  devices,
+  dns,
+  extraHosts,
+  hostname,
+  logging,
+  runtimeRules,
+  shmSize,
+  stopSignal,
+  sysctls,
+  ulimits,
+} from './container.runtime.ts'
 import { securityContext, securityRules } from './container.security.ts'
 import type { containerStatus } from './container.status.ts'
+import { update, updateRules } from './container.update.ts'
+import { tolerations } from './node.taints.ts'
 import {
   atomicList,
   duration,
@@ -48,29 +62,13 @@ const limits = Type.Object(
 
 const requests = Type.Object(
   {
-    cpu: Type.Optional(quantity({ description: 'Cores.' })),
-    memory: Type.Optional(quantity({ description: 'Bytes.' })),
+    cpu: Type.Optional(quantity({ description: 'Cores: 0.5 or 500m.' })),
+    memory: Type.Optional(quantity({ description: 'Bytes: 64Mi.' })),
   },
-  { description: 'What placement sets aside for the container.' },
-)
-
-const update = Type.Object(
   {
-    order: Type.Optional(
-      oneOf(['Auto', 'StartFirst', 'StopFirst'], {
-        description: 'Whether the new one starts before the old one stops.',
-      }),
-    ),
-    monitor: Type.Optional(duration({ description: 'How long the new one must stay up to count as good.' })),
-    healthTimeout: Type.Optional(duration({ description: 'How long it may take to become healthy.' })),
-    onFailure: Type.Optional(
-      oneOf(['Rollback', 'Hold'], { description: 'What happens when the new one is not good.' }),
-    ),
-    keepPrevious: Type.Optional(
-      duration({ description: 'How long the old one is kept, stopped, for going back.' }),
-    ),
+    description:
+      'What placement sets aside for it on its node: it goes only where so much is left. Nothing is set aside for limits alone.',
   },
-  { description: 'How a changed container replaces the old one.' },
 )
 
 /** What has run once has an end and a log: that is not what Created means. */
@@ -139,7 +137,7 @@ export const containerSpec = Type.Object(
     user: Type.Optional(
       text("User, or user:group, by name or number; absent: the image's.", { minLength: 1 }),
     ),
-    hostname: unimplemented(text('Host name inside the container.')),
+    hostname: Type.Optional(hostname),
     stdin: Type.Optional(
       Type.Boolean({ description: 'Keep standard input open, for `cove attach -i`; absent: false.' }),
     ),
@@ -150,8 +148,13 @@ export const containerSpec = Type.Object(
       }),
     ),
     tty: Type.Optional(Type.Boolean({ description: 'Give it a terminal; absent: false.' })),
-    init: unimplemented(Type.Boolean({ description: 'Run an init process as PID 1.' })),
-    stopSignal: unimplemented(text("Signal that asks it to end; absent: the image's, else SIGTERM.")),
+    init: Type.Optional(
+      Type.Boolean({
+        description:
+          "Run the engine's own init process as PID 1, which hands signals on and collects what has ended; absent: as the engine is set, which usually is false.",
+      }),
+    ),
+    stopSignal: Type.Optional(stopSignal),
     terminationGracePeriodSeconds: Type.Integer({
       minimum: 0,
       default: 10,
@@ -163,7 +166,12 @@ export const containerSpec = Type.Object(
       ...hostPortsDiffer,
       description: 'Ports published on the node.',
     }),
-    publishAll: unimplemented(Type.Boolean({ description: 'Publish every port that the image exposes.' })),
+    publishAll: Type.Optional(
+      Type.Boolean({
+        description:
+          'Publish every port that the image exposes, each on a free port of the node picked at each start: status.ports has them; absent: false.',
+      }),
+    ),
     mounts: listMap(mount, ['mountPath'], {
       default: [],
       maxItems: 256,
@@ -184,8 +192,8 @@ export const containerSpec = Type.Object(
         { description: 'Legacy links.' },
       ),
     ),
-    extraHosts: unimplemented(atomicList(Type.String(), { description: 'Further lines of /etc/hosts.' })),
-    dns: unimplemented(atomicList(Type.String(), { description: 'Name servers.' })),
+    extraHosts: Type.Optional(extraHosts),
+    dns: Type.Optional(dns),
     healthcheck: Type.Optional(healthcheck),
     restartPolicy: oneOf(['Always', 'OnFailure', 'Never'], {
       default: 'Always',
@@ -193,24 +201,16 @@ export const containerSpec = Type.Object(
     }),
     resources: Type.Optional(
       Type.Object(
-        { limits: Type.Optional(limits), requests: unimplemented(requests) },
+        { limits: Type.Optional(limits), requests: Type.Optional(requests) },
         { description: 'Processor, memory and processes.' },
       ),
     ),
     securityContext: Type.Optional(securityContext),
-    devices: unimplemented(atomicList(Type.String(), { description: 'Devices of the host.' })),
-    ulimits: unimplemented(stringMap({ description: 'Resource limits of processes.' })),
-    sysctls: unimplemented(stringMap({ description: 'Kernel parameters.' })),
-    shmSize: unimplemented(quantity({ description: 'Size of /dev/shm.' })),
-    logging: unimplemented(
-      Type.Object(
-        {
-          driver: Type.Optional(text('Logging driver of the engine.')),
-          options: Type.Optional(stringMap({ description: 'Options of the driver.' })),
-        },
-        { description: 'Where output goes.' },
-      ),
-    ),
+    devices: Type.Optional(devices),
+    ulimits: Type.Optional(ulimits),
+    sysctls: Type.Optional(sysctls),
+    shmSize: Type.Optional(shmSize),
+    logging: Type.Optional(logging),
     dependsOn: listMap(dependency, ['container'], {
       default: [],
       maxItems: 128,
@@ -224,15 +224,7 @@ export const containerSpec = Type.Object(
     ttlSecondsAfterFinished: unimplemented(
       Type.Integer({ minimum: 0, description: 'Delete it so long after it ended.' }),
     ),
-    update: unimplemented(update),
-    revisionHistoryLimit: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 100,
-        description:
-          'How many older revisions are kept for `cove rollout undo`, besides the newest. Absent: 10.',
-      }),
-    ),
+    update: Type.Optional(update),
     revisionHistoryLimit: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -243,9 +235,12 @@ export const containerSpec = Type.Object(
     ),
     nodeName: Type.Optional(text('The node it runs on; set by placement when absent.')),
     nodeSelector: stringMap({ default: {}, description: 'Labels the node must have.' }),
-    tolerations: unimplemented(atomicList(Type.Object({}), { description: 'Taints it accepts.' })),
+    tolerations: Type.Optional(tolerations),
   },
-  { description: 'What should be.', ...rules(...securityRules, ...networkRules) },
+  {
+    description: 'What should be.',
+    ...rules(...securityRules, ...networkRules, ...runtimeRules, ...updateRules),
+  },
 )
 
 /** Of the whole object: they name metadata.name too. */
