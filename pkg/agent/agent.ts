@@ -20,8 +20,8 @@ import type { OpResult } from '#pkg/plan/execute.ts'
 import { isOurs } from './container.look.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { DesiredState } from './desired.ts'
-import { tailsWanted } from './logtails.ts'
 import { HealingBook } from './healingbook.ts'
+import { tailsWanted } from './logtails.ts'
 import { generationOf, type NodeDecision, placedHere, planNode } from './node.plan.ts'
 import { NodeRegistration } from './node.ts'
 import { noteOf } from './notes.ts'
@@ -62,8 +62,8 @@ export class Agent {
   readonly #registration: NodeRegistration
   readonly #recorder: EventRecorder
   readonly #pulls: PullBook
-  readonly #loop: Loop
   readonly #healings: HealingBook
+  readonly #loop: Loop
   readonly #statuses = new Map<string, ContainerStatus>()
   #engineInfo: EngineInfo | undefined
   #clusterID: string | undefined
@@ -83,8 +83,8 @@ export class Agent {
     this.#desired = new DesiredState({ client, ambient, nodeName, onChange: poke })
     this.#observer = new Observer(engine)
     this.#pulls = new PullBook(ambient.clock, poke)
-    const context = {
     this.#healings = new HealingBook(ambient.clock)
+    const context = {
       engine,
       client,
       nodeName,
@@ -169,9 +169,9 @@ export class Agent {
         busy: new Set([...busy, ...loading]),
         pulls: this.#pulls.snapshot(),
         statuses: this.#statuses,
+        healed: this.#healings.snapshot(),
       }
     } catch (error) {
-        healed: this.#healings.snapshot(),
       if (isReason(error, 'EngineUnavailable')) {
         this.#engineInfo = undefined
         this.#observer.invalidateAll()
@@ -249,11 +249,17 @@ export class Agent {
     else if (op.type === 'createContainer') this.#observer.invalidateContainer(op.create.name)
     else if ('container' in op) this.#observer.invalidateContainer(op.container)
     for (const object of this.#desired.objectsOf(group)) {
-      const note = noteOf(object, result)
-      if (note !== undefined) this.#recorder.record(note)
       this.#healings.note(object.metadata.uid ?? '', result)
       this.#noteRestart(object, result)
+      const note = noteOf(object, result)
+      if (note !== undefined) this.#recorder.record(note)
     }
+  }
+
+  /** At once: the next plan must know that the request is answered. */
+  #noteRestart({ metadata: { uid = '' }, status }: KubeObject, result: OpResult<AgentOp>): void {
+    const after = afterRestart(this.#statuses.get(uid) ?? (status as ContainerStatus | undefined), result)
+    if (after !== undefined) this.#statuses.set(uid, after)
   }
 
   async #followEvents(signal: AbortSignal): Promise<void> {

@@ -15,8 +15,8 @@ import type {
   PullProgress,
 } from '#pkg/engine/port.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
-import type { AgentOp } from './ops.ts'
 import type { Attempt } from './container.ladder.ts'
+import type { AgentOp } from './ops.ts'
 
 /** By `namespace/name`. */
 export interface Desired {
@@ -75,11 +75,11 @@ export interface World {
   readonly pulls: ReadonlyMap<string, Pull>
   /** The status each Container last had, by uid: newer than what the API's copy may show. */
   readonly statuses: ReadonlyMap<string, ContainerStatus>
+  /** What was done to heal each Container since that status, by uid. */
+  readonly healed: ReadonlyMap<string, readonly Attempt[]>
 }
 
 /** Why nothing more can be done for now: a condition's reason and message. */
-  /** What was done to heal each Container since that status, by uid. */
-  readonly healed: ReadonlyMap<string, readonly Attempt[]>
 export interface Waiting {
   readonly reason: string
   readonly message: string

@@ -133,12 +133,12 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
     busy: new Set(),
     pulls: new Map(),
     statuses: new Map(),
+    healed: new Map(),
     ...more,
   }
 }
 
 /** A network that the engine has, whoever made it. */
-    healed: new Map(),
 export function engineNetwork(name: string): ObservedNetwork {
   return { id: `id-${name}`, name, driver: 'bridge', internal: false, options: {}, labels: {}, subnets: [] }
 }
