@@ -41,7 +41,8 @@ function planUnhealthy(
 /** One that was made and does not run: started, unless its end was wanted or something is in the way. */
 export function planEnded(subject: Subject, current: ObservedContainer): Omit<Decision, 'plan'> {
   const { container, world, builder } = subject
-  if (hasFinished(container, current)) return {}
+  const request = restartAsked(container, world, current)
+  if (request === undefined && hasFinished(container, current)) return {}
   const wait = whyNotStart(container, world)
   if (wait !== undefined) return { waiting: wait }
   const cause =
@@ -49,7 +50,6 @@ export function planEnded(subject: Subject, current: ObservedContainer): Omit<De
       ? `spec.state is ${container.spec.state}`
       : `spec.state: want ${container.spec.state}, found ${current.state} with exit code ${current.exitCode}`
   const { notBefore, crashStreak } = restartState(previousStatus(container, world), current)
-  const request = restartAsked(container, world, current)
   if (request === undefined && current.state !== 'created' && world.now < notBefore) {
     const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
     const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with exit code ${current.exitCode}`

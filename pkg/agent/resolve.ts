@@ -20,6 +20,7 @@ import type {
   ResourceLimits,
 } from '#pkg/engine/port.ts'
 import { networkOwner } from './container.followers.ts'
+import { restartLabel } from './container.restart.ts'
 import { resolveSecurity } from './container.security.ts'
 import { resolveEnv } from './env.ts'
 import { canonicalImage } from './image.ts'
@@ -104,6 +105,7 @@ function assemble(
       [engineLabels.name]: metadata.name,
       [engineLabels.fingerprint]: hash,
       [engineLabels.cluster]: clusterID,
+      ...restartLabel(container),
     },
   }
   const sharesNetworkOf = sharedNetworkOf(spec)

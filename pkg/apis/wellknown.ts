@@ -9,6 +9,8 @@ export const engineLabels = {
   fingerprint: 'cove.run/fingerprint',
   /** The UID of the `default` Namespace of the API it belongs to: several may share one engine. */
   cluster: 'cove.run/cluster',
+  /** The value of restartAnnotation when the container was made: that request is answered. */
+  restartedAt: 'cove.run/restarted-at',
 } as const
 
 /** kubectl's: the manifest as last applied, the base of the three-way patch. */
