@@ -4,6 +4,12 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { containerKind } from '#pkg/apis/container.kind.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import { collectionPath } from '#pkg/apis/paths.ts'
+import { httpsTransport } from '#pkg/client/https.ts'
+import { loadKubeconfig } from '#pkg/client/kubeconfig.ts'
+import { Client } from '#pkg/client/rest.ts'
 import { ensureBaseImage, mustRequest, type RawEngine, rawEngine, testEngineHost } from '../helpers/engine.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { freePort } from '../helpers/registry.ts'
@@ -21,8 +27,12 @@ export interface Running {
   readonly pid: number
   cove(...words: readonly string[]): Promise<string>
   kubectl(...words: readonly string[]): Promise<string>
-  /** Writes `count` sleeping containers on a network of theirs; gives the file. */
-  manifest(prefix: string, count: number): Promise<string>
+  /** Writes `count` sleeping containers on a network of theirs, their specs changed so; gives the file. */
+  manifest(prefix: string, count: number, spec?: object): Promise<string>
+  /** Of a Container, over a connection that is there already. */
+  patch(name: string, patch: object): Promise<void>
+  create(container: object): Promise<void>
+  get(name: string): Promise<Container>
 }
 
 /** Runs `work` beside a fresh `cove up`, then takes everything away again, however it ended. */
@@ -33,6 +43,7 @@ export async function withCove(work: (running: Running) => Promise<void>): Promi
   const engine = rawEngine(host)
   const namespace = `bench-${process.pid}-${Math.random().toString(36).slice(2, 8)}`
   const log: string[] = []
+  const closing: (() => void)[] = []
   const env = { ...process.env, HOME: dir, KUBECONFIG: join(dir, 'admin.kubeconfig') }
   const words = ['up', '--data-dir', dir, '--listen', `127.0.0.1:${await freePort()}`, '--engine', host]
   const server = spawn(executable, [...words, '--node-name', namespace], {
@@ -50,11 +61,15 @@ export async function withCove(work: (running: Running) => Promise<void>): Promi
     await eventually(() => cove('get', 'nodes', namespace), { timeoutMs: 15_000, what: 'the start of cove' })
     await kubectl('create', 'namespace', namespace)
     await setNamespace(env.KUBECONFIG, namespace)
-    const manifest = (prefix: string, count: number) => writeManifest({ dir, prefix, count, image })
-    await work({ namespace, image, host, engine, pid: server.pid ?? 0, cove, kubectl, manifest })
+    const manifest = (prefix: string, count: number, spec: object = {}) =>
+      writeManifest({ dir, prefix, count, spec: { image, command: ['sleep', '86400'], ...spec } })
+    const objects = await openObjects(env.KUBECONFIG, namespace)
+    closing.push(() => objects.close())
+    await work({ namespace, image, host, engine, pid: server.pid ?? 0, cove, kubectl, manifest, ...objects })
   } catch (error) {
     throw new Error(`with the log of cove up:\n${log.join('').slice(-4000)}`, { cause: error })
   } finally {
+    for (const close of closing) close()
     await stop(server)
     await removeAll(engine, namespace)
     engine.close()
@@ -66,20 +81,48 @@ async function writeManifest(what: {
   dir: string
   prefix: string
   count: number
-  image: string
+  spec: object
 }): Promise<string> {
-  const { dir, prefix, count, image } = what
+  const { dir, prefix, count, spec } = what
   const apiVersion = 'cove.run/v1'
   const network = { apiVersion, kind: 'Network', metadata: { name: prefix } }
   const containers = Array.from({ length: count }, (_, index) => ({
     apiVersion,
     kind: 'Container',
     metadata: { name: `${prefix}-${index}` },
-    spec: { image, command: ['sleep', '86400'], networks: [{ name: prefix }] },
+    spec: { ...spec, networks: [{ name: prefix }] },
   }))
   const file = join(dir, `${prefix}.yaml`)
   await writeFile(file, [network, ...containers].map((each) => JSON.stringify(each)).join('\n---\n'))
   return file
+}
+
+/** Containers of the namespace through the API itself, without a process for each request. */
+async function openObjects(kubeconfig: string, namespace: string) {
+  const readFileOr = (path: string) => readFile(path, 'utf8')
+  const config = await loadKubeconfig({
+    explicit: kubeconfig,
+    home: '/',
+    directory: '/',
+    readFile: readFileOr,
+    parseYaml: (text) => JSON.parse(text),
+  })
+  const transport = httpsTransport({ ...config, userAgent: 'cove-bench' })
+  const client = new Client(transport, 'cove-bench')
+  const signal = new AbortController().signal
+  return {
+    async patch(name: string, patch: object) {
+      await client.patch(containerKind, { namespace, name }, patch, signal)
+    },
+    async create(container: object) {
+      const body = JSON.stringify({ apiVersion: 'cove.run/v1', ...container })
+      const headers = { 'content-type': 'application/json' }
+      const path = collectionPath(containerKind, namespace)
+      await client.json({ method: 'POST', path, headers, body }, signal)
+    },
+    get: (name: string) => client.get(containerKind, { namespace, name }, signal),
+    close: () => transport.close(),
+  }
 }
 
 async function output(program: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
