@@ -11,7 +11,7 @@ const flags: readonly Flag[] = [
 ]
 
 function parse(words: string): Args {
-  return parseArgs(words.split(' '), flags, 'get')
+  return parseArgs(words.split(' '), flags, { command: 'get' })
 }
 
 test('a value may follow a flag in every way kubectl allows', (t) => {

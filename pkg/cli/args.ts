@@ -17,6 +17,15 @@ export interface Flag {
   readonly bare?: string
   /** What it must be one of. */
   readonly oneOf?: readonly string[]
+  /** Known elsewhere but not here: what to do instead. The help leaves it out. */
+  readonly refused?: string
+}
+
+export interface Parsing {
+  /** For messages. */
+  readonly command?: string
+  /** Flags end with the first argument: what follows it is somebody else's command line. */
+  readonly firstEnds?: boolean
 }
 
 export interface Args {
@@ -28,7 +37,11 @@ export interface Args {
 }
 
 /** Throws UsageError for an unknown flag or a wrong value. */
-export function parseArgs(words: readonly string[], flags: readonly Flag[], command?: string): Args {
+export function parseArgs(
+  words: readonly string[],
+  flags: readonly Flag[],
+  { command, firstEnds = false }: Parsing = {},
+): Args {
   const values = new Map<string, string[]>()
   const positionals: string[] = []
   const queue = [...words]
@@ -36,15 +49,22 @@ export function parseArgs(words: readonly string[], flags: readonly Flag[], comm
     if (word === '--') {
       positionals.push(...queue.splice(0))
     } else if (word === '-' || !word.startsWith('-')) {
-      positionals.push(word)
+      positionals.push(word, ...(firstEnds ? queue.splice(0) : []))
     } else {
-      const found = word.startsWith('--') ? readLong(word, flags, command) : readShort(word, flags, command)
+      const found = readFlag(word, flags, command)
       if (found.rest !== undefined) queue.unshift(found.rest)
       const value = found.value ?? found.flag.bare ?? takeNext(found.flag, queue, command)
       addValue(values, found.flag, value, command)
     }
   }
   return makeArgs(positionals, values)
+}
+
+function readFlag(word: string, flags: readonly Flag[], command: string | undefined): Found {
+  const found = word.startsWith('--') ? readLong(word, flags, command) : readShort(word, flags, command)
+  const { name, refused } = found.flag
+  if (refused !== undefined) throw new UsageError(`there is no --${name} here: ${refused}`, command)
+  return found
 }
 
 function makeArgs(positionals: readonly string[], values: ReadonlyMap<string, readonly string[]>): Args {

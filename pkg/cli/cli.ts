@@ -29,7 +29,10 @@ async function dispatch(words: readonly string[], io: Io, { others = [] }: CliOp
     return print(io, helpText(rest[0], others))
   }
   const command = findCommand(name === '--version' ? 'version' : name, others)
-  const args = parseArgs(rest, [...command.flags, ...commonFlags], command.name)
+  const args = parseArgs(rest, [...command.flags, ...commonFlags], {
+    command: command.name,
+    firstEnds: command.commandFollows === true,
+  })
   if (args.bool('help')) return print(io, commandHelp(command))
   const owner = makeSessionOwner(io, args)
   try {
@@ -73,6 +76,8 @@ async function report(error: unknown, words: readonly string[], io: Io): Promise
     // Without anybody to read, the exit code still says it.
     if (!(broken instanceof BrokenPipe)) throw broken
   }
+  // What the program in the container exits with is anything below, as of docker run.
+  if (words[0] === 'run') return exitCodes.notRun
   // diff says "differs" with 1, as diff(1) does, so its errors are 2.
   return usage || words[0] === 'diff' ? exitCodes.usage : exitCodes.error
 }

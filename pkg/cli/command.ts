@@ -10,6 +10,8 @@ export interface Command {
   readonly details?: string
   readonly examples: readonly string[]
   readonly flags: readonly Flag[]
+  /** Flags end with the first argument: what follows it is a command line of its own, as of `docker run`. */
+  readonly commandFollows?: true
   /** Returns the exit code. */
   readonly load: () => Promise<(context: Context) => Promise<number>>
 }

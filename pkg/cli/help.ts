@@ -30,7 +30,7 @@ export function commandHelp(command: Command): string {
     '\nExamples:\n',
     ...command.examples.map((line) => `  ${line}\n`),
     '\nOptions:\n',
-    columns(command.flags.map(flagLine)),
+    columns(command.flags.filter(({ refused }) => refused === undefined).map(flagLine)),
     '\nOptions of every command:\n',
     columns(commonFlags.map(flagLine)),
   ].join('')
