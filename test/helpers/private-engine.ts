@@ -19,6 +19,9 @@ export interface PrivateEngine {
   restart(): Promise<void>
 }
 
+/** In a new network namespace it is down. The process that was started stays the daemon's. */
+const withLoopback = 'busybox ip link set lo up && exec dockerd "$@"'
+
 export async function startPrivateEngine(t: Teardown): Promise<PrivateEngine> {
   const directory = await makeTempDir(t, 'engine')
   const at = (name: string) => join(directory, name)
@@ -36,9 +39,8 @@ export async function startPrivateEngine(t: Teardown): Promise<PrivateEngine> {
   let child: ChildProcess | undefined
   let output = ''
   const start = async () => {
-    const started = spawn('unshare', ['--net', '--mount', 'dockerd', ...places, '--iptables=false'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
+    const daemon = ['sh', '-c', withLoopback, 'dockerd', ...places, '--iptables=false']
+    const started = spawn('unshare', ['--net', '--mount', ...daemon], { stdio: ['ignore', 'ignore', 'pipe'] })
     started.stderr.on('data', (data: Buffer) => {
       output += data.toString()
     })
