@@ -115,8 +115,9 @@ function limits(schema: Schema): string {
   const numbers = range.filter(Boolean).join(', ')
   const pattern = schema.pattern === undefined ? '' : `Matches \`${schema.pattern}\`.`
   const items = schema.maxItems === undefined ? '' : `At most ${schema.maxItems} items.`
+  const entries = schema.maxProperties === undefined ? '' : `At most ${schema.maxProperties} entries.`
   const parts = [words === undefined ? '' : `One of ${words}.`, numbers === '' ? '' : `${upper(numbers)}.`]
-  return [...parts, items, pattern, rulesOf(schema)].filter(Boolean).join(' ')
+  return [...parts, items, entries, pattern, rulesOf(schema)].filter(Boolean).join(' ')
 }
 
 /** What each rule says when it is broken; of what only computes its words, the expression. Items are told with their list. */

@@ -8,9 +8,10 @@ import { resolve } from './resolve.ts'
 const id = 'sha256:app:1'
 const nonRoot = { securityContext: { runAsNonRoot: true } }
 
-function decide(spec: Record<string, unknown>, imageUsers: Record<string, string> = {}) {
+function decide(spec: Record<string, unknown>, users: Record<string, string> = {}) {
   const web = container('web', spec)
-  return planContainer(web, world({ objects: [web], imageUsers }))
+  const imageConfigs = Object.fromEntries(Object.entries(users).map(([image, user]) => [image, { user }]))
+  return planContainer(web, world({ objects: [web], imageConfigs }))
 }
 
 test('an image that would run as root is not made a container where that is forbidden', (t) => {
@@ -53,21 +54,21 @@ test('what runs is left running when its successor may not be made', (t) => {
   const running = observed(before, resolved.fingerprint)
   const { plan, waiting } = planContainer(
     after,
-    world({ objects: [after], containers: [running], imageUsers: { [id]: '' } }),
+    world({ objects: [after], containers: [running], imageConfigs: { [id]: {} } }),
   )
   t.is(print(plan), '')
   t.is(waiting?.reason, 'CreateContainerConfigError')
 })
 
-test('only images of which it matters are asked for their user', (t) => {
-  const objects = [
-    container('a1', { ...nonRoot, image: 'one:1' }),
-    container('b1', { ...nonRoot, image: 'two:1', user: '5' }),
-    container('c1', { image: 'three:1' }),
-    container('d1', { ...nonRoot, image: 'absent:1' }),
-  ]
+test('images that are wanted or that a container was made from are asked what they bring, others not', (t) => {
+  const objects = [container('a1', { image: 'one:1' }), container('b1', { image: 'absent:1' })]
   const images = ['one:1', 'two:1', 'three:1'].map((name) => image(name))
-  t.deepEqual(imagesInQuestion(world({ objects }).desired, images), new Set(['sha256:one:1']))
+  const made = observed(container('c1', { image: 'two:1' }), 'x')
+  const removed = observed(container('d1', { image: 'gone:1' }), 'x')
+  t.deepEqual(
+    imagesInQuestion(world({ objects }).desired, images, [made, removed]),
+    new Set(['sha256:one:1', 'sha256:two:1']),
+  )
 })
 
 const as = (security: object, networkMode = 'bridge') => ({

@@ -64,12 +64,18 @@ function capabilityDrift(
   return `spec.securityContext.capabilities.drop: want ${kept.join(', ')}, found ${found.drop.join(', ') || 'none'}`
 }
 
-/** Ids of the images whose user decides whether a Container may run. */
-export function imagesInQuestion(desired: Desired, images: readonly ObservedImage[]): Set<string> {
-  const asking = [...desired.containers.values()].filter(
-    ({ spec }) => spec.securityContext?.runAsNonRoot === true && spec.user === undefined,
+/** Ids of the images whose configuration matters here: those that are wanted, and those that containers were made from. */
+export function imagesInQuestion(
+  desired: Desired,
+  images: readonly ObservedImage[],
+  containers: readonly ObservedContainer[],
+): Set<string> {
+  const wanted = [...desired.containers.values()].flatMap(
+    ({ spec }) => findImage(images, spec.image)?.id ?? [],
   )
-  return new Set(asking.flatMap(({ spec }) => findImage(images, spec.image)?.id ?? []))
+  const held = new Set(images.map(({ id }) => id))
+  const used = containers.map(({ imageID }) => imageID).filter((id) => held.has(id))
+  return new Set([...wanted, ...used])
 }
 
 /** Why the Container may not be made from the image; undefined when it may. Worded as the kubelet words it. */
@@ -79,7 +85,7 @@ export function whyRoot(
   { observed }: Pick<World, 'observed'>,
 ): Waiting | undefined {
   if (spec.securityContext?.runAsNonRoot !== true) return undefined
-  const user = spec.user ?? observed.imageUsers.get(image.id)
+  const user = spec.user ?? observed.imageConfigs.get(image.id)?.user
   const refuse = (why: string, mend: string): Waiting => ({
     reason: 'CreateContainerConfigError',
     message: `spec.securityContext.runAsNonRoot: container has runAsNonRoot and ${why}; ${mend}`,

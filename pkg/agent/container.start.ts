@@ -2,6 +2,7 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
+import { whyEngineCannot } from './container.engine.ts'
 import { whyNoSharedNetwork } from './container.followers.ts'
 import { currentContainer, isOurs } from './container.look.ts'
 import type { Waiting, World } from './world.ts'
@@ -15,7 +16,13 @@ export function whyNotStart(container: Container, world: World): Waiting | undef
   )
   const ports = spec.ports.map((port) => whyPortTaken(port, world))
   const dependencies = spec.dependsOn.map((dependency) => whyNotMet(namespace, dependency, world))
-  const reasons = [whyNotJoin(container, world), ...volumes, ...ports, ...dependencies]
+  const reasons = [
+    whyEngineCannot(container, world),
+    whyNotJoin(container, world),
+    ...volumes,
+    ...ports,
+    ...dependencies,
+  ]
   return reasons.find((waiting) => waiting !== undefined)
 }
 

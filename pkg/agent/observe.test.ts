@@ -45,21 +45,22 @@ test('what nothing has touched is not looked at again', async (t) => {
   t.deepEqual(await states(), { ann: 'running', bob: 'created' })
 })
 
-test('the user of an image is asked for once, when somebody asks for it, and forgotten with the image', async (t) => {
+test('what an image brings is asked once, when somebody asks for it, and forgotten with the image', async (t) => {
   const engine = new SimEngine({ clock: new ManualClock() })
   engine.loadImage('app:1', makeSimImage({ user: '7' }, 'app:1'))
   engine.loadImage('other:1', makeSimImage({}, 'other:1'))
   const asked: string[] = []
-  const imageUser = engine.imageUser.bind(engine)
-  engine.imageUser = (image) => {
+  const inspectImage = engine.inspectImage.bind(engine)
+  engine.inspectImage = (image) => {
     asked.push(image)
-    return imageUser(image)
+    return inspectImage(image)
   }
   const observer = new Observer(engine)
   const id = (await engine.listImages()).find(({ references }) => references.includes('app:1'))?.id ?? ''
-  const look = async (...ids: string[]) => [
-    ...(await observer.observe({ usersOf: () => new Set(ids) })).imageUsers,
-  ]
+  const look = async (...ids: string[]) => {
+    const { imageConfigs } = await observer.observe({ imagesOf: () => new Set(ids) })
+    return [...imageConfigs].map(([image, { user }]) => [image, user])
+  }
   t.deepEqual(await look(), [])
   t.deepEqual(await look(id), [[id, '7']])
   t.deepEqual(await look(id), [[id, '7']])

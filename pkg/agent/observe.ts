@@ -10,6 +10,7 @@ import type {
   ObservedNetwork,
   ObservedVolume,
 } from '#pkg/engine/port.ts'
+import type { ImageConfig } from '#pkg/engine/settings.ts'
 import { LogTails } from './logtails.ts'
 import type { Observation } from './world.ts'
 
@@ -18,7 +19,11 @@ const noise = /^(exec_|attach|resize|top|export|archive-path|extract-to-dir|copy
 
 export interface Looking {
   readonly atWork?: (name: string) => boolean
-  readonly usersOf?: (images: readonly ObservedImage[]) => ReadonlySet<string>
+  /** Which images are asked what they bring, by id. */
+  readonly imagesOf?: (
+    images: readonly ObservedImage[],
+    containers: readonly ObservedContainer[],
+  ) => ReadonlySet<string>
   /** Of which containers that have ended the last lines are wanted, by id, and how many. */
   readonly tailsOf?: (containers: readonly ObservedContainer[]) => ReadonlyMap<string, number>
   /** Ends the reading of logs. */
@@ -30,7 +35,7 @@ export class Observer {
   readonly #containers = new Map<string, ObservedContainer>()
   #images: readonly ObservedImage[] = []
   /** By image id, which names the content: what was seen once holds. */
-  #imageUsers: ReadonlyMap<string, string> = new Map()
+  #imageConfigs: ReadonlyMap<string, ImageConfig> = new Map()
   readonly #tails: LogTails
   #networks: readonly ObservedNetwork[] = []
   #volumes: readonly ObservedVolume[] = []
@@ -74,22 +79,22 @@ export class Observer {
   /**
    * Throws EngineUnavailable when the engine is away; what was dirty stays dirty then. Containers `atWork` are left
    * for a later look: the engine answers questions about one only when it has started or stopped, and everybody else
-   * would wait for that. `usersOf` picks the images whose user is asked for, by id; `tailsOf` the containers whose last
+   * would wait for that. `imagesOf` picks the images that are asked what they bring, by id; `tailsOf` the containers whose last
    * lines are, once for each end of theirs.
    */
   async observe(looking: Looking = {}): Promise<Observation> {
-    const { atWork = () => false, usersOf = () => new Set(), tailsOf = () => new Map() } = looking
+    const { atWork = () => false, imagesOf = () => new Set(), tailsOf = () => new Map() } = looking
     const { signal = new AbortController().signal } = looking
     if (this.#everything) await this.#lookAtAll()
     else await this.#lookAtDirty(atWork)
-    await this.#askUsers(usersOf(this.#images))
     const containers = [...this.#containers.values()]
+    await this.#askImages(imagesOf(this.#images, containers))
     const logTails = await this.#tails.of(containers, tailsOf(containers), signal)
     return {
       containers,
       containerNames: new Map(containers.map(({ name, id }) => [name, id])),
       images: this.#images,
-      imageUsers: this.#imageUsers,
+      imageConfigs: this.#imageConfigs,
       networks: this.#networks,
       volumes: this.#volumes,
       logTails,
@@ -119,13 +124,15 @@ export class Observer {
     }
   }
 
-  async #askUsers(images: ReadonlySet<string>): Promise<void> {
-    const known = this.#imageUsers
+  async #askImages(images: ReadonlySet<string>): Promise<void> {
+    const known = this.#imageConfigs
     if ([...images].every((id) => known.has(id)) && known.size === images.size) return
-    const users = await Promise.all(
-      [...images].map(async (id) => [id, known.get(id) ?? (await this.#engine.imageUser(id))] as const),
+    const configs = await Promise.all(
+      [...images].map(async (id) => [id, known.get(id) ?? (await this.#engine.inspectImage(id))] as const),
     )
-    this.#imageUsers = new Map(users.flatMap(([id, user]) => (user === undefined ? [] : [[id, user]])))
+    this.#imageConfigs = new Map(
+      configs.flatMap(([id, config]) => (config === undefined ? [] : [[id, config]])),
+    )
   }
 
   #markContainer(container: string, name?: string): void {

@@ -14,6 +14,7 @@ import type {
   ObservedVolume,
   PullProgress,
 } from '#pkg/engine/port.ts'
+import type { ImageConfig } from '#pkg/engine/settings.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 import type { Attempt } from './container.ladder.ts'
 import type { AgentOp } from './ops.ts'
@@ -32,8 +33,8 @@ export interface Observation {
   /** Names of all containers, also of those that are nobody's business here. */
   readonly containerNames: ReadonlyMap<string, string>
   readonly images: readonly ObservedImage[]
-  /** Whom an image runs as, by its id; of those only that a Container asks this of. */
-  readonly imageUsers: ReadonlyMap<string, string>
+  /** What images bring, by id: of those that are wanted, or that a container here was made from. */
+  readonly imageConfigs: ReadonlyMap<string, ImageConfig>
   readonly networks: readonly ObservedNetwork[]
   readonly volumes: readonly ObservedVolume[]
   /** The last lines of containers that have ended, by id: 20, of those that failed a replacement 200. */
@@ -61,6 +62,8 @@ export interface Pull {
 
 export interface World {
   readonly nodeName: string
+  /** The version of its API that the engine is spoken to in: `1.41`. */
+  readonly engineApi: string
   readonly clusterID: string
   readonly now: number
   /** Where projected files are, on the node's disk. */

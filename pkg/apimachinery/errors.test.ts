@@ -45,6 +45,8 @@ const table: Readonly<Record<Reason, readonly [number, string]>> = {
   HostPortInUse: [409, 'wait'],
   MountSourceMissing: [400, 'wait'],
   ExecutableNotFound: [400, 'wait'],
+  UserNotFound: [400, 'stall'],
+  DeviceNotFound: [400, 'wait'],
   InvalidSpec: [400, 'stall'],
 }
 // The table is exhaustive by its type.

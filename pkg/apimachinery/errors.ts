@@ -41,6 +41,8 @@ const reasons = {
   HostPortInUse: { code: 409, follow: 'wait' },
   MountSourceMissing: { code: 400, follow: 'wait' },
   ExecutableNotFound: { code: 400, follow: 'wait' },
+  UserNotFound: { code: 400, follow: 'stall' },
+  DeviceNotFound: { code: 400, follow: 'wait' },
   InvalidSpec: { code: 400, follow: 'stall' },
 } as const satisfies Record<string, { code: number; follow: FollowUp }>
 

@@ -12,21 +12,25 @@ const atLeastAMillisecond = {
   }),
 }
 
+/** Of checking; `disabled` is the fifth choice. */
+const ways = ['command', 'shell', 'http', 'tcp'] as const
+const givenWays = `[${ways.map((way) => `has(self.${way}) ? '${way}' : ''`).join(', ')}].filter(name, name != '')`
+
 const healthcheckRules = rules(
   {
-    rule: 'self.disabled || has(self.command) || has(self.shell)',
-    message: 'needs one of command, shell, disabled',
+    rule: `self.disabled || ${ways.map((way) => `has(self.${way})`).join(' || ')}`,
+    message: `needs one of ${ways.join(', ')}, disabled`,
     reason: 'FieldValueRequired',
   },
   {
-    rule: '!(has(self.command) && has(self.shell))',
-    message: 'has command and shell; exactly one of command, shell, disabled is allowed',
+    rule: `${givenWays}.size() <= 1`,
+    message: `exactly one of ${ways.join(', ')}, disabled is allowed`,
+    messageExpression: `'has ' + ${givenWays}.join(' and ') + '; exactly one of ${ways.join(', ')}, disabled is allowed'`,
   },
   {
-    rule: '!(self.disabled && (has(self.command) || has(self.shell)))',
-    message: 'excludes command and shell',
-    messageExpression:
-      "'excludes ' + [has(self.command) ? 'command' : '', has(self.shell) ? 'shell' : ''].filter(name, name != '').join(' and ')",
+    rule: `!self.disabled || ${givenWays}.size() == 0`,
+    message: `excludes ${ways.join(', ')}`,
+    messageExpression: `'excludes ' + ${givenWays}.join(' and ')`,
     fieldPath: '.disabled',
   },
 )
@@ -40,21 +44,32 @@ export const healthcheck = Type.Object(
       }),
     ),
     shell: Type.Optional(text('Command line for /bin/sh of the image.', { minLength: 1 })),
-    http: unimplemented(
+    http: Type.Optional(
       Type.Object(
         {
-          path: text('Path of the request.', { default: '/' }),
+          path: text('Path of the request, with its query.', {
+            default: '/',
+            maxLength: 2048,
+            pattern: '^/\\S*$',
+          }),
           port: Type.Integer({ ...port, description: 'Port inside the container.' }),
           scheme: oneOf(['HTTP', 'HTTPS'], { default: 'HTTP', description: 'Scheme of the request.' }),
-          headers: stringMap({ default: {}, description: 'Headers of the request.' }),
+          headers: stringMap({
+            default: {},
+            maxProperties: 32,
+            description: 'Headers of the request, such as Host.',
+          }),
         },
-        { description: 'A request made by the agent; needs no tool in the image.' },
+        {
+          description:
+            'A request made by the agent of the node; needs no tool in the image. An answer from 200 to 399 is good; redirects are followed on the same host, certificates are not verified.',
+        },
       ),
     ),
-    tcp: unimplemented(
+    tcp: Type.Optional(
       Type.Object(
         { port: Type.Integer({ ...port, description: 'Port inside the container.' }) },
-        { description: 'A connection made by the agent; needs no tool in the image.' },
+        { description: 'A connection made by the agent of the node; needs no tool in the image.' },
       ),
     ),
     disabled: Type.Boolean({ default: false, description: 'Switches the HEALTHCHECK of the image off.' }),
@@ -77,7 +92,13 @@ export const healthcheck = Type.Object(
       default: '0s',
       description: 'Failures in this time after the start do not count.',
     }),
-    startInterval: unimplemented(duration({ description: 'Time between checks during startPeriod.' })),
+    startInterval: Type.Optional(
+      duration({
+        ...atLeastAMillisecond,
+        description:
+          "Time between checks during startPeriod; absent: the engine's choice. Needs an engine with API 1.44 (Docker 25).",
+      }),
+    ),
     onUnhealthy: oneOf(['Restart', 'Recreate', 'None'], {
       default: 'Restart',
       description:

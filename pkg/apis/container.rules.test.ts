@@ -250,6 +250,26 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
       'FieldValueInvalid spec.ports: belongs to the Container whose network is shared; say it there',
     ],
   ],
+  [
+    'whole objects as variables',
+    {
+      envFrom: [{ secretRef: { name: 's' } }, { prefix: 'A_', configMapRef: { name: 'c', optional: true } }],
+    },
+    [],
+  ],
+  [
+    'a source of variables that is none, and one that is two',
+    { envFrom: [{ prefix: 'A_' }, { secretRef: { name: 's' }, configMapRef: { name: 'c' } }] },
+    [
+      'FieldValueRequired spec.envFrom[0]: needs one of secretRef, configMapRef',
+      'FieldValueInvalid spec.envFrom[1]: has secretRef and configMapRef; exactly one of secretRef, configMapRef is allowed',
+    ],
+  ],
+  [
+    'a volume that is optional',
+    { mounts: [{ mountPath: '/d', volume: 'd', optional: true }] },
+    ['FieldValueInvalid spec.mounts[0].optional: is for a configMap or a secret'],
+  ],
   ["another container's network alone", { networkMode: 'container:db' }, []],
   [
     "networks and ports beside the node's own network",
@@ -258,6 +278,94 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
       'FieldValueInvalid spec.networkMode: excludes networks; keep one',
       'FieldValueInvalid spec.networkMode: host publishes no ports: what it listens on is open on the node as it is; leave ports out',
     ],
+  ],
+  [
+    'how it is run',
+    {
+      hostname: 'web-1.shop',
+      stopSignal: 'SIGRTMIN+3',
+      extraHosts: ['db:10.0.0.9', 'six:::1', 'node:host-gateway'],
+      dns: { servers: ['10.0.0.53', 'fd00::53'], searches: ['shop.test'], options: ['ndots:2'] },
+      devices: ['/dev/null', '/dev/sda:/dev/disk', '/dev/sda:/dev/disk:rw'],
+      ulimits: { nofile: 1024, nproc: '10:20', memlock: '-1', core: '0:-1', stack: -1 },
+      sysctls: { 'net.core.somaxconn': '1024' },
+      shmSize: '128Mi',
+      logging: { driver: 'local', options: { 'max-size': '1m' } },
+      publishAll: true,
+      init: true,
+      healthcheck: { shell: 'true', startPeriod: '10s', startInterval: '1s' },
+    },
+    [],
+  ],
+  [
+    'names that are none',
+    { hostname: '-web', stopSignal: 'please', logging: { driver: '' } },
+    [
+      'FieldValueInvalid spec.hostname: must be letters, digits, dots and hyphens, with a letter or digit at both ends',
+      'FieldValueInvalid spec.stopSignal: must be the name of a signal such as SIGQUIT, or its number',
+      'FieldValueInvalid spec.logging.driver: must be the name of a driver',
+    ],
+  ],
+  [
+    'hosts that are none',
+    { extraHosts: ['db', 'db:', 'db:there', ':10.0.0.1'], dns: { servers: ['ns1'], options: ['a b'] } },
+    [
+      ...[0, 1, 2, 3].map(
+        (index) =>
+          `FieldValueInvalid spec.extraHosts[${index}]: must be NAME:ADDRESS, or NAME:host-gateway for the node itself`,
+      ),
+      'FieldValueInvalid spec.dns.servers[0]: "ns1" is not an address',
+      'FieldValueInvalid spec.dns.options[0]: must be one word',
+    ],
+  ],
+  [
+    'devices that are none',
+    { devices: ['null', '/dev/a:b', '/dev/a:/dev/b:x', '/dev/a:/dev/b:'] },
+    [0, 1, 2, 3].map(
+      (index) =>
+        `FieldValueInvalid spec.devices[${index}]: must be /dev/x, /dev/x:/dev/y or /dev/x:/dev/y:rwm`,
+    ),
+  ],
+  [
+    'limits of processes that are none',
+    { ulimits: { files: 1 } },
+    [
+      'FieldValueInvalid spec.ulimits: knows as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack',
+    ],
+  ],
+  [
+    'limits of processes that are the wrong way round',
+    { ulimits: { nofile: '20:10' } },
+    ['FieldValueInvalid spec.ulimits: a soft limit cannot be above the hard one'],
+  ],
+  [
+    'a limit of processes that is no number',
+    { ulimits: { nofile: 'many' } },
+    ['FieldValueInvalid spec.ulimits.nofile: must be SOFT or SOFT:HARD, numbers, with -1 for no limit'],
+  ],
+  [
+    'parameters of the kernel that are none, and no memory to share',
+    { sysctls: { somaxconn: '1' }, shmSize: 0 },
+    [
+      'FieldValueInvalid spec.sysctls: has a name that is not one of a kernel parameter, such as net.core.somaxconn',
+      'FieldValueInvalid spec.shmSize: must be more than zero',
+    ],
+  ],
+  [
+    "what the node's own network has of its own",
+    { networkMode: 'host', publishAll: true, sysctls: { 'net.core.somaxconn': '1' } },
+    [
+      'FieldValueInvalid spec.publishAll: has no effect with this networkMode: nothing is published there',
+      "FieldValueInvalid spec.sysctls: cannot set net.* with networkMode host: they would be the node's own",
+    ],
+  ],
+  [
+    'what belongs to the container whose network is shared',
+    { networkMode: 'container:db', hostname: 'a', dns: { searches: ['b'] }, extraHosts: ['c:10.0.0.1'] },
+    ['hostname', 'dns', 'extraHosts'].map(
+      (field) =>
+        `FieldValueInvalid spec.${field}: belongs to the container whose network it shares; set it there`,
+    ),
   ],
   ['a dependency', { dependsOn: [{ container: 'db' }] }, []],
   [

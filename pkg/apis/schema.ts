@@ -41,6 +41,7 @@ export interface Schema {
   readonly maxLength?: number
   readonly minItems?: number
   readonly maxItems?: number
+  readonly maxProperties?: number
   readonly pattern?: string
   readonly format?: string
   readonly default?: unknown
@@ -149,6 +150,7 @@ const copied = [
   'maxLength',
   'minItems',
   'maxItems',
+  'maxProperties',
   'pattern',
   'format',
   'default',

@@ -32,7 +32,17 @@ function nodes(schema: Schema, path = '', within: readonly Schema[] = []): Node[
 /** Everything that apiextensions.k8s.io/v1 knows and we use: another word would be refused, or dropped silently. */
 const keywords = new Set([
   ...['type', 'description', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'default'],
-  ...['minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems', 'pattern', 'format'],
+  ...[
+    'minimum',
+    'maximum',
+    'minLength',
+    'maxLength',
+    'minItems',
+    'maxItems',
+    'maxProperties',
+    'pattern',
+    'format',
+  ],
   ...['x-kubernetes-int-or-string', 'x-kubernetes-preserve-unknown-fields'],
   ...['x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-validations'],
 ])
@@ -117,13 +127,15 @@ for (const kind of own) {
     for (const { path, schema: at, within } of all) {
       const validations = at['x-kubernetes-validations'] ?? []
       t.true(
-        validations.length === 0 || within.every(({ maxItems }) => maxItems !== undefined),
-        `${path} is in a list without maxItems`,
+        validations.length === 0 ||
+          within.every(({ maxItems, maxProperties }) => (maxItems ?? maxProperties) !== undefined),
+        `${path} is in a list without maxItems, or a map without maxProperties`,
       )
       if (!validations.some(({ rule }) => /\.(all|exists|exists_one|filter|map)\(/.test(rule))) continue
       const walked = nodes(at).filter(({ path: below }) => validations.some(({ rule }) => walks(rule, below)))
       for (const { path: below, schema: list } of walked) {
-        t.true(list.maxItems !== undefined, `${path}${below} is walked over and has no maxItems`)
+        const bound = list.maxItems ?? list.maxProperties
+        t.true(bound !== undefined, `${path}${below} is walked over and has no bound`)
         for (const [name, member] of Object.entries(list.items?.properties ?? {})) {
           const compared = validations.some(({ rule }) => rule.includes(`.${name} == `))
           const bounded = member.maxLength !== undefined || member.enum !== undefined

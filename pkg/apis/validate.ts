@@ -78,6 +78,9 @@ function validateObject(schema: Schema, value: unknown, place: Place, causes: Ca
     causes.push(wrongType(place, 'object', value))
     return
   }
+  const { maxProperties = Number.POSITIVE_INFINITY } = schema
+  if (Object.keys(value).length > maxProperties)
+    causes.push(cause('FieldValueInvalid', place, `must have at most ${maxProperties} entries`))
   for (const name of schema.required ?? []) {
     if (value[name] === undefined || value[name] === null)
       causes.push(cause('FieldValueRequired', { above: place, step: name }, 'is required'))

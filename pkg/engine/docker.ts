@@ -9,11 +9,14 @@ import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.
 import { type Call, DockerConnection } from './dockerconnection.ts'
 import { pullError, unavailable } from './dockererror.ts'
 import { dialOptions, type TlsFiles } from './dockerhost.ts'
+import * as looks from './dockerlooks.ts'
 import { execExitCode, processStreams } from './dockerprocess.ts'
+import { readImageConfig } from './dockersettings.ts'
 import * as spec from './dockerspec.ts'
 import { demultiplex, jsonLines, rawOutput } from './dockerstream.ts'
 import * as view from './dockerview.ts'
 import { array, object, text } from './json.ts'
+import type { CommitOptions, FileChange, ListedContainer, ProcessTable, UsageSample } from './looks.ts'
 import type {
   AttachedProcess,
   ContainerCreate,
@@ -35,6 +38,7 @@ import type {
   VolumeCreate,
   WantedStreams,
 } from './port.ts'
+import { hasStartInterval, type ImageConfig, startIntervalSince } from './settings.ts'
 
 export interface DockerOptions {
   /** `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2375`, `https://...` or the path of a socket. */
@@ -74,13 +78,13 @@ class DockerEngine implements Engine {
     return view.readInfo(answer, await this.#connection.version())
   }
 
-  async listContainers() {
+  async listContainers(): Promise<ListedContainer[]> {
     const answer = await this.#connection.json({
       method: 'GET',
       path: '/containers/json',
       query: { all: true },
     })
-    return array(answer).map(view.readListed)
+    return array(answer).map(looks.readListed)
   }
 
   async inspectContainer(container: string): Promise<ObservedContainer | undefined> {
@@ -94,6 +98,7 @@ class DockerEngine implements Engine {
   async createContainer(create: ContainerCreate): Promise<{ id: string }> {
     const body = spec.makeContainerBody(create)
     const query = { name: create.name }
+    mustKnow(create, await this.#connection.version())
     const answer = await this.#connection.json({ method: 'POST', path: '/containers/create', query, body })
     return { id: text(object(answer)['Id']) }
   }
@@ -140,6 +145,14 @@ class DockerEngine implements Engine {
     const current = view.readContainer(await this.#connection.json({ method: 'GET', path: `${path}/json` }))
     const body = spec.makeUpdateBody(current.limits, limits)
     await this.#connection.json({ method: 'POST', path: `${path}/update`, body })
+  }
+
+  async signalContainer(container: string, signal: string): Promise<void> {
+    await this.#connection.json({
+      method: 'POST',
+      path: `${containerPath(container)}/kill`,
+      query: { signal },
+    })
   }
 
   async removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
@@ -204,6 +217,38 @@ class DockerEngine implements Engine {
     for await (const piece of await this.#connection.stream(call, signal)) void piece
   }
 
+  async containerProcesses(container: string, args: string): Promise<ProcessTable> {
+    const query = { ps_args: args }
+    const call: Call = { method: 'GET', path: `${containerPath(container)}/top`, query }
+    return looks.readProcesses(await this.#connection.json(call))
+  }
+
+  async containerUsage(container: string): Promise<UsageSample | undefined> {
+    // One look alone: engines that know no `one-shot` take a second for two, and answer the same.
+    const query = { stream: false, 'one-shot': true }
+    const call: Call = { method: 'GET', path: `${containerPath(container)}/stats`, query }
+    return looks.readSample(await this.#connection.json(call))
+  }
+
+  async containerChanges(container: string, signal: AbortSignal): Promise<readonly FileChange[]> {
+    const path = `${containerPath(container)}/changes`
+    return looks.readChanges(await this.#connection.patientJson({ method: 'GET', path }, signal))
+  }
+
+  exportContainer(container: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return this.#connection.stream({ method: 'GET', path: `${containerPath(container)}/export` }, signal)
+  }
+
+  async commitContainer(container: string, options: CommitOptions): Promise<{ image: string }> {
+    const query = spec.commitQuery(container, options)
+    const call: Call = { method: 'POST', path: '/commit', query, body: {} }
+    return { image: text(object(await this.#connection.patientJson(call, options.signal))['Id']) }
+  }
+
+  rawContainer(id: string): Promise<unknown> {
+    return this.#found({ method: 'GET', path: `${containerPath(id)}/json` })
+  }
+
   async listImages(): Promise<readonly ObservedImage[]> {
     return array(await this.#connection.json({ method: 'GET', path: '/images/json' })).map(view.readImage)
   }
@@ -230,10 +275,10 @@ class DockerEngine implements Engine {
     await this.#connection.json({ method: 'POST', path: `/images/${encodeURIComponent(image)}/tag`, query })
   }
 
-  async imageUser(image: string): Promise<string | undefined> {
+  async inspectImage(image: string): Promise<ImageConfig | undefined> {
     const path = `/images/${encodeURIComponent(image)}/json`
     const answer = await this.#found({ method: 'GET', path }, 'ImageNotFound')
-    return answer === undefined ? undefined : view.readImageUser(answer)
+    return answer === undefined ? undefined : readImageConfig(object(answer, 'Config'))
   }
 
   async listNetworks(): Promise<readonly ObservedNetwork[]> {
@@ -311,6 +356,14 @@ class DockerEngine implements Engine {
       throw error
     }
   }
+}
+
+/** Engines leave out of a body what they do not know yet, and say nothing. */
+function mustKnow({ healthcheck }: ContainerCreate, version: string): void {
+  if (healthcheck === undefined || healthcheck.disabled || healthcheck.startInterval === undefined) return
+  if (hasStartInterval(version)) return
+  const message = `the engine speaks API ${version}, which has no start interval of health checks; that needs ${startIntervalSince}`
+  throw new StatusError('InvalidSpec', message)
 }
 
 /** Images are named to the engine in full, so that `latest` and `docker.io/` are implied in one place only. */

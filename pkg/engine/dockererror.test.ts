@@ -70,7 +70,17 @@ const refusals: readonly [Reason, number, string][] = [
   ['InvalidSpec', 400, 'No command specified'],
   ['InvalidSpec', 400, 'Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
   ['InvalidSpec', 404, 'plugin "nosuch" not found'],
-  ['InvalidSpec', 500, 'unable to find user nobodyx: no matching entries in passwd file'],
+  ['UserNotFound', 500, 'unable to find user nobodyx: no matching entries in passwd file'],
+  [
+    'DeviceNotFound',
+    500,
+    'error gathering device information while adding custom device "/dev/x": no such file or directory',
+  ],
+  [
+    'InvalidSpec',
+    500,
+    `${create}: error during container init: open /proc/sys/net/core/x: no such file or directory`,
+  ],
   ['NoSpace', 500, 'mkdir /var/lib/docker/overlay2/x: no space left on device'],
   ['EngineUnavailable', 503, 'service unavailable'],
   ['EngineError', 500, 'something nobody has seen before'],

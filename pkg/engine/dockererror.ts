@@ -25,6 +25,8 @@ const engineRules: readonly Rule[] = [
   },
   { when: /cannot assign requested address/i, reason: 'EngineError' },
   { when: /driver failed programming external connectivity(?!.*iptables)/is, reason: 'HostPortInUse' },
+  { when: /error gathering device information/i, reason: 'DeviceNotFound' },
+  { when: /open \/proc\/sys\/|not in a separate kernel namespace/i, reason: 'InvalidSpec' },
   {
     when: /bind source path does not exist|error mounting ".*no such file or directory|statfs .*: no such file/i,
     reason: 'MountSourceMissing',
@@ -44,7 +46,11 @@ const engineRules: readonly Rule[] = [
   },
   { when: /is not connected to (the )?network/i, reason: 'NotFound' },
   {
-    when: /unable to find (user|group)|no matching entries in (passwd|group)|invalid (reference|subnet|cidr)|plugin ".*not found/i,
+    when: /unable to find (user|group)|no matching entries in (passwd|group)/i,
+    reason: 'UserNotFound',
+  },
+  {
+    when: /invalid (reference|subnet|cidr)|plugin ".*not found/i,
     reason: 'InvalidSpec',
   },
   {

@@ -1,7 +1,8 @@
 import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
+import { readListed } from './dockerlooks.ts'
 import { makeContainerBody, makeUpdateBody, wholeSeconds } from './dockerspec.ts'
-import { readContainer, readEvent, readImage, readListed } from './dockerview.ts'
+import { readContainer, readEvent, readImage } from './dockerview.ts'
 import { type ContainerCreate, usualSecurity } from './port.ts'
 
 const limits = { cpus: 0, memoryBytes: 0, pids: 0 }
@@ -210,7 +211,7 @@ test('tmpfs mounts of either spelling are seen, mounts of unknown types are not'
   })
   t.deepEqual(observed.mounts, [
     { type: 'volume', source: 'data', target: '/a', readOnly: false },
-    { type: 'tmpfs', source: '', target: '/b', readOnly: true },
+    { type: 'tmpfs', source: '', target: '/b', readOnly: true, sizeBytes: 65_536 },
     { type: 'tmpfs', source: '', target: '/c', readOnly: false },
   ])
 })

@@ -3,10 +3,11 @@
  * dockerview.ts reads what comes back. Docker counts durations in nanoseconds and cores in billionths.
  */
 import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
+import type { CommitOptions } from './looks.ts'
 import type {
   ContainerCreate,
   ExecOptions,
-  Healthcheck,
   Mount,
   NetworkAttachment,
   NetworkCreate,
@@ -15,9 +16,13 @@ import type {
   Security,
   VolumeCreate,
 } from './port.ts'
+import type { Device, Healthcheck, RuntimeSettings } from './settings.ts'
 
 /** Docker's defaults for a health check's numbers; a 0 would take over the image's, which Cove did not ask for. */
-const healthDefaults = { interval: 30_000, timeout: 30_000, retries: 3 } as const
+export const healthDefaults = { interval: 30_000, timeout: 30_000, retries: 3 } as const
+
+/** In ms: as good as none. Engines take nothing between it and 0. */
+export const shortestPeriod = 1
 
 /** Networks that stand for a way of networking; they know no aliases and take no endpoint settings. */
 const modeNetworks: readonly string[] = ['host', 'none']
@@ -42,19 +47,44 @@ export function makeContainerBody(create: ContainerCreate): Record<string, unkno
     ...(create.workingDir !== undefined && { WorkingDir: create.workingDir }),
     ...(create.user !== undefined && { User: create.user }),
     ...(create.stdin === true && { OpenStdin: true }),
+    ...(create.stdinOnce === true && { StdinOnce: true }),
     ...(create.tty === true && { Tty: true }),
+    ...(create.hostname !== undefined && { Hostname: create.hostname }),
+    ...(create.stopSignal !== undefined && { StopSignal: create.stopSignal }),
     ...(create.healthcheck && { Healthcheck: makeHealthcheck(create.healthcheck) }),
     HostConfig: {
-    ...(create.stdinOnce === true && { StdinOnce: true }),
       NetworkMode: create.networkMode ?? first?.network ?? 'default',
       PortBindings: makePortBindings(create.ports),
       Mounts: create.mounts.map(makeMount),
       RestartPolicy: { Name: 'no' },
       ...makeLimits(create.limits),
       ...(create.security && makeSecurity(create.security)),
+      ...makeRuntime(create),
     },
     ...(first && !modeNetworks.includes(first.network) && { NetworkingConfig: makeNetworking(first) }),
   }
+}
+
+/** Of `HostConfig`. */
+function makeRuntime(settings: RuntimeSettings): Record<string, unknown> {
+  const { init, extraHosts, dns, devices, ulimits, sysctls, shmBytes, logging, publishAll } = settings
+  return {
+    ...(init !== undefined && { Init: init }),
+    ...(extraHosts && { ExtraHosts: extraHosts }),
+    ...(dns && { Dns: dns.servers, DnsSearch: dns.searches, DnsOptions: dns.options }),
+    ...(devices && { Devices: devices.map(makeDevice) }),
+    ...(ulimits && {
+      Ulimits: ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    }),
+    ...(sysctls && { Sysctls: sysctls }),
+    ...(shmBytes !== undefined && { ShmSize: shmBytes }),
+    ...(logging && { LogConfig: { Type: logging.driver, Config: logging.options } }),
+    ...(publishAll === true && { PublishAllPorts: true }),
+  }
+}
+
+function makeDevice({ hostPath, containerPath, permissions }: Device): Record<string, unknown> {
+  return { PathOnHost: hostPath, PathInContainer: containerPath, CgroupPermissions: permissions }
 }
 
 /** The settings of one endpoint, at create and at connect. */
@@ -113,7 +143,9 @@ function makeHealthcheck(check: Healthcheck): Record<string, unknown> {
     Interval: nanoseconds(check.interval || healthDefaults.interval),
     Timeout: nanoseconds(check.timeout || healthDefaults.timeout),
     Retries: check.retries || healthDefaults.retries,
-    StartPeriod: nanoseconds(check.startPeriod),
+    // To the engine 0 means that of the image's own check.
+    StartPeriod: nanoseconds(check.startPeriod || shortestPeriod),
+    ...(check.startInterval !== undefined && { StartInterval: nanoseconds(check.startInterval) }),
   }
 }
 
@@ -177,4 +209,29 @@ function nanoseconds(milliseconds: number): number {
 /** The body of `POST /containers/x/exec`. */
 export function makeExecBody({ command, stdin, stdout, stderr, tty }: ExecOptions): Record<string, unknown> {
   return { Cmd: command, AttachStdin: stdin, AttachStdout: stdout, AttachStderr: stderr, Tty: tty }
+}
+
+/** Of `POST /commit`. The engine takes changes as the lines of one text too. */
+export function commitQuery(container: string, options: CommitOptions): Record<string, string | boolean> {
+  const { reference, author, message, changes, pause } = options
+  return {
+    container,
+    pause,
+    ...(reference !== undefined && imageName(reference)),
+    ...(author !== undefined && { author }),
+    ...(message !== undefined && { comment: message }),
+    ...(changes.length > 0 && { changes: changes.join('\n') }),
+  }
+}
+
+function imageName(reference: string): { repo: string; tag: string } {
+  const parsed = parseReference(reference)
+  if (!parsed.ok) throw new StatusError('InvalidSpec', `image reference "${reference}": ${parsed.message}`)
+  const { registry, repository, tag, digest } = parsed.reference
+  if (digest !== undefined)
+    throw new StatusError(
+      'InvalidSpec',
+      `image reference "${reference}": what is made anew has no digest yet`,
+    )
+  return { repo: canonicalReference({ registry, repository }), tag: tag ?? 'latest' }
 }

@@ -3,10 +3,12 @@
  * this border. Pure. What an engine adds or leaves out by version is evened out here: zero times become absent,
  * the alias made of the container's short id goes, the two wildcard addresses of a published port become one.
  */
+
+import { readState } from './dockerlooks.ts'
+import { readSettings } from './dockersettings.ts'
 import { noNewPrivileges, unconfined } from './dockerspec.ts'
 import { array, type Json, number, object, text, textMap, texts } from './json.ts'
 import type {
-  ContainerState,
   EngineEvent,
   EngineInfo,
   HealthProbe,
@@ -63,20 +65,8 @@ export function readContainer(answer: unknown): ObservedContainer {
     },
     restartPolicy: text(object(host, 'RestartPolicy')['Name']) || 'no',
     tty: config['Tty'] === true,
+    settings: readSettings(config, host),
   }
-}
-
-/** One entry of `GET /containers/json`. */
-export function readListed(entry: unknown): {
-  id: string
-  name: string
-  labels: Readonly<Record<string, string>>
-} {
-  const root = object(entry)
-  // Links add names such as `/other/alias`; the container's own has one slash.
-  const names = texts(root['Names'])
-  const own = names.find((name) => name.lastIndexOf('/') <= 0) ?? names[0] ?? ''
-  return { id: text(root['Id']), name: bareName(own), labels: textMap(root['Labels']) }
 }
 
 /** One entry of `GET /images/json`. */
@@ -89,11 +79,6 @@ export function readImage(entry: unknown): ObservedImage {
     sizeBytes: number(root['Size']),
     createdAt: new Date(number(root['Created']) * 1000).toISOString(),
   }
-}
-
-/** `GET /images/x/json`. */
-export function readImageUser(answer: unknown): string {
-  return text(object(answer, 'Config')['User'])
 }
 
 /** One entry of `GET /networks`. */
@@ -184,23 +169,6 @@ export function readStreamError(line: unknown): string | undefined {
   return message === '' ? undefined : message
 }
 
-const states: readonly ContainerState[] = [
-  'created',
-  'running',
-  'paused',
-  'restarting',
-  'removing',
-  'exited',
-  'dead',
-]
-
-/** Podman knows a few more words; `initialized` and `stopped` are the ones that reach this API. */
-function readState(value: unknown): ContainerState {
-  const known = states.find((state) => state === value)
-  if (known !== undefined) return known
-  return value === 'stopped' ? 'exited' : 'created'
-}
-
 function readHealth(health: Json): ObservedHealth | undefined {
   const status = (['starting', 'healthy', 'unhealthy'] as const).find((known) => known === health['Status'])
   if (status === undefined) return undefined
@@ -272,37 +240,56 @@ function readBinding(containerPort: number, protocol: string, binding: Json): Po
   }
 }
 
-/** Publishing on all addresses shows up once for IPv4 and once for IPv6. */
+/**
+ * Publishing on all addresses shows up once for IPv4 and once for IPv6; where the engine picked the port, the two may
+ * have different ones, and then `::` is told.
+ */
 function collapseWildcards(ports: readonly PortMapping[]): PortMapping[] {
   const seen = new Map<string, PortMapping>()
   for (const { hostIP, ...port } of ports) {
     const isWildcard = hostIP === undefined || hostIP === '0.0.0.0' || hostIP === '::'
+    const inside = `${port.containerPort}/${port.protocol}`
+    const isOther = hostIP === '::' && [...seen.keys()].some((key) => key.startsWith(`${inside}  `))
     const address = isWildcard ? '' : hostIP
-    const key = `${address} ${port.hostPort} ${port.containerPort}/${port.protocol}`
-    seen.set(key, isWildcard ? port : { ...port, hostIP })
+    const key = `${inside} ${address} ${port.hostPort}`
+    if (seen.has(key)) continue
+    seen.set(key, isWildcard && !isOther ? port : { ...port, hostIP })
   }
   return [...seen.values()]
 }
 
 /** By target: the engine's order changes from look to look. `HostConfig.Tmpfs` is what `--tmpfs` leaves behind. */
 function readMounts(root: Json, host: Json): ObservedMount[] {
-  const mounts = array(root['Mounts']).flatMap((entry) => readMount(object(entry)))
-  const tmpfs = Object.entries(textMap(host['Tmpfs'])).map(
-    ([target, options]): ObservedMount => ({
-      type: 'tmpfs',
-      source: '',
-      target,
-      readOnly: options.split(',').includes('ro'),
-    }),
-  )
+  const sizes = new Map(array(host['Mounts']).map((entry) => sizeAsked(object(entry))))
+  const mounts = array(root['Mounts']).flatMap((entry) => readMount(object(entry), sizes))
+  const tmpfs = Object.entries(textMap(host['Tmpfs'])).map(([target, text]): ObservedMount => {
+    const options = text.split(',')
+    const size = /^size=(.*)$/.exec(options.find((option) => option.startsWith('size=')) ?? '')?.[1]
+    const sizeBytes = size === undefined ? undefined : tmpfsSize(size)
+    const readOnly = options.includes('ro')
+    return { type: 'tmpfs', source: '', target, readOnly, ...(sizeBytes !== undefined && { sizeBytes }) }
+  })
   return [...mounts, ...tmpfs].sort((a, b) => (a.target < b.target ? -1 : 1))
 }
 
-function readMount(mount: Json): ObservedMount[] {
+function sizeAsked(mount: Json): readonly [string, number] {
+  return [text(mount['Target']), number(object(mount, 'TmpfsOptions')['SizeBytes'])]
+}
+
+/** As mount(8) takes it: bytes, or with k, m or g. Undefined for a part of the memory. */
+function tmpfsSize(size: string): number | undefined {
+  const match = /^(\d+)([kmg]?)$/i.exec(size)
+  const shift = { '': 0, k: 10, m: 20, g: 30 }[match?.[2]?.toLowerCase() ?? '']
+  return match === null || shift === undefined ? undefined : Number(match[1]) * 2 ** shift
+}
+
+function readMount(mount: Json, sizes: ReadonlyMap<string, number>): ObservedMount[] {
   const type = (['volume', 'bind', 'tmpfs'] as const).find((known) => known === mount['Type'])
   if (type === undefined) return []
   const source = { volume: text(mount['Name']), bind: text(mount['Source']), tmpfs: '' }[type]
-  return [{ type, source, target: text(mount['Destination']), readOnly: mount['RW'] === false }]
+  const target = text(mount['Destination'])
+  const sizeBytes = type === 'tmpfs' ? (sizes.get(target) ?? 0) : 0
+  return [{ type, source, target, readOnly: mount['RW'] === false, ...(sizeBytes > 0 && { sizeBytes }) }]
 }
 
 function time(key: 'startedAt' | 'finishedAt', value: unknown): { startedAt?: string; finishedAt?: string } {

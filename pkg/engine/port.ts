@@ -4,10 +4,14 @@
  *
  * Every method is one engine call. Failures are StatusErrors whose reason tells what happened (NotFound,
  * NameInUse, HostPortInUse, MountSourceMissing, ImageNotFound, RegistryUnauthorized, RegistryRateLimited,
- * RegistryUnavailable, NoSpace, InUse, ExecutableNotFound, InvalidSpec, EngineUnavailable, EngineError; Conflict
- * when the container's state does not allow the call, such as pausing one that does not run).
+ * RegistryUnavailable, NoSpace, InUse, ExecutableNotFound, UserNotFound, DeviceNotFound, InvalidSpec,
+ * EngineUnavailable, EngineError; Conflict when the container's state does not allow the call, such as pausing one
+ * that does not run).
  * Durations are milliseconds, sizes bytes, times RFC 3339.
  */
+
+import type { CommitOptions, FileChange, ListedContainer, ProcessTable, UsageSample } from './looks.ts'
+import type { Healthcheck, ImageConfig, ObservedSettings, RuntimeSettings } from './settings.ts'
 
 export interface EngineInfo {
   /** The engine's own id of itself; another id under the same address is another engine. */
@@ -49,18 +53,6 @@ export interface NetworkAttachment {
   readonly aliases: readonly string[]
 }
 
-export type Healthcheck =
-  | { readonly disabled: true }
-  | {
-      readonly disabled: false
-      /** `['CMD', ...argv]` or `['CMD-SHELL', line]`. */
-      readonly test: readonly string[]
-      readonly interval: number
-      readonly timeout: number
-      readonly retries: number
-      readonly startPeriod: number
-    }
-
 export interface ResourceLimits {
   /** Cores; 0: no limit. */
   readonly cpus: number
@@ -92,7 +84,7 @@ export const usualSecurity: Security = {
 }
 
 /** Everything a create call is given. Restarting is Cove's business: the engine's own restart policy is always `no`. */
-export interface ContainerCreate {
+export interface ContainerCreate extends RuntimeSettings {
   readonly name: string
   /** A reference or an image id that the engine holds. */
   readonly image: string
@@ -112,8 +104,6 @@ export interface ContainerCreate {
    */
   readonly networks: readonly NetworkAttachment[]
   /**
-  /** With `stdin`: its input ends when the first who attached to it ends theirs, or hangs up without a terminal. */
-  readonly stdinOnce?: boolean
    * Given, there are no networks: the default bridge, the host's own network, none, or that of another container, which
    * must run when this one starts.
    */
@@ -125,6 +115,8 @@ export interface ContainerCreate {
   readonly limits: ResourceLimits
   /** Keeps standard input open for who attaches; absent: it is at its end from the start. */
   readonly stdin?: boolean
+  /** With `stdin`: its input ends when the first who attached to it ends theirs, or hangs up without a terminal. */
+  readonly stdinOnce?: boolean
   /** Gives it a terminal; absent: none. */
   readonly tty?: boolean
 }
@@ -184,6 +176,7 @@ export interface ObservedContainer {
   /** The engine's own restart policy: `no` unless somebody changed it behind Cove's back. */
   readonly restartPolicy: string
   readonly tty: boolean
+  readonly settings: ObservedSettings
 }
 
 export interface ObservedMount {
@@ -192,6 +185,8 @@ export interface ObservedMount {
   readonly source: string
   readonly target: string
   readonly readOnly: boolean
+  /** Of a tmpfs that was given one. */
+  readonly sizeBytes?: number
 }
 
 export interface ObservedImage {
@@ -337,8 +332,8 @@ export interface ExecProcess extends AttachedProcess {
 export interface Engine {
   info(): Promise<EngineInfo>
 
-  /** Ids of all containers, managed or not, with their labels: the cheap look. */
-  listContainers(): Promise<readonly { id: string; name: string; labels: Readonly<Record<string, string>> }[]>
+  /** All containers, managed or not: the cheap look, which waits for none of them. */
+  listContainers(): Promise<readonly ListedContainer[]>
   /** By name or id; undefined when there is none. */
   inspectContainer(container: string): Promise<ObservedContainer | undefined>
   createContainer(create: ContainerCreate): Promise<{ id: string }>
@@ -355,6 +350,8 @@ export interface Engine {
    * cannot be lifted (to 0) in place: InvalidSpec.
    */
   updateContainer(container: string, limits: ResourceLimits): Promise<void>
+  /** By name or number. One that does not run: Conflict. */
+  signalContainer(container: string, signal: string): Promise<void>
   /** Removes it, running or not. `anonymousVolumes` takes those with it; named volumes always stay. */
   removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void>
   /** With `follow` until the container ends; always until the signal aborts, which is no error. */
@@ -379,12 +376,25 @@ export interface Engine {
     signal: AbortSignal,
   ): Promise<void>
 
+  /** Its processes, in columns that `args` ask `ps` of the host for. Conflict when it does not run. */
+  containerProcesses(container: string, args: string): Promise<ProcessTable>
+  /** Undefined while it does not run. */
+  containerUsage(container: string): Promise<UsageSample | undefined>
+  /** Paths that differ from its image; volumes are left out. */
+  containerChanges(container: string, signal: AbortSignal): Promise<readonly FileChange[]>
+  /** All its files as one tar archive, without what is in volumes; it need not run. */
+  exportContainer(container: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /** Makes an image of its files and settings; resolves with the image's id. */
+  commitContainer(container: string, options: CommitOptions): Promise<{ image: string }>
+  /** The engine's own words, environment included; undefined when there is none. By whole id. */
+  rawContainer(id: string): Promise<unknown>
+
   listImages(): Promise<readonly ObservedImage[]>
   /** Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason. */
   pullImage(reference: string, options: PullOptions): Promise<void>
   tagImage(image: string, reference: string): Promise<void>
-  /** Whom the image runs as unless told otherwise: its USER, empty for root; undefined when there is no such image. */
-  imageUser(image: string): Promise<string | undefined>
+  /** By reference or id; undefined when there is no such image. */
+  inspectImage(image: string): Promise<ImageConfig | undefined>
 
   listNetworks(): Promise<readonly ObservedNetwork[]>
   createNetwork(create: NetworkCreate): Promise<{ id: string }>

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { limitsLifted } from './dockerspec.ts'
+import type { CommitOptions, FileChange, ListedContainer, ProcessTable, UsageSample } from './looks.ts'
 import type {
   AttachedProcess,
   ContainerCreate,
@@ -24,15 +25,18 @@ import type {
   VolumeCreate,
   WantedStreams,
 } from './port.ts'
-import { followOutput, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
+import type { ImageConfig } from './settings.ts'
+import { followOutput, isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
 import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
 import { attached, type CommandHook, runCommand } from './simexec.ts'
 import type { EngineMethod, SimCall, SimFault } from './simfault.ts'
-import { type HeldImage, refuse, SimHost } from './simhost.ts'
+import { type HeldImage, refuse, SimHost, simApiVersion } from './simhost.ts'
 import { SimLife } from './simlife.ts'
+import { idleUsage, listed, processesOf, type SimUsage, sampleOf, signalName } from './simlooks.ts'
 import type { BehaviourHook } from './simprocess.ts'
-import { familiarName, type SimImage, SimRegistry } from './simregistry.ts'
+import { familiarName, makeSimImage, type SimImage, SimRegistry } from './simregistry.ts'
+import { imageConfig } from './simsettings.ts'
 
 export interface SimEngineOptions {
   readonly clock: Clock
@@ -46,11 +50,15 @@ export interface SimEngineOptions {
   readonly commands?: CommandHook
   /** Whether a bind source is there; absent: always. */
   readonly pathExists?: (path: string) => boolean
+  /** What processes of a container of this name use; absent: a hundredth of a core and a mebibyte. */
+  readonly usage?: (container: string) => SimUsage
   readonly cpus?: number
   readonly memoryBytes?: number
   /** How long calls take, in ms; those not named take no time. */
   readonly delays?: Readonly<Partial<Record<EngineMethod, number>>>
 }
+
+const defaultMemory = 8 * 1024 ** 3
 
 export class SimEngine implements Engine {
   readonly registry: SimRegistry
@@ -126,20 +134,20 @@ export class SimEngine implements Engine {
       id: `sim:${name}`,
       hostname: name,
       version: 'sim',
-      apiVersion: '1.41',
+      apiVersion: simApiVersion,
       kernel: 'sim',
       operatingSystem: 'sim',
       architecture: 'x86_64',
       cpus,
-      memoryBytes: this.#options.memoryBytes ?? 8 * 1024 ** 3,
+      memoryBytes: this.#options.memoryBytes ?? defaultMemory,
       storageDriver: 'memory',
       rootDirectory: '/var/lib/docker',
     }))
   }
 
-  listContainers() {
+  listContainers(): Promise<readonly ListedContainer[]> {
     return this.#door.call('listContainers', [], () =>
-      [...this.host.containers.values()].map(({ id, name, create }) => ({ id, name, labels: create.labels })),
+      [...this.host.containers.values()].map((container) => listed(container, this.#clock.now())),
     )
   }
 
@@ -222,6 +230,17 @@ export class SimEngine implements Engine {
     })
   }
 
+  signalContainer(container: string, signal: string): Promise<void> {
+    return this.#door.call('signalContainer', [container, signal], () => {
+      const found = this.host.mustContainer(container)
+      const name = signalName(signal)
+      if (name === undefined) return refuse('InvalidSpec', `Invalid signal: ${signal}`)
+      if (!isUp(found)) refuse('Conflict', `Cannot kill container: ${found.id} is not running`)
+      this.#emit(found, 'kill')
+      found.process?.signal(name)
+    })
+  }
+
   removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
     return this.#door.call('removeContainer', [container, options], () => {
       const found = this.host.mustContainer(container)
@@ -251,6 +270,54 @@ export class SimEngine implements Engine {
         output: followOutput(found, options),
         takeInput: (data) => takesInput && found.process?.input(Buffer.from(data).toString()) === true,
       })
+    })
+  }
+
+  containerProcesses(container: string, args: string): Promise<ProcessTable> {
+    return this.#door.call('containerProcesses', [container, args], () => {
+      const found = this.host.mustContainer(container)
+      if (!isUp(found)) refuse('Conflict', `Container ${found.id} is not running`)
+      return processesOf(found)
+    })
+  }
+
+  containerUsage(container: string): Promise<UsageSample | undefined> {
+    return this.#door.call('containerUsage', [container], () => {
+      const found = this.host.mustContainer(container)
+      const usage = this.#options.usage?.(found.name) ?? idleUsage
+      const machineBytes = this.#options.memoryBytes ?? defaultMemory
+      return isUp(found) ? sampleOf(found, this.#clock.now(), { ...usage, machineBytes }) : undefined
+    })
+  }
+
+  /** Nothing writes files here. */
+  containerChanges(container: string): Promise<readonly FileChange[]> {
+    return this.#door.call('containerChanges', [container], () => {
+      this.host.mustContainer(container)
+      return []
+    })
+  }
+
+  async exportContainer(): Promise<never> {
+    return refuse('InvalidSpec', 'a simulated container has no files')
+  }
+
+  commitContainer(container: string, options: CommitOptions): Promise<{ image: string }> {
+    return this.#door.call('commitContainer', [container, options], () => {
+      const found = this.host.mustContainer(container)
+      const { reference = `made-of/${this.host.nextId()}` } = options
+      const spec = { ...found.image.spec, content: `${found.id} at ${this.#clock.now()}` }
+      const image = makeSimImage(spec, reference)
+      this.loadImage(reference, image)
+      this.#emit(found, 'commit')
+      return { image: image.id }
+    })
+  }
+
+  rawContainer(id: string): Promise<unknown> {
+    return this.#door.call('rawContainer', [id], () => {
+      const found = this.host.containers.get(id)
+      return found && { Id: found.id, Name: `/${found.name}`, Config: { ...found.create }, HostConfig: {} }
     })
   }
 
@@ -291,10 +358,10 @@ export class SimEngine implements Engine {
     })
   }
 
-  imageUser(image: string): Promise<string | undefined> {
-    return this.#door.call('imageUser', [image], () => {
+  inspectImage(image: string): Promise<ImageConfig | undefined> {
+    return this.#door.call('inspectImage', [image], () => {
       const held = this.host.findImage(image)
-      return held && (held.image.spec.user ?? '')
+      return held && imageConfig(held.image)
     })
   }
 

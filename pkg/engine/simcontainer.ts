@@ -13,6 +13,7 @@ import {
 } from './port.ts'
 import type { ActiveHealthcheck, SimProcess } from './simprocess.ts'
 import type { SimImage } from './simregistry.ts'
+import { observeSettings, programOf } from './simsettings.ts'
 
 export interface OutputLine {
   readonly at: number
@@ -62,7 +63,7 @@ export function observeContainer(container: SimContainer): ObservedContainer {
     name,
     image: create.image,
     imageID: image.id,
-    labels: create.labels,
+    labels: labelsOf(container),
     state,
     pid,
     createdAt: rfc3339(container.createdAt),
@@ -82,14 +83,18 @@ export function observeContainer(container: SimContainer): ObservedContainer {
     limits: container.limits,
     restartPolicy: container.restartPolicy,
     tty: create.tty === true,
+    settings: observeSettings(id, create, image),
   }
 }
 
-/** Docker's rule: a given entry point drops the image's command too. */
 export function commandOf(create: ContainerCreate, image: SimImage): readonly string[] {
-  const entrypoint = create.entrypoint ?? image.spec.entrypoint ?? []
-  const cmd = create.cmd ?? (create.entrypoint === undefined ? (image.spec.cmd ?? []) : [])
+  const { entrypoint, cmd } = programOf(create, image)
   return [...entrypoint, ...cmd]
+}
+
+/** The image's own and those it was made with. */
+export function labelsOf({ create, image }: SimContainer): Readonly<Record<string, string>> {
+  return { ...image.spec.labels, ...create.labels }
 }
 
 /** The check that runs: the container's own, or the image's, or none. */

@@ -15,6 +15,7 @@ import type {
   ResourceLimits,
   VolumeCreate,
 } from './port.ts'
+import { hasStartInterval } from './settings.ts'
 import { commandOf, isUp, type SimContainer } from './simcontainer.ts'
 import { canonicalName, digestReference, type SimImage } from './simregistry.ts'
 
@@ -36,6 +37,9 @@ export interface HeldImage {
 const containerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
 const smallestMemory = 6 * 1024 * 1024
 const firstEphemeral = 49_153
+const loggingDrivers: readonly string[] = ['json-file', 'local', 'none', 'syslog']
+/** What the simulated engine says it speaks. */
+export const simApiVersion = '1.41'
 const predefined = ['bridge', 'host', 'none'] as const
 
 const hostNetworkStays = 'container cannot be disconnected from host network or connected to host network'
@@ -130,6 +134,7 @@ export class SimHost {
   checkCreate(create: ContainerCreate): HeldImage {
     const held = this.mustImage(create.image)
     this.checkLimits(create.limits)
+    checkSettings(create)
     checkMounts(create.mounts, this.options.pathExists)
     this.mustFreeName(create.name)
     if (commandOf(create, held.image).length === 0) refuse('InvalidSpec', 'No command specified')
@@ -153,7 +158,11 @@ export class SimHost {
     const anonymousVolumes: string[] = []
     const mounts = [...create.mounts, ...implied].map((mount): ObservedMount => {
       const { type, target, readOnly } = mount
-      if (type !== 'volume') return { type, source: type === 'bind' ? mount.source : '', target, readOnly }
+      if (type === 'bind') return { type, source: mount.source, target, readOnly }
+      if (type === 'tmpfs') {
+        const { sizeBytes } = mount
+        return { type, source: '', target, readOnly, ...(sizeBytes !== undefined && { sizeBytes }) }
+      }
       const source = mount.source || this.nextId()
       if (mount.source === '') anonymousVolumes.push(source)
       this.makeVolume({ name: source, driver: 'local', options: {}, labels: {} }, now)
@@ -183,7 +192,7 @@ export class SimHost {
       .filter((other) => other !== container && isUp(other))
       .flatMap(({ published }) => published)
     const mine: PortMapping[] = []
-    for (const port of container.create.ports) {
+    for (const port of portsOf(container)) {
       const hostPort = port.hostPort ?? this.#freePort(port, [...taken, ...mine])
       const isTaken = this.foreignPorts.has(hostPort) || clashes({ ...port, hostPort }, [...taken, ...mine])
       if (isTaken) refuse('HostPortInUse', `Bind for ${hostPort} failed: port is already allocated`)
@@ -277,6 +286,21 @@ export function refuse(reason: Reason, message: string): never {
   throw new StatusError(reason, message)
 }
 
+/** What was asked for, and with publishAll every other port that the image exposes. */
+function portsOf({ create, image }: SimContainer): readonly PortMapping[] {
+  if (create.publishAll !== true) return create.ports
+  const exposed = (image.spec.exposedPorts ?? []).map((key): PortMapping => {
+    const [port, protocol] = key.split('/')
+    return {
+      containerPort: Number(port),
+      protocol: protocol === 'udp' || protocol === 'sctp' ? protocol : 'tcp',
+    }
+  })
+  const isAsked = ({ containerPort, protocol }: PortMapping) =>
+    create.ports.some((port) => port.containerPort === containerPort && port.protocol === protocol)
+  return [...create.ports, ...exposed.filter((port) => !isAsked(port))]
+}
+
 function clashes(port: PortMapping, taken: readonly PortMapping[]): boolean {
   return taken.some(
     (other) =>
@@ -288,6 +312,16 @@ function clashes(port: PortMapping, taken: readonly PortMapping[]): boolean {
 
 function isWildcard(address: string | undefined): boolean {
   return address === undefined || address === '0.0.0.0' || address === '::'
+}
+
+function checkSettings({ healthcheck, logging }: ContainerCreate): void {
+  if (healthcheck?.disabled === false && healthcheck.startInterval !== undefined) {
+    if (!hasStartInterval(simApiVersion))
+      refuse('InvalidSpec', 'this engine has no start interval of health checks')
+  }
+  if (logging !== undefined && !loggingDrivers.includes(logging.driver)) {
+    refuse('InvalidSpec', `logger: no log driver named '${logging.driver}' is registered`)
+  }
 }
 
 function checkMounts(mounts: readonly Mount[], pathExists: (path: string) => boolean): void {

@@ -4,7 +4,8 @@
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import type { Reason } from '#pkg/apimachinery/errors.ts'
-import type { ContainerCreate, Healthcheck, HealthProbe, ObservedHealth } from './port.ts'
+import type { ContainerCreate, HealthProbe, ObservedHealth } from './port.ts'
+import type { Healthcheck } from './settings.ts'
 
 /** What a process does; times in ms since its start. All absent: it runs until it is stopped. */
 export interface Behaviour {
@@ -100,6 +101,14 @@ export class SimProcess {
     if (this.#behaviour.echoes !== true || this.#isOver) return false
     this.#owner.onOutput('stdout', text)
     return true
+  }
+
+  /** KILL ends it; what asks a process to end it takes as the stop signal, but nobody waits for it. */
+  signal(name: string): void {
+    if (name === 'KILL') this.kill()
+    const { after, code } = this.#behaviour.stop ?? { after: 0, code: 143 }
+    const endsIt = ['TERM', 'INT', 'HUP', 'QUIT'].includes(name)
+    if (endsIt && Number.isFinite(after)) this.#after(after, () => this.#finish(code, false))
   }
 
   kill(): void {

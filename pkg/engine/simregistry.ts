@@ -6,21 +6,15 @@ import { createHash } from 'node:crypto'
 import { type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { canonicalJson } from '#pkg/apimachinery/hash.ts'
 import { canonicalReference, familiarReference, parseReference } from '#pkg/apimachinery/reference.ts'
-import type { Healthcheck, RegistryCredentials } from './port.ts'
+import type { RegistryCredentials } from './port.ts'
+import type { ImageConfig } from './settings.ts'
 
-/** An image as its author pushes it. */
-export interface SimImageSpec {
+/** An image as its author pushes it; what is not said of its configuration is empty. */
+export interface SimImageSpec extends Partial<ImageConfig> {
   /** Any text; a change of it is a change of the image's content. */
   readonly content?: string
   /** Sizes in bytes by layer id; equal ids are shared between images. */
   readonly layers?: Readonly<Record<string, number>>
-  readonly entrypoint?: readonly string[]
-  readonly cmd?: readonly string[]
-  /** Targets of VOLUME lines. */
-  readonly volumes?: readonly string[]
-  readonly healthcheck?: Healthcheck
-  /** Absent: root. */
-  readonly user?: string
 }
 
 /** How the registry serves it. */

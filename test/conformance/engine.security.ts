@@ -77,14 +77,4 @@ export const securityPromises: Record<string, Body> = {
     t.is(observed.networkMode, 'bridge')
     t.deepEqual(networksOf(observed), ['bridge'])
   },
-
-  async 'an image says whom it runs as, and one that is not there says nothing'(
-    t,
-    { engine, image, uniqueName },
-  ) {
-    t.is(await engine.imageUser(image), '')
-    const id = (await engine.listImages()).find(({ references }) => references.includes(image))?.id ?? ''
-    t.is(await engine.imageUser(id), '')
-    t.is(await engine.imageUser(`${uniqueName()}:1`), undefined)
-  },
 }

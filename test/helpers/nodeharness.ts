@@ -24,7 +24,7 @@ export interface NodeHarness {
 
 export async function look(harness: NodeHarness): Promise<World> {
   const observed = await new Observer(harness.engine).observe({
-    usersOf: (images) => imagesInQuestion(harness.world.desired, images),
+    imagesOf: (images, containers) => imagesInQuestion(harness.world.desired, images, containers),
   })
   return { ...harness.world, observed, projectionRoot: harness.projectionRoot }
 }

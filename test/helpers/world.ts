@@ -17,6 +17,7 @@ import {
   type ObservedVolume,
   usualSecurity,
 } from '#pkg/engine/port.ts'
+import type { ImageConfig, ObservedSettings } from '#pkg/engine/settings.ts'
 import { admit } from '#pkg/manifest/admit.ts'
 import { type Plan, printPlan } from '#pkg/plan/plan.ts'
 
@@ -101,7 +102,8 @@ export interface WorldParts {
   readonly images?: readonly ObservedImage[]
   readonly networks?: readonly ObservedNetwork[]
   readonly volumes?: readonly ObservedVolume[]
-  readonly imageUsers?: Readonly<Record<string, string>>
+  /** By id; what is not said is empty. */
+  readonly imageConfigs?: Readonly<Record<string, Partial<ImageConfig>>>
   readonly logTails?: Readonly<Record<string, readonly string[]>>
 }
 
@@ -110,6 +112,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
   const containers = parts.containers ?? []
   return {
     nodeName,
+    engineApi: '1.41',
     clusterID,
     now,
     projectionRoot: '/projected',
@@ -124,7 +127,9 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       containers,
       containerNames: new Map(containers.map(({ name, id }) => [name, id])),
       images: parts.images ?? [image('app:1')],
-      imageUsers: new Map(Object.entries(parts.imageUsers ?? {})),
+      imageConfigs: new Map(
+        Object.entries(parts.imageConfigs ?? {}).map(([id, config]) => [id, { ...plainImage, ...config }]),
+      ),
       networks: [engineNetwork('bridge'), ...(parts.networks ?? [])],
       volumes: parts.volumes ?? [],
       logTails: new Map(Object.entries(parts.logTails ?? {})),
@@ -136,6 +141,36 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
     healed: new Map(),
     ...more,
   }
+}
+
+/** An image that brings nothing. */
+export const plainImage: ImageConfig = {
+  user: '',
+  env: {},
+  labels: {},
+  entrypoint: [],
+  cmd: [],
+  workingDir: '',
+  volumes: [],
+  exposedPorts: [],
+  stopSignal: '',
+}
+
+const { labels: _, ...plainOwn } = plainImage
+
+/** What the engine tells of a container of such an image that nothing was asked of. */
+export const plainSettings: ObservedSettings = {
+  ...plainOwn,
+  hostname: 'id-web',
+  extraHosts: [],
+  dns: { servers: [], searches: [], options: [] },
+  devices: [],
+  ulimits: [],
+  sysctls: {},
+  shmBytes: 64 * 1024 ** 2,
+  logging: { driver: 'json-file', options: {} },
+  publishAll: false,
+  stdin: false,
 }
 
 /** A network that the engine has, whoever made it. */
@@ -188,6 +223,7 @@ export function observed(
     limits: { cpus: 0, memoryBytes: 0, pids: 0 },
     restartPolicy: 'no',
     tty: false,
+    settings: plainSettings,
     ...more,
   }
 }
