@@ -78,6 +78,11 @@ export class DockerConnection {
     }
   }
 
+  /** As `json`, for work that takes as long as there is to do: it ends when the signal aborts. */
+  async patientJson(call: Call, signal: AbortSignal): Promise<unknown> {
+    return parseBody(await readAll(await this.stream(call, signal)))
+  }
+
   /** A call without a time limit whose body is read as it comes; leaving the loop closes the connection. */
   async stream(call: Call, signal: AbortSignal, toError = refusalError): Promise<AsyncIterable<Uint8Array>> {
     return this.#translated(await this.#negotiated(call, signal, toError), signal)

@@ -3,6 +3,7 @@ import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { makeSimImage } from '#pkg/engine/simregistry.ts'
+import { aboutFiles } from './engine.looks.ts'
 import { engineSuite } from './engine.ts'
 import { simulatedCommands, simulatedPrograms } from './engineprograms.ts'
 import type { EngineUnderTest } from './enginesubject.ts'
@@ -11,6 +12,7 @@ const image = 'busybox:1'
 const account = { username: 'cove', password: 'cove' }
 const step = 50
 const patience = 1000
+const noFiles = 'a simulated container has no files'
 
 engineSuite(
   test,
@@ -74,5 +76,9 @@ engineSuite(
       cleanup: () => engine.close(),
     }
   },
-  { 'what is put into a container as an archive comes out of it': 'a simulated container has no files' },
+  {
+    'what is put into a container as an archive comes out of it': noFiles,
+    [aboutFiles.changes]: noFiles,
+    [aboutFiles.export]: noFiles,
+  },
 )
