@@ -12,6 +12,7 @@ import {
   rolloutSpec,
   usualHistoryLimit,
 } from '#pkg/apis/revisions.ts'
+import { engineLabels } from '#pkg/apis/wellknown.ts'
 import { type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
 
 /** Of the Container, when the revision last was what it asked for: after a restart nothing is to be read again. */
@@ -92,7 +93,7 @@ function makeRevision(container: Container, hash: string, revision: number): Con
       namespace,
       // The whole must stay a name: at most 253 characters, no dash before a dot.
       name: `${name.slice(0, 236).replace(/[-.]+$/, '')}-${hash}`,
-      labels: { ...labels, [revisionHashLabel]: hash },
+      labels: { ...labels, [revisionHashLabel]: hash, [engineLabels.uid]: uid },
       annotations: {
         [generationAnnotation]: String(container.metadata.generation ?? 0),
         ...(cause !== undefined && { [changeCauseAnnotation]: cause }),
