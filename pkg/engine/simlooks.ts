@@ -1,7 +1,7 @@
 /** What a simulated engine answers about containers beside their state. Pure. */
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import type { ListedContainer, ProcessTable, UsageSample } from './looks.ts'
-import { commandOf, isUp, type SimContainer } from './simcontainer.ts'
+import { commandOf, isUp, labelsOf, type SimContainer } from './simcontainer.ts'
 
 /** What the processes of a container use, all the time that they run. */
 export interface SimUsage {
@@ -18,7 +18,7 @@ export function listed(container: SimContainer, now: number): ListedContainer {
   return {
     id,
     name,
-    labels: create.labels,
+    labels: labelsOf(container),
     image: create.image,
     command: commandOf(create, image).join(' '),
     createdAt: new Date(createdAt).toISOString(),
