@@ -18,6 +18,8 @@ const base = {
 const changes: readonly (readonly [string, Record<string, unknown>])[] = [
   ['spec.image', { image: 'app:2' }],
   ['spec.imagePullPolicy', { imagePullPolicy: 'Never' }],
+  ['spec.imagePullSecrets', { imagePullSecrets: [{ name: 'registry' }] }],
+  ['spec.envFrom', { envFrom: [{ configMapRef: { name: 'conf' } }] }],
   ['spec.command', { command: ['run'] }],
   ['spec.args[0]', { args: ['other'] }],
   ['spec.env[0].value', { env: [{ name: 'A', value: '2' }] }],

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { configMap, container, secret, world } from '#test/helpers/world.ts'
-import { resolveEnv } from './env.ts'
+import { resolveEnv, skippedNames } from './env.ts'
 import { resolve } from './resolve.ts'
 
 const objects = [secret('login', { password: 'pä$$' }), configMap('settings', { mode: 'fast' })]
@@ -54,6 +54,62 @@ test('what is missing is told, unless it is optional', (t) => {
     },
   })
   t.deepEqual(env(from('secretKeyRef', 'gone', 'key', true), { value: 'x' }), { variables: { V1: 'x' } })
+})
+
+const allOf = (
+  envFrom: readonly Record<string, unknown>[],
+  variables: readonly Record<string, unknown>[] = [],
+) => container('web', { envFrom, env: variables })
+
+test('all keys of Secrets and ConfigMaps become variables: later sources win over earlier ones, env over both', (t) => {
+  const more = world({
+    objects: [
+      secret('login', { user: 'a', password: 'b' }),
+      configMap('settings', { user: 'c', mode: 'fast' }),
+    ],
+  }).desired
+  const both = [{ secretRef: { name: 'login' } }, { configMapRef: { name: 'settings' } }]
+  t.deepEqual(resolveEnv(allOf(both), more), { variables: { user: 'c', password: 'b', mode: 'fast' } })
+  t.deepEqual(resolveEnv(allOf(both.toReversed(), [{ name: 'mode', value: 'slow' }]), more), {
+    variables: { user: 'a', password: 'b', mode: 'slow' },
+  })
+  t.deepEqual(resolveEnv(allOf([{ prefix: 'DB_', secretRef: { name: 'login' } }]), more), {
+    variables: { DB_user: 'a', DB_password: 'b' },
+  })
+})
+
+test('a source that is missing is told, unless it is optional', (t) => {
+  t.deepEqual(resolveEnv(allOf([{ secretRef: { name: 'gone' } }]), desired), {
+    missing: {
+      reason: 'SecretNotFound',
+      message: 'spec.envFrom wants Secret default/gone, which does not exist',
+    },
+  })
+  const optional = [{ configMapRef: { name: 'gone', optional: true } }]
+  t.deepEqual(resolveEnv(allOf(optional), desired), { variables: {} })
+})
+
+test('keys that are no names of variables are left out and told, unless a prefix makes them names', (t) => {
+  const more = world({
+    objects: [configMap('odd', { '1st': 'a', '2nd': 'b', ok: 'c', 'a-b.c': 'd' })],
+  }).desired
+  const plain = allOf([{ configMapRef: { name: 'odd' } }])
+  t.deepEqual(resolveEnv(plain, more), { variables: { ok: 'c', 'a-b.c': 'd' } })
+  t.deepEqual(skippedNames(plain, more), [
+    'Keys [1st, 2nd] from the EnvFrom configMap default/odd were skipped since they are considered invalid environment variable names.',
+  ])
+  t.deepEqual(skippedNames(allOf([{ prefix: 'P_', configMapRef: { name: 'odd' } }]), more), [])
+})
+
+test('a container whose optional files are not there gets an empty directory', (t) => {
+  const mounts = [{ mountPath: '/c', configMap: 'gone', optional: true }]
+  const resolved = resolve({ container: container('web', { mounts }), ...world() })
+  t.deepEqual('projections' in resolved ? resolved.projections.map(({ files }) => files) : [], [{}])
+})
+
+test('what an image is pulled with is no part of the fingerprint', (t) => {
+  const pulled = fingerprint({ imagePullSecrets: [{ name: 'login' }] })
+  t.is(pulled, fingerprint({}))
 })
 
 const fingerprint = (spec: Record<string, unknown>, more: typeof objects = objects) => {

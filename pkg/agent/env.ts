@@ -10,12 +10,60 @@ export function resolveEnv(
   desired: Desired,
 ): { readonly variables: Record<string, string> } | { readonly missing: Waiting } {
   const variables: Record<string, string> = {}
+  for (const source of container.spec.envFrom ?? []) {
+    const found = readSource(source, container, desired)
+    if ('missing' in found) return found
+    for (const [name, value] of found.pairs) if (isName(name)) variables[name] = value
+  }
   for (const variable of container.spec.env) {
     const resolved = resolveVariable(variable, container, desired)
     if ('missing' in resolved) return resolved
     if ('value' in resolved) variables[variable.name] = resolved.value
   }
   return { variables }
+}
+
+/** Kubernetes' words for keys of whole Secrets and ConfigMaps that are no names of variables; one for each source. */
+export function skippedNames(container: Container, desired: Desired): string[] {
+  const { namespace = 'default' } = container.metadata
+  return (container.spec.envFrom ?? []).flatMap((source) => {
+    const found = readSource(source, container, desired)
+    const names = 'missing' in found ? [] : found.pairs.map(([name]) => name).filter((name) => !isName(name))
+    if (names.length === 0) return []
+    const kind = source.secretRef === undefined ? 'configMap' : 'secret'
+    const key = objectKey({ namespace, name: (source.secretRef ?? source.configMapRef)?.name ?? '' })
+    return `Keys [${names.sort().join(', ')}] from the EnvFrom ${kind} ${key} were skipped since they are considered invalid environment variable names.`
+  })
+}
+
+/** Kubernetes' rule. */
+function isName(name: string): boolean {
+  return /^[-._a-zA-Z][-._a-zA-Z0-9]*$/.test(name) && name !== '.' && !name.startsWith('..')
+}
+
+type Source = NonNullable<Container['spec']['envFrom']>[number]
+type Pairs = { readonly pairs: readonly (readonly [string, string])[] }
+
+/** Every key with its prefix, fit for a name or not. */
+function readSource(
+  { prefix = '', secretRef, configMapRef }: Source,
+  { metadata }: Container,
+  { secrets, configMaps }: Desired,
+): Pairs | { readonly missing: Waiting } {
+  const ref = secretRef ?? configMapRef
+  const key = objectKey({ namespace: metadata.namespace ?? 'default', name: ref?.name ?? '' })
+  const object = secretRef === undefined ? configMaps.get(key) : secrets.get(key)
+  if (object === undefined && ref?.optional !== true) {
+    const kind = secretRef === undefined ? 'ConfigMap' : 'Secret'
+    const message = `spec.envFrom wants ${kind} ${key}, which does not exist`
+    return { missing: { reason: `${kind}NotFound`, message } }
+  }
+  const text = (value: string) =>
+    secretRef === undefined ? value : Buffer.from(value, 'base64').toString('utf8')
+  const pairs = Object.entries(object?.data ?? {}).map(
+    ([name, value]) => [`${prefix}${name}`, text(value)] as const,
+  )
+  return { pairs }
 }
 
 function resolveVariable({ name, value, valueFrom }: EnvVar, container: Container, desired: Desired): Value {

@@ -2,13 +2,16 @@
  * Images that the Containers of this node need: pulled when absent, or when the policy says so, and named again
  * when somebody took the name away. One pull serves every Container that wants the image. Pure.
  */
+import { fingerprint } from '#pkg/apimachinery/hash.ts'
+import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { canonicalReference, type ImageReference, parseReference } from '#pkg/apimachinery/reference.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
-import { currentContainer, wantsToExist } from './container.look.ts'
+import { currentContainer } from './container.cast.ts'
+import { wantsToExist } from './container.look.ts'
 import type { AgentOp } from './ops.ts'
-import { type Decision, groupOf, type Waiting, type World } from './world.ts'
+import { type Decision, type Desired, groupOf, type Pull, type Waiting, type World } from './world.ts'
 
 /** A pull this young answers the policy Always for everybody who asks. */
 const freshFor = 60_000
@@ -50,33 +53,66 @@ export function imageReadiness(
 ): { image: ObservedImage } | { waiting: Waiting } {
   const { image: reference, imagePullPolicy } = container.spec
   const image = findImage(world.observed.images, reference)
-  if (image !== undefined && (imagePullPolicy !== 'Always' || isFresh(world, reference))) return { image }
+  if (image !== undefined && (imagePullPolicy !== 'Always' || isFresh(world, container))) return { image }
   if (imagePullPolicy === 'Never') {
     const message = `image ${reference} is not on node ${world.nodeName}, and spec.imagePullPolicy is Never`
     return { waiting: { reason: 'ErrImageNeverPull', message } }
   }
-  const hold = world.holds.get(imageGroup(reference))
+  const hold = world.holds.get(imageGroup(container))
   if (hold !== undefined) return { waiting: { reason: hold.reason, message: hold.message } }
   return { waiting: { reason: 'Pulling', message: `pulling image ${reference}` } }
 }
 
-export function imageGroup(reference: string): string {
-  return `Image/${canonicalImage(reference)}`
+/** Who asks with other Secrets may get another answer, so that is another pull. */
+export function imageGroup({ metadata, spec }: Container): string {
+  return `Image/${pullKey(spec.image, pullSecretsOf({ metadata, spec }))}`
+}
+
+/** The pull of its image with its Secrets, if there was one. */
+export function pullOf(container: Container, { pulls }: Pick<World, 'pulls'>): Pull | undefined {
+  return pulls.get(pullKey(container.spec.image, pullSecretsOf(container)))
+}
+
+/** What pulls are known by: the image and the keys of the Secrets it is asked for with. */
+export function pullKey(reference: string, secrets: readonly string[]): string {
+  const image = canonicalImage(reference)
+  return secrets.length === 0 ? image : `${image} with ${secrets.join(', ')}`
+}
+
+/** Keys of the Secrets that its image is pulled with. */
+export function pullSecretsOf({ metadata, spec }: Pick<Container, 'metadata' | 'spec'>): string[] {
+  const { namespace = 'default' } = metadata
+  return (spec.imagePullSecrets ?? []).map(({ name }) => objectKey({ namespace, name }))
+}
+
+/** Changes with the Secrets that a pull of the group is made with: what failed with other ones is tried again. */
+export function pullGeneration(group: string, { containers, secrets }: Desired): number {
+  const asking = [...containers.values()].find((container) => imageGroup(container) === group)
+  const versions =
+    asking && pullSecretsOf(asking).map((key) => secrets.get(key)?.metadata.resourceVersion ?? '')
+  if (versions === undefined || versions.length === 0) return 0
+  return Number.parseInt(
+    fingerprint(versions)
+      .replace(/[^0-9a-f]/g, '')
+      .slice(0, 12),
+    16,
+  )
 }
 
 /** `decisions` are those on the Containers, by group: they say who waits for an image. */
 export function planImages(world: World, decisions: ReadonlyMap<string, Decision>): Decision[] {
-  const byReference = Map.groupBy(world.desired.containers.values(), ({ spec }) => canonicalImage(spec.image))
-  return [...byReference.values()].map((containers) => planImage(containers, world, decisions))
+  const byGroup = Map.groupBy(world.desired.containers.values(), imageGroup)
+  return [...byGroup].map(([group, containers]) => planImage(group, containers, world, decisions))
 }
 
 function planImage(
+  group: string,
   containers: readonly Container[],
   world: World,
   decisions: ReadonlyMap<string, Decision>,
 ): Decision {
   const [first] = containers
-  const builder = new PlanBuilder<AgentOp>(imageGroup(first?.spec.image ?? ''))
+  const builder = new PlanBuilder<AgentOp>(group)
   const reference = first?.spec.image ?? ''
   const present = findImage(world.observed.images, reference)
   // A container that was made from another reference says nothing about this one.
@@ -99,15 +135,17 @@ function planImage(
     present === undefined
       ? `spec.image: ${reference} is not on the node`
       : `spec.imagePullPolicy is Always, and Container ${wanting.metadata.name} is about to be made`
-  return { plan: builder.add({ type: 'pullImage', reference }, cause).build() }
+  return {
+    plan: builder.add({ type: 'pullImage', reference, secrets: pullSecretsOf(wanting) }, cause).build(),
+  }
 }
 
 function mayPull(container: Container): boolean {
   return container.spec.imagePullPolicy !== 'Never' && wantsToExist(container)
 }
 
-function isFresh(world: World, reference: string): boolean {
-  const finishedAt = world.pulls.get(canonicalImage(reference))?.finishedAt
+function isFresh(world: World, container: Container): boolean {
+  const finishedAt = pullOf(container, world)?.finishedAt
   return finishedAt !== undefined && world.now - finishedAt < freshFor
 }
 

@@ -1,9 +1,12 @@
 /** The event that tells of an op's result: the op's words and its cause, and the error if it failed. Pure. */
 import { messageOf } from '#pkg/apimachinery/errors.ts'
-import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
+import { skippedNames } from './env.ts'
 import { type AgentOp, describeOp, opReasons } from './ops.ts'
+import { useless } from './pullsecrets.ts'
+import type { Desired } from './world.ts'
 
 /** Undefined for what is not worth telling: ops not begun, and the end of an object's life here. */
 export function noteOf(object: KubeObject, result: OpResult<AgentOp>): EventNote | undefined {
@@ -16,4 +19,27 @@ export function noteOf(object: KubeObject, result: OpResult<AgentOp>): EventNote
   }
   const message = `${describeOp(op)} because ${cause}: ${messageOf(result.error)}`
   return { object, type: 'Warning', reason: reasons.failed, message }
+}
+
+/** What is told besides: of a container that was made what was left out, of a pull which Secrets were of no use. */
+export function furtherNotes(object: KubeObject, result: OpResult<AgentOp>, desired: Desired): EventNote[] {
+  const { op } = result.planned
+  if (op.type === 'pullImage' && result.outcome !== 'skipped') return pullNotes(object, op.secrets, desired)
+  if (result.outcome !== 'done' || op.type !== 'createContainer') return []
+  const container = desired.containers.get(objectKey(object.metadata))
+  if (container === undefined) return []
+  return skippedNames(container, desired).map((message) => ({
+    object,
+    type: 'Warning',
+    reason: 'InvalidEnvironmentVariableNames',
+    message,
+  }))
+}
+
+/** As the kubelet words it. */
+function pullNotes(object: KubeObject, secrets: readonly string[], desired: Desired): EventNote[] {
+  const names = useless(secrets, (key) => desired.secrets.get(key))
+  if (names.length === 0) return []
+  const message = `Unable to retrieve some image pull secrets (${names.join(', ')}); attempting to pull the image may not succeed.`
+  return [{ object, type: 'Warning', reason: 'FailedToRetrieveImagePullSecret', message }]
 }

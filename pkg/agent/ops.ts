@@ -19,7 +19,8 @@ export type ObjectName = { readonly namespace: string; readonly name: string }
 
 /** Containers, networks and volumes are named as on the engine. */
 export type AgentOp =
-  | { readonly type: 'pullImage'; readonly reference: string }
+  /** `secrets` are the keys of those that may hold credentials of its registry; what they hold is asked for at the pull. */
+  | { readonly type: 'pullImage'; readonly reference: string; readonly secrets: readonly string[] }
   | { readonly type: 'tagImage'; readonly image: string; readonly reference: string }
   | { readonly type: 'createVolume'; readonly create: VolumeCreate }
   | { readonly type: 'removeVolume'; readonly volume: string }

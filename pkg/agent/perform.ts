@@ -1,6 +1,7 @@
 /** Doing: one op, one call. Nothing is decided here. */
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
+import type { Secret } from '#pkg/apis/core.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
@@ -9,13 +10,16 @@ import type { Client } from '#pkg/client/rest.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
 import type { AgentOp, OpOf, OpType } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
+import { credentialsFor, withCredentialsTold } from './pullsecrets.ts'
 
 export interface PerformContext {
   readonly engine: Engine
   readonly client: Client
   readonly nodeName: string
   readonly files: NodeFiles
-  readonly onPullProgress: (reference: string, progress: PullProgress) => void
+  readonly onPullProgress: (op: OpOf<'pullImage'>, progress: PullProgress) => void
+  /** The Secret of a key as it is now. */
+  readonly secretOf: (key: string) => Secret | undefined
 }
 
 type Performers = {
@@ -27,8 +31,7 @@ type Performers = {
 }
 
 const performers: Performers = {
-  pullImage: ({ reference }, { engine, onPullProgress }, signal) =>
-    engine.pullImage(reference, { signal, onProgress: (progress) => onPullProgress(reference, progress) }),
+  pullImage: pull,
   tagImage: ({ image, reference }, { engine }) => engine.tagImage(image, reference),
   createVolume: ({ create }, { engine }) => engine.createVolume(create),
   removeVolume: ({ volume }, { engine }) => gone(engine.removeVolume(volume)),
@@ -57,6 +60,24 @@ export async function perform(op: AgentOp, context: PerformContext, signal: Abor
     performers[op.type]
   // The table is keyed by the op's own type, which the compiler cannot follow through the union.
   await performer(op as never, context, signal)
+}
+
+/** With each of the credentials that may be meant, as Kubernetes does; without any when there are none. */
+async function pull(op: OpOf<'pullImage'>, context: PerformContext, signal: AbortSignal): Promise<void> {
+  const { reference, secrets } = op
+  const found = credentialsFor(reference, secrets, context.secretOf)
+  const onProgress = (progress: PullProgress) => context.onPullProgress(op, progress)
+  const attempts = found.length === 0 ? [{}] : found.map(({ credentials }) => ({ credentials }))
+  let refusal: unknown
+  for (const attempt of attempts) {
+    try {
+      return await context.engine.pullImage(reference, { signal, onProgress, ...attempt })
+    } catch (error) {
+      if (!isReason(error, 'RegistryUnauthorized') && !isReason(error, 'ImageNotFound')) throw error
+      refusal = error
+    }
+  }
+  throw withCredentialsTold(refusal, reference, found)
 }
 
 /** What is to go and is not there has gone: the wish is met. */

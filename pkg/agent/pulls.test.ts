@@ -1,18 +1,21 @@
 import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
-import type { AgentOp } from './ops.ts'
+import type { OpOf } from './ops.ts'
 import { PullBook } from './pulls.ts'
 
-const pull: AgentOp = { type: 'pullImage', reference: 'app' }
+const pull: OpOf<'pullImage'> = { type: 'pullImage', reference: 'app', secrets: [] }
 const key = 'docker.io/library/app:latest'
 
 test('a pull that runs shows its layers; one that ended well shows when', async (t) => {
   const clock = new ManualClock(5000)
   const book = new PullBook(clock, () => {})
   await book.follow(pull, async () => {
-    book.progress('app', { layer: 'a', state: 'Waiting' })
-    book.progress('app', { layer: 'b', state: 'Waiting' })
-    book.progress('docker.io/library/app:latest', { layer: 'a', state: 'Downloading', currentBytes: 1 })
+    book.progress(pull, { layer: 'a', state: 'Waiting' })
+    book.progress(pull, { layer: 'b', state: 'Waiting' })
+    book.progress(
+      { ...pull, reference: 'docker.io/library/app:latest' },
+      { layer: 'a', state: 'Downloading', currentBytes: 1 },
+    )
     t.deepEqual(book.snapshot().get(key), {
       running: true,
       layers: [
@@ -33,10 +36,16 @@ test('progress is shown once a second at most', async (t) => {
   let shown = 0
   const book = new PullBook(clock, () => shown++)
   for (let turn = 0; turn < 20; turn++) {
-    book.progress('app', { layer: 'a', state: 'Downloading', currentBytes: turn })
+    book.progress(pull, { layer: 'a', state: 'Downloading', currentBytes: turn })
     await clock.advance(100)
   }
   t.is(shown, 2)
+})
+
+test('a pull with Secrets is another pull', async (t) => {
+  const book = new PullBook(new ManualClock(5000), () => {})
+  await book.follow({ ...pull, secrets: ['shop/login'] }, async () => {})
+  t.deepEqual([...book.snapshot().keys()], [`${key} with shop/login`])
 })
 
 test('other ops just run', async (t) => {

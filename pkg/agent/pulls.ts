@@ -1,8 +1,8 @@
 /** What is known of pulls: which run, how far each layer is, when one last ended well. */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import type { PullProgress } from '#pkg/engine/port.ts'
-import { canonicalImage } from './image.ts'
-import type { AgentOp } from './ops.ts'
+import { pullKey } from './image.ts'
+import type { AgentOp, OpOf } from './ops.ts'
 import type { Pull } from './world.ts'
 
 /** Progress goes into statuses at most this often; ms. */
@@ -23,8 +23,8 @@ export class PullBook {
     return this.#pulls
   }
 
-  progress(reference: string, progress: PullProgress): void {
-    const key = canonicalImage(reference)
+  progress({ reference, secrets }: OpOf<'pullImage'>, progress: PullProgress): void {
+    const key = pullKey(reference, secrets)
     const { layers = [], ...pull } = this.#pulls.get(key) ?? { running: true }
     const known = layers.some(({ layer }) => layer === progress.layer)
     const next = known
@@ -39,7 +39,7 @@ export class PullBook {
   /** Keeps the book while a pull runs; other ops just run. */
   async follow(op: AgentOp, run: () => Promise<void>): Promise<void> {
     if (op.type !== 'pullImage') return await run()
-    const key = canonicalImage(op.reference)
+    const key = pullKey(op.reference, op.secrets)
     const before = this.#pulls.get(key)?.finishedAt
     this.#pulls.set(key, { running: true, layers: [], ...(before !== undefined && { finishedAt: before }) })
     try {

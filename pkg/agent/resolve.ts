@@ -6,14 +6,13 @@
  */
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
-import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
+import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { referencesOf } from '#pkg/apis/container.references.ts'
-import type { Container, ContainerHealthcheck, ContainerLimits, ContainerMount } from '#pkg/apis/container.ts'
+import type { Container, ContainerLimits, ContainerMount, ContainerSpec } from '#pkg/apis/container.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type {
   ContainerCreate,
-  Healthcheck,
   Mount,
   NetworkAttachment,
   PortMapping,
@@ -25,6 +24,8 @@ import { resolveSecurity } from './container.security.ts'
 import { resolveEnv } from './env.ts'
 import { canonicalImage } from './image.ts'
 import type { ProjectedFiles } from './ops.ts'
+import { probeOf, writeProbe } from './probe.ts'
+import { resolveHealthcheck, resolveRuntime, usualLogging } from './resolve.runtime.ts'
 import { type Desired, groupOf, type Waiting, type World } from './world.ts'
 
 export interface Resolved {
@@ -67,23 +68,12 @@ function assemble(
 ): Resolved {
   const { container, clusterID } = input
   const { spec, metadata } = container
-  const recreated = {
-    image: spec.image,
-    ...(spec.command !== undefined && { entrypoint: spec.command }),
-    ...(spec.args !== undefined && { cmd: spec.args }),
-    env,
-    ...(spec.workingDir !== undefined && { workingDir: spec.workingDir }),
-    ...(spec.user !== undefined && { user: spec.user }),
-    ...(spec.securityContext !== undefined && { security: resolveSecurity(spec.securityContext) }),
-    ...(spec.stdin === true && { stdin: true }),
-    ...(spec.stdinOnce === true && { stdinOnce: true }),
-    ...(spec.tty === true && { tty: true }),
-    ports: spec.ports.map(resolvePort),
-    ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
-  }
+  const recreated = recreatedOf(spec, env)
   const secrets = secretsOf(input)
+  const probe = probeOf(spec.healthcheck)
   const hash = fingerprint({
     ...recreated,
+    ...(probe && { probe }),
     image: canonicalImage(spec.image),
     mounts: mounts.map(contentOf),
     ...(spec.networkMode !== undefined && { networkMode: spec.networkMode }),
@@ -93,6 +83,7 @@ function assemble(
   const networkMode = networkModeOf(input)
   const create: ContainerCreate = {
     ...recreated,
+    logging: recreated.logging ?? usualLogging,
     ...(networkMode !== undefined && { networkMode }),
     name: engineName(metadata),
     mounts: mounts.map(({ mount }) => mount),
@@ -106,6 +97,7 @@ function assemble(
       [engineLabels.fingerprint]: hash,
       [engineLabels.cluster]: clusterID,
       ...restartLabel(container),
+      ...(probe && { [engineLabels.probe]: writeProbe(probe) }),
     },
   }
   const sharesNetworkOf = sharedNetworkOf(spec)
@@ -117,12 +109,33 @@ function assemble(
   }
 }
 
+/** What only a new container can have otherwise. */
+function recreatedOf(spec: ContainerSpec, env: Record<string, string>) {
+  return {
+    image: spec.image,
+    ...(spec.command !== undefined && { entrypoint: spec.command }),
+    ...(spec.args !== undefined && { cmd: spec.args }),
+    env,
+    ...(spec.workingDir !== undefined && { workingDir: spec.workingDir }),
+    ...(spec.user !== undefined && { user: spec.user }),
+    ...(spec.securityContext !== undefined && { security: resolveSecurity(spec.securityContext) }),
+    ...(spec.stdin === true && { stdin: true }),
+    ...(spec.stdinOnce === true && { stdinOnce: true }),
+    ...(spec.tty === true && { tty: true }),
+    ...resolveRuntime(spec),
+    ports: spec.ports.map(resolvePort),
+    ...(spec.healthcheck !== undefined && { healthcheck: resolveHealthcheck(spec.healthcheck) }),
+  }
+}
+
 /**
  * The UIDs of the Secrets that it names. The fingerprint is told to whoever may see the Container, who could try out what
  * a Secret may hold; a UID is random, and told only to those who may read the Secret.
  */
 function secretsOf({ container, desired }: ResolveInput): string[] {
-  return referencesOf(container).flatMap(({ kind, namespace, name }) => {
+  // What an image is pulled with says nothing about the container that runs it.
+  const { imagePullSecrets: _pull, ...spec } = container.spec
+  return referencesOf({ ...container, spec }).flatMap(({ kind, namespace, name }) => {
     const secret = kind === 'Secret' ? desired.secrets.get(objectKey({ namespace, name })) : undefined
     return secret?.metadata.uid ?? []
   })
@@ -174,7 +187,7 @@ function projectMount(mount: ContainerMount, input: ResolveInput): ResolvedMount
   const key = objectKey({ namespace, name })
   const files = secret ? desired.secrets.get(key)?.data : configMapFiles(desired, key)
   const found = secret ? desired.secrets.has(key) : desired.configMaps.has(key)
-  if (!found) {
+  if (!found && mount.optional !== true) {
     const kind = secret ? 'Secret' : 'ConfigMap'
     return { missing: { reason: `${kind}NotFound`, message: `mounts ${kind} ${key}, which does not exist` } }
   }
@@ -219,18 +232,6 @@ function resolvePort(port: Container['spec']['ports'][number]): PortMapping {
     protocol: protocols[port.protocol],
     ...(port.hostPort !== undefined && { hostPort: port.hostPort }),
     ...(port.hostIP !== undefined && { hostIP: port.hostIP }),
-  }
-}
-
-function resolveHealthcheck(check: ContainerHealthcheck): Healthcheck {
-  if (check.disabled) return { disabled: true }
-  return {
-    disabled: false,
-    test: check.shell === undefined ? ['CMD', ...(check.command ?? [])] : ['CMD-SHELL', check.shell],
-    interval: parseDuration(check.interval) ?? 30_000,
-    timeout: parseDuration(check.timeout) ?? 30_000,
-    retries: check.retries,
-    startPeriod: parseDuration(check.startPeriod) ?? 0,
   }
 }
 

@@ -10,6 +10,7 @@ const classes: Readonly<Record<string, ChangeClass>> = {
   'spec.networks': 'in place',
   'spec.state': 'in place',
   'spec.imagePullPolicy': 'nothing',
+  'spec.imagePullSecrets': 'nothing',
   'spec.terminationGracePeriodSeconds': 'nothing',
   'spec.restartPolicy': 'nothing',
   'spec.dependsOn': 'nothing',

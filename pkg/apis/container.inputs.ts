@@ -1,7 +1,7 @@
 /** What a Container gets from outside its image: variables, ports, mounts and networks. */
 import * as Type from 'typebox'
 import { objectName, port, text } from './container.fields.ts'
-import { exactlyOneOf, oneOf, quantity, rules } from './schema.ts'
+import { atomicList, exactlyOneOf, oneOf, quantity, rules } from './schema.ts'
 
 const keySelector = (what: string) =>
   Type.Object(
@@ -47,6 +47,41 @@ export const envVar = Type.Object(
     rule: '!(has(self.value) && has(self.valueFrom))',
     message: 'has both value and valueFrom; keep one',
   }),
+)
+
+const wholeObject = (what: string) =>
+  Type.Object(
+    {
+      name: objectName(`Name of the ${what}, in the namespace of the Container.`),
+      optional: Type.Optional(
+        Type.Boolean({ description: `Whether it may start without the ${what}; absent: false.` }),
+      ),
+    },
+    { description: `Every key of a ${what}.` },
+  )
+
+/** As Kubernetes has it: of two sources the later one wins, and `env` wins over both. */
+export const envFrom = Type.Optional(
+  atomicList(
+    Type.Object(
+      {
+        prefix: Type.Optional(
+          text('Begins the name of each variable.', {
+            pattern: '^([-._a-zA-Z][-._a-zA-Z0-9]*)?$',
+            maxLength: 253,
+          }),
+        ),
+        secretRef: Type.Optional(wholeObject('Secret')),
+        configMapRef: Type.Optional(wholeObject('ConfigMap')),
+      },
+      rules(...exactlyOneOf('secretRef', 'configMapRef')),
+    ),
+    {
+      maxItems: 128,
+      description:
+        'Every key of a Secret or ConfigMap as a variable; env wins over it, and a later source over an earlier one. Keys that are no name of a variable are left out, which an event tells. A change recreates the container.',
+    },
+  ),
 )
 
 export const containerPort = Type.Object({
@@ -111,8 +146,18 @@ export const mount = Type.Object(
     secret: Type.Optional(
       objectName('Name of a Secret: each key becomes a file. A change recreates the container.'),
     ),
+    optional: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether it may start without the ConfigMap or Secret, with an empty directory; absent: false.',
+      }),
+    ),
   },
-  rules(...exactlyOneOf('volume', 'hostPath', 'tmpfs', 'configMap', 'secret')),
+  rules(...exactlyOneOf('volume', 'hostPath', 'tmpfs', 'configMap', 'secret'), {
+    rule: '!has(self.optional) || has(self.configMap) || has(self.secret)',
+    message: 'is for a configMap or a secret',
+    fieldPath: '.optional',
+  }),
 )
 
 export const networkAttachment = Type.Object({

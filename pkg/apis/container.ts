@@ -7,7 +7,7 @@ import * as Type from 'typebox'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectName, text } from './container.fields.ts'
 import { healthcheck } from './container.healthcheck.ts'
-import { containerPort, envVar, hostPortsDiffer, mount, networkAttachment } from './container.inputs.ts'
+import { containerPort, envFrom, envVar, hostPortsDiffer, mount, networkAttachment } from './container.inputs.ts'
 import { networkMode, networkRules, ownNetworkRules } from './container.network.ts'
 import {
   devices,
@@ -36,9 +36,6 @@ import {
   unimplemented,
   type Validation,
 } from './schema.ts'
-
-const allKeys = (what: string) =>
-  Type.Object({ name: text(`Name of the ${what}.`) }, { description: `A ${what} of the namespace.` })
 
 /** To the engine zero means no limit, which is said by leaving the field out. */
 const moreThanNothing = rules({
@@ -106,9 +103,11 @@ export const containerSpec = Type.Object(
         description: 'When to pull. Absent: Always for the tag latest, else IfNotPresent.',
       }),
     ),
-    imagePullSecrets: unimplemented(
-      listMap(Type.Object({ name: text('Name of the Secret.') }), ['name'], {
-        description: 'Secrets with registry credentials.',
+    imagePullSecrets: Type.Optional(
+      listMap(Type.Object({ name: objectName('Name of a Secret of the namespace.') }), ['name'], {
+        maxItems: 64,
+        description:
+          'Secrets of the type kubernetes.io/dockerconfigjson, asked for credentials of the registry at each pull. A change does nothing to what runs.',
       }),
     ),
     command: Type.Optional(
@@ -123,16 +122,7 @@ export const containerSpec = Type.Object(
       maxItems: 1024,
       description: 'Environment variables, added to those of the image.',
     }),
-    envFrom: unimplemented(
-      atomicList(
-        Type.Object({
-          prefix: Type.Optional(text('Begins the name of each variable.')),
-          secretRef: Type.Optional(allKeys('Secret')),
-          configMapRef: Type.Optional(allKeys('ConfigMap')),
-        }),
-        { description: 'Every key of a Secret or ConfigMap as a variable.' },
-      ),
-    ),
+    envFrom,
     workingDir: Type.Optional(text("Working directory; absent: the image's.", { pattern: '^/' })),
     user: Type.Optional(
       text("User, or user:group, by name or number; absent: the image's.", { minLength: 1 }),

@@ -55,7 +55,7 @@ async function performOne(harness: NodeHarness, op: AgentOp, signal: AbortSignal
   )
   await perform(
     op,
-    { engine, client, nodeName: world.nodeName, files: diskFiles(projectionRoot), onPullProgress: () => {} },
+    { engine, client, nodeName: world.nodeName, files: diskFiles(projectionRoot), onPullProgress: () => {}, secretOf: (key) => world.desired.secrets.get(key) },
     signal,
   )
 }
