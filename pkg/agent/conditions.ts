@@ -4,6 +4,7 @@ import type { Condition } from '#pkg/apimachinery/meta.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { isAlive } from './container.look.ts'
+import { rolledBack, whyNotUpToDate } from './container.rollout.ts'
 import { canonicalImage, findImage } from './image.ts'
 import { groupOf, type Hold, type ReportInput } from './world.ts'
 
@@ -17,7 +18,14 @@ type Draft = Omit<Condition, 'lastTransitionTime'>
 /** In the order in which they come true. */
 export function conditionsOf(input: ConditionInput): Draft[] {
   const observedGeneration = input.container.metadata.generation ?? 0
-  const drafts = [imageReady(input), upToDate(input), ...healthy(input), ready(input), stalled(input)]
+  const drafts = [
+    imageReady(input),
+    upToDate(input),
+    ...healthy(input),
+    ready(input),
+    stalled(input),
+    ...rolledBack(input),
+  ]
   return drafts.map((draft) => ({ ...draft, observedGeneration }))
 }
 
@@ -40,7 +48,10 @@ function imageReady({ container, decision, world, observed }: ConditionInput): D
 }
 
 function upToDate({ decision, observed, container }: ConditionInput): Draft {
-  const [next] = decision.plan.ops
+  const replacing = whyNotUpToDate(decision, observed)
+  if (replacing !== undefined) return replacing
+  // What is taken away was of no use to what is desired.
+  const next = decision.plan.ops.find(({ op }) => !/^remove/.test(op.type))
   if (next !== undefined)
     return { type: 'UpToDate', status: 'False', reason: 'Updating', message: next.cause }
   const absent = observed === undefined && container.spec.state !== 'Stopped'
@@ -100,6 +111,9 @@ function runningReady({ health, pid }: ObservedContainer): Draft {
 
 /** Stalled: trying again is of no use until the object changes. */
 function stalled(input: ConditionInput): Draft {
+  const { rollout } = input.decision
+  if (rollout?.phase === 'RolledBack')
+    return { type: 'Stalled', status: 'True', reason: 'RolledBack', message: rollout.message ?? '' }
   const hold = holdOf(input)
   const hopeless = hold !== undefined && classify(new StatusError(hold.reason, hold.message)) === 'stall'
   if (hopeless)

@@ -8,7 +8,8 @@ import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
-import { containersOf, currentContainer, isAlive } from './container.look.ts'
+import { currentContainer } from './container.cast.ts'
+import { containersOf, isAlive } from './container.look.ts'
 import type { Waiting, World } from './world.ts'
 
 /** What is read of a world. */

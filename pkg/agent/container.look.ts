@@ -14,15 +14,6 @@ export function containersOf(
     .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
 }
 
-/** The container that stands for the object now: the newest that runs, else the newest. */
-export function currentContainer(
-  container: Container,
-  world: Pick<World, 'observed' | 'clusterID'>,
-): ObservedContainer | undefined {
-  const all = containersOf(container, world)
-  return all.findLast(isAlive) ?? all.at(-1)
-}
-
 /** The status it last had; an agent that has just started finds it in the API's copy. */
 export function previousStatus(container: Container, world: World): ContainerStatus | undefined {
   return world.statuses.get(container.metadata.uid ?? '') ?? container.status

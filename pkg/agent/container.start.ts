@@ -2,9 +2,10 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
+import { currentContainer } from './container.cast.ts'
 import { whyEngineCannot } from './container.engine.ts'
 import { whyNoSharedNetwork } from './container.followers.ts'
-import { currentContainer, isOurs } from './container.look.ts'
+import { isOurs } from './container.look.ts'
 import type { Waiting, World } from './world.ts'
 
 /** The first thing that is missing, or undefined when it may start. */

@@ -7,6 +7,7 @@ import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, mergePlans, type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { isAlive, isOurs } from './container.look.ts'
 import { planContainer } from './container.ts'
+import { rests } from './holds.ts'
 import { planImages } from './image.ts'
 import { planNetwork } from './network.ts'
 import type { AgentOp } from './ops.ts'
@@ -44,9 +45,12 @@ export function planNode(world: World): NodeDecision {
     )
   }
   const all = [...planImages(world, decisions), ...decisions.values(), ...planOrphans(world)]
-  const plan = mergePlans(all.map((decision) => withoutResting(decision.plan, world)))
+  const plan = mergePlans(all.map((decision) => withoutResting(decision, world)))
   const wakeAt = earliest(
-    [...all.map((decision) => decision.wakeAt), ...[...world.holds.values()].map(({ until }) => until)],
+    [
+      ...all.flatMap(({ wakeAt, lookAgainAt }) => [wakeAt, lookAgainAt]),
+      ...[...world.holds.values()].map(({ until }) => until),
+    ],
     world.now,
   )
   const pending = new Set(all.flatMap((decision) => decision.plan.ops.map(({ group }) => group)))
@@ -69,25 +73,14 @@ export function placedHere<T extends KubeObject>(objects: ReadonlyMap<string, T>
 }
 
 /** A group rests while an op of it is under way, and after a failure until its time comes or its object changes. */
-function withoutResting(plan: Plan<AgentOp>, world: World): Plan<AgentOp> {
-  return { ops: plan.ops.filter(({ group }) => !world.busy.has(group) && !isHeld(group, world)) }
-}
-
-export function isHeld(group: string, world: World): boolean {
-  const hold = world.holds.get(group)
-  return hold !== undefined && world.now < hold.until && hold.generation === generationOf(group, world)
-}
-
-/** The generation of the object behind a group; images have none. */
-export function generationOf(group: string, { desired }: Pick<World, 'desired'>): number {
-  const [kind, ...rest] = group.split('/')
-  const key = rest.join('/')
-  const objects = { Container: desired.containers, Volume: desired.volumes, Network: desired.networks }
-  return objects[kind as keyof typeof objects]?.get(key)?.metadata.generation ?? 0
+function withoutResting(decision: Decision, world: World): Plan<AgentOp> {
+  const { ops } = decision.plan
+  return { ops: ops.filter(({ group }) => !world.busy.has(group) && !rests(group, decision, world)) }
 }
 
 /** Containers made for objects that are no more: the API forgot them while this node was away. */
 function planOrphans(world: World): Decision[] {
+  if (world.remembered === true) return []
   const wanted = new Set(
     [...world.desired.containers.values()].map((container: Container) => container.metadata.uid),
   )

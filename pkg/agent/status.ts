@@ -7,11 +7,13 @@ import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { conditionsOf } from './conditions.ts'
+import { currentContainer } from './container.cast.ts'
 import { hasFinished } from './container.heal.ts'
 import { reportHealing } from './container.healing.ts'
-import { currentContainer, isAlive, previousStatus } from './container.look.ts'
+import { isAlive, previousStatus } from './container.look.ts'
 import { reportRestart } from './container.restart.ts'
-import { canonicalImage, digestOf, findImage } from './image.ts'
+import { reportRollout } from './container.rollout.ts'
+import { digestOf, findImage, pullOf } from './image.ts'
 import { restartState } from './restart.ts'
 import type { ReportInput } from './world.ts'
 
@@ -30,6 +32,7 @@ export function reportContainer(input: ReportInput): ContainerStatus {
     ...seen,
     ...reportAction(input, previous),
     ...reportRestart(container, observed, previous),
+    ...reportRollout(input),
     ...reportHealing(container, world, observed),
     conditions: conditions.reduce(
       (list, next) => setCondition(list, next, world.now),
@@ -143,7 +146,7 @@ function reportImage(
   const image =
     world.observed.images.find(({ id }) => id === observed?.imageID) ??
     findImage(world.observed.images, reference)
-  const pull = world.pulls.get(canonicalImage(container.spec.image))
+  const pull = pullOf(container, world)
   const layers = pull?.running === true ? pull.layers : []
   const digest = image === undefined ? undefined : digestOf(image, reference)
   return {

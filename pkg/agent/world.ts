@@ -69,6 +69,8 @@ export interface World {
   /** Where projected files are, on the node's disk. */
   readonly projectionRoot: string
   readonly desired: Desired
+  /** What is desired is what an earlier run was told: what is not in it may exist all the same. */
+  readonly remembered?: true
   readonly observed: Observation
   /** By group. */
   readonly holds: ReadonlyMap<string, Hold>
@@ -88,6 +90,20 @@ export interface Waiting {
   readonly message: string
 }
 
+/** What a planner says of a replacement. */
+export interface RolloutView {
+  readonly phase: NonNullable<ContainerStatus['rollout']>['phase']
+  readonly message?: string
+  /** Of what is wanted. */
+  readonly fingerprint: string
+  /** Of what is on trial. */
+  readonly containerID?: string
+  /** ms since the epoch. */
+  readonly healthySince?: number
+  /** What is on trial has just been found bad, and is given up. */
+  readonly judged?: { readonly reason: string; readonly message: string }
+}
+
 /** What one kind's planner says about one object. */
 export interface Decision {
   readonly plan: Plan<AgentOp>
@@ -96,6 +112,12 @@ export interface Decision {
   readonly wantsPull?: true
   /** When time alone will change the decision. */
   readonly wakeAt?: number
+  /** As `wakeAt`, when it is not that the container is started again. */
+  readonly lookAgainAt?: number
+  /** It does not wait for the end of its group's rest after a failure, unless what failed is part of it. */
+  readonly urgent?: true
+  /** Where the replacement of the container is. */
+  readonly rollout?: RolloutView
 }
 
 export interface LastAction {

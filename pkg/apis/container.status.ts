@@ -84,6 +84,7 @@ const rollout = Type.Object(
     fingerprint: text('Of what is on trial.'),
     containerID: text('Id on the engine of what is on trial.'),
     since: when('When this phase began.'),
+    healthySince: when('Since when what is on trial has been healthy.'),
     stable: text('Fingerprint of what last passed its trial.'),
     failed: Type.Optional(failedRevision),
   },

@@ -1,0 +1,27 @@
+/** Who rests after a failure, and until when. Pure. */
+
+import { pullGeneration } from './image.ts'
+import { describeOp } from './ops.ts'
+import type { Decision, World } from './world.ts'
+
+/** A group rests after a failure until its time comes or its object changes. */
+export function isHeld(group: string, world: Pick<World, 'holds' | 'now' | 'desired'>): boolean {
+  const hold = world.holds.get(group)
+  return hold !== undefined && world.now < hold.until && hold.generation === generationOf(group, world)
+}
+
+/** Whether a decision has to wait for the end of its group's rest: what is urgent does not, unless it is what failed. */
+export function rests(group: string, decision: Decision, world: World): boolean {
+  if (!isHeld(group, world)) return false
+  const failed = world.holds.get(group)?.action
+  return decision.urgent !== true || decision.plan.ops.some(({ op }) => describeOp(op) === failed)
+}
+
+/** The generation of the object behind a group; of an image, what stands for the Secrets it is pulled with. */
+export function generationOf(group: string, { desired }: Pick<World, 'desired'>): number {
+  const [kind, ...rest] = group.split('/')
+  if (kind === 'Image') return pullGeneration(group, desired)
+  const key = rest.join('/')
+  const objects = { Container: desired.containers, Volume: desired.volumes, Network: desired.networks }
+  return objects[kind as keyof typeof objects]?.get(key)?.metadata.generation ?? 0
+}
