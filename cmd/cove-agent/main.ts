@@ -2,12 +2,14 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Agent } from '#pkg/agent/agent.ts'
+import { linuxMachine } from '#pkg/agent/machine.ts'
+import { diskCopy } from '#pkg/agent/nodecopyfile.ts'
 import { diskFiles } from '#pkg/agent/projection.ts'
 import { streamsHandler } from '#pkg/agent/streams.ts'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import type { Handler, Transport } from '#pkg/apimachinery/transport.ts'
-import { Client } from '#pkg/client/rest.ts'
 import { openDockerEngine } from '#pkg/engine/docker.ts'
+import { parseHost } from '#pkg/engine/dockerhost.ts'
 
 export interface AgentProcessOptions {
   readonly dataDir: string
@@ -16,6 +18,8 @@ export interface AgentProcessOptions {
   readonly ambient: Ambient
   readonly version: string
   readonly transport: Transport
+  /** Whether the node keeps a copy of what is desired, to go on from when the server is away at its start. */
+  readonly keepsCopy: boolean
   /** Makes the node's own small API reachable for the server; resolves when the signal has aborted. */
   readonly offer: (handler: Handler, signal: AbortSignal) => Promise<void>
 }
@@ -25,9 +29,9 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   const { dataDir, nodeName, ambient, version, transport } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock })
-  const client = new Client(transport, 'cove-agent')
   const files = diskFiles(join(dataDir, 'files'))
-  const agent = new Agent({ engine, client, ambient, nodeName, files, version })
+  const copies = options.keepsCopy ? { copies: diskCopy(dataDir) } : {}
+  const agent = new Agent({ engine, transport, ambient, nodeName, files, version, ...copies })
   ambient.log.info('agent starts', { node: nodeName, engine: options.engine })
   await Promise.all([
     agent.run(signal),
@@ -37,6 +41,8 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
         clock: ambient.clock,
         owns: (labels) => agent.owns(labels),
         statusOf: (labels) => agent.statusOf(labels),
+        // An engine that is reached by its socket is on this machine.
+        ...('socketPath' in parseHost(options.engine) && { machine: linuxMachine() }),
       }),
       signal,
     ),

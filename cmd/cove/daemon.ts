@@ -66,6 +66,8 @@ const parts: Readonly<Record<DaemonName, Run>> = {
         ambient,
         version: versionText(),
         transport: inProcess(controlPlane.serving.handler, ownNodeUser(flags.nodeName)),
+        // The server comes and goes with this process, and its store is on the same disk.
+        keepsCopy: false,
         offer: (handler, until) => offerInProcess(controlPlane, flags.nodeName, handler, until),
       },
       signal,
@@ -103,7 +105,7 @@ const parts: Readonly<Record<DaemonName, Run>> = {
     const offer = (handler: Handler, until: AbortSignal) =>
       serveThroughTunnel({ dial, handler, clock, random, log, signal: until })
     await Promise.all([
-      runAgent({ ...flags, ambient, version: versionText(), transport, offer }, signal),
+      runAgent({ ...flags, ambient, version: versionText(), transport, offer, keepsCopy: true }, signal),
       renew(signal),
     ])
     transport.close()

@@ -1,20 +1,22 @@
 /**
  * The agent of one node: observe, plan, run, report; again whenever something may have changed, and at each
  * resync. It holds nothing that it could not find again: its state is in the API and in the engine's labels, so
- * an agent that restarts goes on where the last one stopped and touches nothing that is as it should be.
+ * an agent that restarts goes on where the last one stopped and touches nothing that is as it should be. Nothing in a
+ * pass waits for the server; while that is away, also after a restart, the copy that the node keeps is what is desired.
  */
 import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
 import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import type { Transport } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
-import { namespaceKind } from '#pkg/apis/core.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
 import { engineLabels, engineName, successorName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
-import type { Client } from '#pkg/client/rest.ts'
+import { Client } from '#pkg/client/rest.ts'
+import { ServerLink } from '#pkg/client/serverlink.ts'
 import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { isOurs } from './container.look.ts'
@@ -22,13 +24,19 @@ import { afterRestart } from './container.restart.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { DesiredState } from './desired.ts'
 import { HealingBook } from './healingbook.ts'
+import { generationOf } from './holds.ts'
 import { tailsWanted } from './logtails.ts'
-import { generationOf, type NodeDecision, placedHere, planNode } from './node.plan.ts'
+import { NodeMemory, withoutServer } from './memory.ts'
+import { type NodeDecision, placedHere, planNode } from './node.plan.ts'
 import { NodeRegistration } from './node.ts'
-import { noteOf } from './notes.ts'
+import type { CopyStore } from './nodecopyfile.ts'
+import { furtherNotes, noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
 import type { AgentOp } from './ops.ts'
 import { perform } from './perform.ts'
+import { runCheck } from './probe.check.ts'
+import { probeTargets, withHealth } from './probe.targets.ts'
+import { Prober } from './prober.ts'
 import type { NodeFiles } from './projection.ts'
 import { PullBook } from './pulls.ts'
 import { Reporter } from './reporter.ts'
@@ -36,16 +44,19 @@ import { isMounted } from './resolve.ts'
 import { Runner } from './runner.ts'
 import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
 import { reportContainer } from './status.ts'
-import { type Desired, groupOf, type World } from './world.ts'
+import { type Desired, groupOf, type Observation, type World } from './world.ts'
 
 export interface AgentOptions {
   readonly engine: Engine
-  readonly client: Client
+  /** To the server, as this node. */
+  readonly transport: Transport
   readonly ambient: Ambient
   readonly nodeName: string
   /** For files that containers mount. */
   readonly files: NodeFiles
   readonly version: string
+  /** Where what is desired is kept for a start without the server; absent: it is not. */
+  readonly copies?: CopyStore
   /** How often to look at everything, events or not; ms. */
   readonly resyncEvery?: number
 }
@@ -53,6 +64,8 @@ export interface AgentOptions {
 const defaultResync = 30_000
 /** Changes within this many ms are planned together. */
 const settleMs = 15
+/** What rests is not called more often than this because the server is back; ms. */
+const callEvery = 5000
 
 export class Agent {
   readonly #options: AgentOptions
@@ -64,14 +77,17 @@ export class Agent {
   readonly #recorder: EventRecorder
   readonly #pulls: PullBook
   readonly #healings: HealingBook
+  readonly #prober: Prober
   readonly #loop: Loop
   readonly #statuses = new Map<string, ContainerStatus>()
+  readonly #link: ServerLink
+  readonly #memory: NodeMemory
   #engineInfo: EngineInfo | undefined
-  #clusterID: string | undefined
   #resyncAt = 0
+  #calledAt = Number.NEGATIVE_INFINITY
 
   constructor(options: AgentOptions) {
-    const { engine, client, ambient, nodeName, files } = options
+    const { engine, transport, ambient, nodeName, files, copies } = options
     this.#options = options
     this.#loop = new Loop({
       name: 'agent',
@@ -81,16 +97,22 @@ export class Agent {
       backoff: { first: 500, most: 15_000 },
     })
     const poke = () => this.#loop.poke()
-    this.#desired = new DesiredState({ client, ambient, nodeName, onChange: poke })
+    const advice = `start the agent again${copies ? ` without ${copies.path}` : ''} to let this node work for that cluster`
+    this.#link = new ServerLink({ transport, ambient, advice, onChange: () => this.#onLink() })
+    const client = new Client(this.#link.transport, 'cove-agent')
+    const serverAnswers = () => this.#link.answers()
+    this.#desired = new DesiredState({ client, ambient, nodeName, onChange: poke, serverAnswers })
     this.#observer = new Observer(engine)
     this.#pulls = new PullBook(ambient.clock, poke)
     this.#healings = new HealingBook(ambient.clock)
+    this.#prober = new Prober({ clock: ambient.clock, check: runCheck, onChange: poke })
     const context = {
       engine,
       client,
       nodeName,
       files,
       onPullProgress: this.#pulls.progress.bind(this.#pulls),
+      secretOf: (key: string) => this.#desired.snapshot().secrets.get(key),
     }
     this.#runner = new Runner({
       ambient,
@@ -104,22 +126,46 @@ export class Agent {
       client,
       ambient,
       source: { component: 'cove-agent', host: nodeName },
+      self: { apiVersion: 'cove.run/v1', kind: 'Node', metadata: { name: nodeName } },
+    })
+    this.#memory = new NodeMemory({
+      ambient,
+      nodeName,
+      copies,
+      link: this.#link,
+      desired: this.#desired,
+      recorder: this.#recorder,
+      statuses: this.#statuses,
     })
   }
 
   /** Works until the signal aborts; ops under way are then told and waited for. Containers are left running. */
   async run(signal: AbortSignal): Promise<void> {
-    const parts = [this.#desired.run(signal), this.#recorder.run(signal), this.#followEvents(signal)]
-    // Before every copy is complete, nothing may be taken as gone.
-    await this.#desired.synced(signal)
+    await this.#memory.recall()
+    const running = [this.#desired, this.#recorder, this.#reporter, this.#registration, this.#memory]
+    const parts = [...running.map((part) => part.run(signal)), this.#followEvents(signal)]
+    await this.#memory.untilKnown(signal)
     await this.#loop.run(signal)
+    await this.#prober.close()
     await this.#runner.idle()
     await Promise.all(parts)
   }
 
+  #onLink(): void {
+    const { clock } = this.#options.ambient
+    this.#loop.poke()
+    if (this.#link.isAway()) this.#memory.noteAway()
+    else if (clock.now() - this.#calledAt >= callEvery) {
+      this.#calledAt = clock.now()
+      this.#reporter.resync()
+      for (const part of [this.#desired, this.#reporter, this.#recorder]) part.retryNow()
+    }
+  }
+
   /** Whether a container with these labels was made for an object of this agent's API. */
   owns(labels: Readonly<Record<string, string>>): boolean {
-    return this.#clusterID !== undefined && isOurs(labels, { clusterID: this.#clusterID })
+    const { clusterID } = this.#link
+    return clusterID !== undefined && isOurs(labels, { clusterID })
   }
 
   /** What was last reported of the object that a container with these labels was made for. */
@@ -131,41 +177,48 @@ export class Agent {
     const { clock } = this.#options.ambient
     const resync = clock.now() >= this.#resyncAt
     if (resync) this.#resync()
+    // Also when the engine is away: it may be up again before the server is.
+    this.#memory.keep()
     const world = await this.#look(signal)
     if (resync) await this.#options.files.sweep((directory) => isMounted(directory, world))
     const decision = planNode(world)
     this.#runner.forgive(decision.pending)
-    this.#runner.launch(decision.plan, (group) => generationOf(group, world), signal)
-    await this.#report(world, decision, signal)
+    const plan = this.#link.isAway() ? withoutServer(decision.plan) : decision.plan
+    this.#runner.launch(plan, (group) => generationOf(group, world), signal)
+    this.#report(world, decision)
+    this.#memory.keep()
     return Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, this.#resyncAt)
   }
 
   async #look(signal: AbortSignal): Promise<World> {
-    const { nodeName, files, ambient, engine, client } = this.#options
-    this.#clusterID ??= (await client.get(namespaceKind, { name: 'default' }, signal)).metadata.uid ?? ''
+    const { nodeName, files, ambient, engine } = this.#options
+    const { clusterID } = this.#link
+    if (clusterID === undefined) throw new Error('no server has said yet whose this node is')
     try {
       this.#engineInfo ??= await engine.info()
       // Both are older than the look at the engine: what it shows of a group that was at work meanwhile is
       // half a truth, and what was asked for meanwhile it may not show yet.
       const busy = this.#runner.busy()
       const desired = this.#desired.snapshot()
+      this.#memory.meet(desired)
       const loading = this.#desired.loading()
       const names = this.#namesAtWork(busy, desired)
-      const clusterID = this.#clusterID
-      const observed = await this.#observer.observe({
+      const seen = await this.#observer.observe({
         atWork: (name) => names.has(name),
-        usersOf: (images) => imagesInQuestion(desired, images),
+        imagesOf: (images, containers) => imagesInQuestion(desired, images, containers),
         tailsOf: (containers) => tailsWanted(containers, { desired, clusterID }),
         signal,
       })
-      await this.#reportNode(undefined, signal)
+      this.#reportNode(undefined)
       return {
         nodeName,
-        clusterID: this.#clusterID,
+        engineApi: this.#engineInfo?.apiVersion ?? '',
+        clusterID,
         now: ambient.clock.now(),
         projectionRoot: files.root,
         desired,
-        observed,
+        ...(!this.#desired.isTold() && { remembered: true as const }),
+        observed: this.#checked(seen, desired, clusterID),
         holds: this.#runner.holds(),
         busy: new Set([...busy, ...loading]),
         pulls: this.#pulls.snapshot(),
@@ -176,10 +229,22 @@ export class Agent {
       if (isReason(error, 'EngineUnavailable')) {
         this.#engineInfo = undefined
         this.#observer.invalidateAll()
-        await this.#reportNode(messageOf(error), signal)
+        this.#reportNode(messageOf(error))
       }
       throw error
     }
+  }
+
+  /** With the results of the checks that the agent makes itself. */
+  #checked(seen: Observation, { containers }: Desired, clusterID: string): Observation {
+    const stored = new Map([...containers.values()].map(({ metadata, status }) => [metadata.uid, status]))
+    const targets = probeTargets(
+      seen.containers,
+      clusterID,
+      (uid) => this.#statuses.get(uid) ?? stored.get(uid),
+    )
+    this.#prober.sync(targets)
+    return { ...seen, containers: withHealth(seen.containers, (id) => this.#prober.healthOf(id)) }
   }
 
   /** Engine names of the containers that ops are under way for. */
@@ -189,7 +254,7 @@ export class Agent {
     return new Set(atWork.flatMap((metadata) => [engineName(metadata), successorName(metadata)]))
   }
 
-  async #report(world: World, decision: NodeDecision, signal: AbortSignal): Promise<void> {
+  #report(world: World, decision: NodeDecision): void {
     const busy = this.#runner.busy()
     // An object with ops under way is reported when they have ended: its status is written once.
     const due = (kind: string, object: KubeObject) => {
@@ -197,28 +262,27 @@ export class Agent {
       const found = decision.decisions.get(group)
       return busy.has(group) || world.busy.has(group) ? undefined : found
     }
-    const volumes = placedHere(world.desired.volumes, world).map((volume) => {
+    for (const volume of placedHere(world.desired.volumes, world)) {
       const found = due('Volume', volume)
-      return found && this.#reporter.report(volumeKind, volume, reportVolume(volume, found, world), signal)
-    })
-    const networks = placedHere(world.desired.networks, world).map((network) => {
+      if (found) this.#reporter.report(volumeKind, volume, reportVolume(volume, found, world))
+    }
+    for (const network of placedHere(world.desired.networks, world)) {
       const found = due('Network', network)
       const before = withOwnReport(network, world)
-      return found && this.#reporter.report(networkKind, before, reportNetwork(network, found, world), signal)
-    })
-    const containers = placedHere(world.desired.containers, world).map((container) => {
+      if (found) this.#reporter.report(networkKind, before, reportNetwork(network, found, world))
+    }
+    for (const container of placedHere(world.desired.containers, world)) {
       const group = groupOf('Container', container.metadata)
       const found = decision.decisions.get(group)
-      if (found === undefined || world.busy.has(group)) return undefined
+      if (found === undefined || world.busy.has(group)) continue
       const lastAction = this.#runner.lastAction(group)
       const status = reportContainer({ container, decision: found, world, lastAction })
       // Kept also when it is not written: how a run ended is seen only until the next run begins.
       const { uid = '' } = container.metadata
       this.#statuses.set(uid, status)
       this.#healings.taken(uid, world.healed.get(uid))
-      return due('Container', container) && this.#reporter.report(containerKind, container, status, signal)
-    })
-    await Promise.all([...volumes, ...networks, ...containers])
+      if (due('Container', container)) this.#reporter.report(containerKind, container, status)
+    }
   }
 
   #resync(): void {
@@ -234,10 +298,10 @@ export class Agent {
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }
 
-  async #reportNode(engineError: string | undefined, signal: AbortSignal): Promise<void> {
+  #reportNode(engineError: string | undefined): void {
     const { ambient, version: agentVersion } = this.#options
     const facts = { engine: this.#engineInfo, engineError, agentVersion, now: ambient.clock.now() }
-    await this.#registration.report(facts, signal)
+    this.#registration.report(facts)
   }
 
   /** Everything an op touched is looked at again, whether or not the engine's events say so in time. */
@@ -254,6 +318,7 @@ export class Agent {
       this.#noteRestart(object, result)
       const note = noteOf(object, result)
       if (note !== undefined) this.#recorder.record(note)
+      for (const told of furtherNotes(object, result, this.#desired.snapshot())) this.#recorder.record(told)
     }
   }
 

@@ -16,6 +16,7 @@ import { Informer } from '#pkg/client/informer.ts'
 import { NamedObjects } from '#pkg/client/named.ts'
 import type { Client, ListOptions } from '#pkg/client/rest.ts'
 import { imageGroup } from './image.ts'
+import type { Answers, DesiredCopy } from './nodecopy.ts'
 import { type Desired, groupOf } from './world.ts'
 
 export interface DesiredOptions {
@@ -23,6 +24,8 @@ export interface DesiredOptions {
   readonly ambient: Ambient
   readonly nodeName: string
   readonly onChange: () => void
+  /** Whether the server answers now: what an earlier run was told is then not acted on before it is confirmed. */
+  readonly serverAnswers: () => boolean
 }
 
 export class DesiredState {
@@ -38,10 +41,12 @@ export class DesiredState {
     readonly Network: NamedObjects<Network>
   }
   readonly #references = new WeakMap<Container, readonly Reference[]>()
+  readonly #serverAnswers: () => boolean
   /** Whether what is wanted may have changed. */
   #stale = true
 
-  constructor({ client, ambient, nodeName, onChange }: DesiredOptions) {
+  constructor({ client, ambient, nodeName, onChange, serverAnswers }: DesiredOptions) {
+    this.#serverAnswers = serverAnswers
     const changed = () => {
       this.#stale = true
       onChange()
@@ -64,6 +69,43 @@ export class DesiredState {
   async run(signal: AbortSignal): Promise<void> {
     const parts = [...this.#placed(), ...Object.values(this.#named)]
     await Promise.all(parts.map((part) => part.run(signal)))
+  }
+
+  /** What an earlier run was told, until the server says what is true now; before `run`. */
+  seed({ containers, volumes, networks, named }: DesiredCopy): void {
+    this.#containers.seed(containers)
+    this.#volumes.seed(volumes)
+    this.#networks.seed(networks)
+    this.#named.Secret.seed(answersOf(named.Secret))
+    this.#named.ConfigMap.seed(answersOf(named.ConfigMap))
+    this.#named.Volume.seed(answersOf(named.Volume))
+    this.#named.Network.seed(answersOf(named.Network))
+  }
+
+  /** For a next run: everything that the server has told. */
+  copy(): DesiredCopy {
+    const { Secret, ConfigMap, Volume, Network } = this.#named
+    return {
+      containers: [...this.#containers.list()],
+      volumes: [...this.#volumes.list()],
+      networks: [...this.#networks.list()],
+      named: {
+        Secret: asAnswers(Secret.answers()),
+        ConfigMap: asAnswers(ConfigMap.answers()),
+        Volume: asAnswers(Volume.answers()),
+        Network: asAnswers(Network.answers()),
+      },
+    }
+  }
+
+  /** Whether the server has said in this run which Containers there are. */
+  isTold(): boolean {
+    return this.#containers.isComplete()
+  }
+
+  /** The server is back: nothing rests any longer. */
+  retryNow(): void {
+    for (const part of [...this.#placed(), ...Object.values(this.#named)]) part.retryNow()
   }
 
   /** Resolves when every copy of what is placed here is complete, or the signal aborts. */
@@ -90,9 +132,14 @@ export class DesiredState {
   loading(): ReadonlySet<string> {
     this.#follow()
     const waiting = [...this.#containers.list()].filter((container) =>
-      this.#referencesOf(container).some(({ kind, ...meta }) => this.#named[kind].isLoading(objectKey(meta))),
+      this.#referencesOf(container).some((reference) => this.#isLoading(reference)),
     )
     return new Set(waiting.map(({ metadata }) => groupOf('Container', metadata)))
+  }
+
+  #isLoading({ kind, ...meta }: Reference): boolean {
+    const key = objectKey(meta)
+    return this.#named[kind].isLoading(key) || (this.#serverAnswers() && this.#named[kind].isOld(key))
   }
 
   /** The objects that a group's ops work for: one, or every Container that wants an image. */
@@ -100,7 +147,7 @@ export class DesiredState {
     const [kind, ...rest] = group.split('/')
     const key = rest.join('/')
     if (kind === 'Image') {
-      return [...this.#containers.list()].filter(({ spec }) => imageGroup(spec.image) === group)
+      return [...this.#containers.list()].filter((container) => imageGroup(container) === group)
     }
     const readers = { Container: this.#containers, Volume: this.#volumes, Network: this.#networks }
     const object = readers[kind as keyof typeof readers]?.get(key)
@@ -138,4 +185,12 @@ export class DesiredState {
   #placed() {
     return [this.#containers, this.#volumes, this.#networks]
   }
+}
+
+function answersOf<T>(answers: Answers<T>): Map<string, T | undefined> {
+  return new Map(Object.entries(answers).map(([key, object]) => [key, object ?? undefined]))
+}
+
+function asAnswers<T>(answers: ReadonlyMap<string, T | undefined>): Answers<T> {
+  return Object.fromEntries([...answers].map(([key, object]) => [key, object ?? null]))
 }

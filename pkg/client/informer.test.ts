@@ -235,3 +235,32 @@ test('a change that does not matter is shown and not told', async (t) => {
   await clock.advance(0)
   t.deepEqual(changes, ['default/a', 'default/a'])
 })
+
+test('what an earlier run has seen is there until the first list, which tells only what is different', async (t) => {
+  const clock = new ManualClock()
+  const server = new ScriptedTransport()
+  const changes: string[] = []
+  const controller = new AbortController()
+  const informer = new Informer<ConfigMap>({
+    client: new Client(server.transport, 'test'),
+    kind: configMapKind,
+    ambient: { clock, random: seededRandom(1), log: silentLogger },
+    onChange: (key) => changes.push(key),
+  })
+  informer.seed([map('a', '1'), map('b', '1'), map('c', '1')])
+  const running = informer.run(controller.signal)
+  t.teardown(async () => {
+    controller.abort()
+    await running
+  })
+  ;(await server.next()).fail(new StatusError('ServiceUnavailable', 'away'))
+  await clock.advance(0)
+  t.false(informer.isComplete())
+  t.is([...informer.list()].length, 3)
+  // Time stands still: only the word that the server is back ends the pause.
+  informer.retryNow()
+  ;(await server.next()).answer(list('9', map('a', '1'), map('b', '2')))
+  await informer.synced(controller.signal)
+  t.true(informer.isComplete())
+  t.deepEqual(changes, ['default/c', 'default/b'])
+})

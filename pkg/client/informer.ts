@@ -47,6 +47,8 @@ export class Informer<T extends KubeObject> implements Reader<T> {
   readonly #options: InformerOptions<T>
   readonly #objects = new Map<string, T>()
   readonly #synced: PromiseWithResolvers<void> = Promise.withResolvers()
+  #complete = false
+  #rest = new AbortController()
 
   constructor(options: InformerOptions<T>) {
     this.#options = options
@@ -58,6 +60,21 @@ export class Informer<T extends KubeObject> implements Reader<T> {
 
   list(): Iterable<T> {
     return this.#objects.values()
+  }
+
+  /** What an earlier run has seen, until the server says what is true now; before `run`. */
+  seed(objects: Iterable<T>): void {
+    for (const object of objects) this.#objects.set(objectKey(object.metadata), object)
+  }
+
+  /** Whether the server has told the whole in this run. */
+  isComplete(): boolean {
+    return this.#complete
+  }
+
+  /** The server is back: a pause after a failure is over. */
+  retryNow(): void {
+    this.#rest.abort()
   }
 
   /** Resolves after the first complete list, or when the signal aborts. */
@@ -121,6 +138,7 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     const gone = [...this.#objects.keys()].filter((key) => !found.has(key))
     for (const key of gone) this.#objects.delete(key)
     for (const [key, item] of changed) this.#objects.set(key, item)
+    this.#complete = true
     this.#synced.resolve()
     for (const key of [...gone, ...changed.map(([name]) => name)]) onChange(key)
     this.#options.onTurn?.(undefined)
@@ -163,7 +181,9 @@ export class Informer<T extends KubeObject> implements Reader<T> {
     const { ambient, kind } = this.#options
     const most = Math.min(backoff.most, backoff.first * 2 ** (failures - 1))
     ambient.log.warn('watch broken', { kind: kind.plural, failures, error: messageOf(error) })
-    await pause(ambient.clock, most * (0.75 + ambient.random.next() / 2), signal)
+    this.#rest = new AbortController()
+    const until = AbortSignal.any([signal, this.#rest.signal])
+    await pause(ambient.clock, most * (0.75 + ambient.random.next() / 2), until)
   }
 }
 

@@ -142,3 +142,74 @@ test('it ends when its signal does, and asks for nothing afterwards', async (t) 
   await settle()
   t.is(asked.length, length)
 })
+
+test('what an earlier run was told counts until the server answers anew', async (t) => {
+  const { named, want, value, put, settle, world, changes } = await start(t)
+  await put('a', '2')
+  await put('late', '1')
+  const old = (name: string, text: string): ConfigMap => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'default', name, uid: name, resourceVersion: '1' },
+    data: { value: text },
+  })
+  named.seed(
+    new Map([
+      ['default/a', old('a', '1')],
+      ['default/gone', old('gone', '1')],
+      ['default/late', undefined],
+    ]),
+  )
+  world.refuse = new StatusError('ServiceUnavailable', 'away')
+  want('a', 'gone', 'late', 'never')
+  await settle()
+  t.deepEqual([value('a'), value('gone'), value('late')], ['1', '1', undefined])
+  const keys = ['a', 'gone', 'late', 'never'].map((name) => `default/${name}`)
+  t.deepEqual(
+    keys.map((key) => named.isLoading(key)),
+    [false, false, false, true],
+  )
+  t.deepEqual(
+    keys.map((key) => named.isOld(key)),
+    [true, true, true, false],
+  )
+  t.deepEqual([...named.answers().keys()], keys.slice(0, 3))
+  t.deepEqual(changes, [])
+  world.refuse = undefined
+  named.retryNow()
+  await settle()
+  t.deepEqual([value('a'), value('gone'), value('late')], ['2', undefined, '1'])
+  t.deepEqual(
+    keys.map((key) => named.isOld(key)),
+    [false, false, false, false],
+  )
+  t.deepEqual(changes.toSorted(), keys)
+})
+
+test('a refusal of what is in hand does not take it away', async (t) => {
+  const { named, want, value, settle, world } = await start(t)
+  const metadata = { namespace: 'default', name: 'a', uid: 'a' }
+  named.seed(
+    new Map([['default/a', { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { value: '1' } }]]),
+  )
+  world.refuse = new StatusError('Forbidden', 'no relationship found')
+  want('a')
+  await settle()
+  t.is(value('a'), '1')
+  t.false(named.isOld('default/a'))
+  world.refuse = undefined
+  await settle(1000)
+  t.is(value('a'), undefined)
+})
+
+test('what was answered while it was only read now and then is not forgotten when it begins to be watched', async (t) => {
+  const { want, value, put, settle, world, named } = await start(t, 1)
+  await put('a', '1')
+  await put('b', '2')
+  want('a', 'b')
+  await settle()
+  world.refuse = new StatusError('ServiceUnavailable', 'away')
+  want('b')
+  t.is(value('b'), '2')
+  t.false(named.isLoading('default/b'))
+})

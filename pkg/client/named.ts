@@ -29,6 +29,10 @@ interface Wanted<T extends KubeObject> {
   object: T | undefined
   /** Whether `object` is what the server said, and be it that there is none or that it may not be read. */
   answered: boolean
+  /** Whether it said so to this run. */
+  confirmed: boolean
+  /** The server is back: a pause after a failure is over. */
+  retryNow: () => void
 }
 
 const defaultMost = 64
@@ -38,6 +42,8 @@ export class NamedObjects<T extends KubeObject> {
   readonly #options: NamedObjectsOptions<T>
   readonly #wanted = new Map<string, Wanted<T>>()
   readonly #running = new Set<Promise<void>>()
+  /** What was answered before, of what is not asked for yet; undefined: that there is none. */
+  readonly #before = new Map<string, T | undefined>()
   #watches = 0
   #ended = false
 
@@ -50,6 +56,21 @@ export class NamedObjects<T extends KubeObject> {
     return this.#wanted.get(key)?.object
   }
 
+  /** What the server has answered, by key; undefined: that there is none. */
+  answers(): Map<string, T | undefined> {
+    const answered = [...this.#wanted].filter(([, wanted]) => wanted.answered)
+    return new Map(answered.map(([key, { object }]) => [key, object]))
+  }
+
+  /** What an earlier run was answered, which counts until the server answers anew; before `run`. */
+  seed(answers: ReadonlyMap<string, T | undefined>): void {
+    for (const [key, object] of answers) this.#before.set(key, object)
+  }
+
+  retryNow(): void {
+    for (const { retryNow } of this.#wanted.values()) retryNow()
+  }
+
   *list(): Generator<T> {
     for (const { object } of this.#wanted.values()) if (object !== undefined) yield object
   }
@@ -59,13 +80,25 @@ export class NamedObjects<T extends KubeObject> {
     return this.#wanted.get(key)?.answered === false
   }
 
+  /** Whether it is wanted and known from an earlier run only. */
+  isOld(key: string): boolean {
+    const wanted = this.#wanted.get(key)
+    return wanted?.answered === true && !wanted.confirmed
+  }
+
   /** From now on these (`namespace/name`), and no others. */
   want(keys: ReadonlySet<string>): void {
     if (this.#ended) return
     for (const key of this.#wanted.keys()) if (!keys.has(key)) this.#drop(key)
     // What was only read now and then is watched as soon as there is room.
-    for (const [key, { watched }] of this.#wanted) if (!watched && this.#hasRoom()) this.#drop(key)
+    for (const [key, { watched, answered, object }] of this.#wanted) {
+      if (watched || !this.#hasRoom()) continue
+      if (answered) this.#before.set(key, object)
+      this.#drop(key)
+    }
     for (const key of keys) if (!this.#wanted.has(key)) this.#add(key)
+    // An answer is good for the object as it was wanted then.
+    this.#before.clear()
   }
 
   /** Resolves when the signal has aborted and nothing is asked any more. */
@@ -94,7 +127,18 @@ export class NamedObjects<T extends KubeObject> {
     const [namespace = '', name = ''] = key.split('/')
     const watched = this.#hasRoom()
     const stop = new AbortController()
-    const wanted: Wanted<T> = { namespace, name, stop, watched, object: undefined, answered: false }
+    const object = this.#before.get(key)
+    const answered = this.#before.has(key)
+    const wanted: Wanted<T> = {
+      namespace,
+      name,
+      stop,
+      watched,
+      object,
+      answered,
+      confirmed: false,
+      retryNow: () => {},
+    }
     if (watched) this.#watches++
     this.#wanted.set(key, wanted)
     const running = watched ? this.#watch(key, wanted) : this.#readForever(key, wanted)
@@ -116,6 +160,8 @@ export class NamedObjects<T extends KubeObject> {
         else this.#fail(key, wanted, error)
       },
     })
+    if (wanted.object !== undefined) informer.seed([wanted.object])
+    wanted.retryNow = () => informer.retryNow()
     return informer.run(stop.signal)
   }
 
@@ -131,20 +177,28 @@ export class NamedObjects<T extends KubeObject> {
           ambient.log.warn('object not read', { kind: kind.plural, key, error: messageOf(error) })
         this.#fail(key, wanted, error)
       }
-      await pause(ambient.clock, readEveryMs * (0.75 + ambient.random.next() / 2), signal)
+      const rest = new AbortController()
+      wanted.retryNow = () => rest.abort()
+      const until = AbortSignal.any([signal, rest.signal])
+      await pause(ambient.clock, readEveryMs * (0.75 + ambient.random.next() / 2), until)
     }
   }
 
   #learn(key: string, wanted: Wanted<T>, object: T | undefined): void {
-    const same = wanted.answered && sameRevision(wanted.object, object)
+    const same = wanted.confirmed && sameRevision(wanted.object, object)
     wanted.object = object
     wanted.answered = true
+    wanted.confirmed = true
     if (!same && this.#wanted.get(key) === wanted) this.#options.onChange(key)
   }
 
-  /** A refusal is an answer; a server that cannot be reached, or cannot answer now, has said nothing. */
+  /**
+   * A refusal is an answer; a server that cannot be reached, or cannot answer now, has said nothing. Who was let in before
+   * and is refused now has not been told that the object is gone: what is in hand stays until whoever wants it lets go.
+   */
   #fail(key: string, wanted: Wanted<T>, error: unknown): void {
-    if (isReason(error, 'NotFound') || isReason(error, 'Forbidden')) this.#learn(key, wanted, undefined)
-    else if (isReason(error, 'InternalError') && !wanted.answered) this.#learn(key, wanted, undefined)
+    if (isReason(error, 'NotFound')) this.#learn(key, wanted, undefined)
+    else if (isReason(error, 'Forbidden')) this.#learn(key, wanted, wanted.object)
+    else if (isReason(error, 'InternalError') && !wanted.confirmed) this.#learn(key, wanted, wanted.object)
   }
 }

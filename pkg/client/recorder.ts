@@ -6,10 +6,11 @@
  */
 import { createHash } from 'node:crypto'
 import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
-import { isReason, messageOf, type Reason } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import { type KubeObject, timestamp } from '#pkg/apimachinery/meta.ts'
 import { type Event, eventKind } from '#pkg/apis/event.ts'
 import type { Client } from './rest.ts'
+import { mayTakeLater } from './serverlink.ts'
 
 type Subject = Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>
 
@@ -34,9 +35,6 @@ const mostSimilar = 10
 const mostRemembered = 4096
 const longestMessage = 1024
 const backoff = { first: 500, most: 10_000 }
-/** The server has not taken the event, and may do so later. Any other failure is the event's own. */
-const passing: readonly Reason[] = ['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'Unauthorized']
-
 interface Waiting {
   readonly event: Event
   /** Object, type and reason: events that have it in common are similar. */
@@ -51,6 +49,7 @@ export class EventRecorder {
   readonly #counts = new Map<string, number>()
   #dropped = 0
   #wake: () => void = () => {}
+  #rest = new AbortController()
 
   constructor(options: RecorderOptions) {
     this.#options = options
@@ -71,6 +70,11 @@ export class EventRecorder {
     for (const event of events) this.#keep({ event, family: familyOf(event) })
   }
 
+  /** The server is back: what waits is not to wait any longer. */
+  retryNow(): void {
+    this.#rest.abort()
+  }
+
   /** Writes what is recorded until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { ambient } = this.#options
@@ -85,7 +89,9 @@ export class EventRecorder {
       if (failures === 0) continue
       this.#putBack(next[1])
       const delay = Math.min(backoff.most, backoff.first * 2 ** (failures - 1))
-      await pause(ambient.clock, delay * (0.75 + ambient.random.next() / 2), signal)
+      this.#rest = new AbortController()
+      const until = AbortSignal.any([signal, this.#rest.signal])
+      await pause(ambient.clock, delay * (0.75 + ambient.random.next() / 2), until)
     }
   }
 
@@ -128,7 +134,7 @@ export class EventRecorder {
     } catch (error) {
       if (signal.aborted) return false
       const fields = { reason: event.reason, message: event.message, error: messageOf(error) }
-      if (passing.some((reason) => isReason(error, reason))) {
+      if (mayTakeLater(error)) {
         log.debug('event not written yet', fields)
         return false
       }

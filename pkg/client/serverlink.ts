@@ -6,7 +6,7 @@
  * A cluster is known by the UID of its Namespace `default`; a restored snapshot keeps it.
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf, type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Transport } from '#pkg/apimachinery/transport.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import { Client } from './rest.ts'
@@ -46,6 +46,10 @@ export class ServerLink {
   /** Call it before anything is asked. */
   expect(clusterID: string): void {
     this.#clusterID = clusterID
+  }
+
+  answers(): boolean {
+    return this.#state === 'answers'
   }
 
   /** Whether the last attempt has failed: nothing but trying again tells that the server is back. */
@@ -156,4 +160,11 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
     signal.addEventListener('abort', onAbort, { once: true })
     promise.then(resolve, reject).finally(done)
   })
+}
+
+const passing: readonly Reason[] = ['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'Unauthorized']
+
+/** Whether the server has not taken what it was sent and may do so later; any other failure is about what was sent. */
+export function mayTakeLater(error: unknown): boolean {
+  return passing.some((reason) => isReason(error, reason))
 }

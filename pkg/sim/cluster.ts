@@ -79,7 +79,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     node.stop = new AbortController()
     const agent = new Agent({
       engine: node.engine,
-      client: new Client(inProcess(handler, ownNodeUser(name)), 'cove-agent'),
+      transport: inProcess(handler, ownNodeUser(name)),
       ambient,
       nodeName: name,
       files: node.files,
