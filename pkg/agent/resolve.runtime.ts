@@ -36,7 +36,8 @@ export function resolveRuntime(spec: ContainerSpec): RuntimeSettings {
 }
 
 export function resolveHealthcheck(check: ContainerHealthcheck): Healthcheck {
-  if (check.disabled) return { disabled: true }
+  // What the agent checks itself the engine must not check as well, by the image's own HEALTHCHECK.
+  if (check.disabled || check.http !== undefined || check.tcp !== undefined) return { disabled: true }
   const startInterval = check.startInterval === undefined ? undefined : parseDuration(check.startInterval)
   return {
     disabled: false,

@@ -1,7 +1,7 @@
 /** How a Container is told to work, or not. */
 import * as Type from 'typebox'
 import { port, text } from './container.fields.ts'
-import { atomicList, duration, oneOf, rules, stringMap, unimplemented } from './schema.ts'
+import { atomicList, duration, oneOf, rules, stringMap } from './schema.ts'
 
 /** Go reads "0" as a duration, the library does not. */
 const atLeastAMillisecond = {

@@ -7,6 +7,10 @@ export const engineLabels = {
   name: 'cove.run/name',
   /** Of the resolved spec a container was created from. */
   fingerprint: 'cove.run/fingerprint',
+  /** How the agent itself is to check the container, where the engine does not. */
+  probe: 'cove.run/probe',
+  /** Names of its variables whose values come from Secrets, joined by commas. */
+  secretVariables: 'cove.run/secret-variables',
   /** The UID of the `default` Namespace of the API it belongs to: several may share one engine. */
   cluster: 'cove.run/cluster',
   /** The value of restartAnnotation when the container was made: that request is answered. */
