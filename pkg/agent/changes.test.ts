@@ -54,6 +54,7 @@ const changes: readonly (readonly [string, Record<string, unknown>])[] = [
   ['spec.state', { state: 'Paused' }],
   ['spec.nodeSelector.disk', { nodeSelector: { disk: 'ssd' } }],
   ['spec.revisionHistoryLimit', { revisionHistoryLimit: 3 }],
+  ['spec.ttlSecondsAfterFinished', { restartPolicy: 'Never', ttlSecondsAfterFinished: 5 }],
   ['spec.tolerations', { tolerations: [{ operator: 'Exists' }] }],
   ['spec.resources.requests.cpu', { resources: { ...base.resources, requests: { cpu: 1 } } }],
 ]

@@ -16,6 +16,7 @@ const classes: Readonly<Record<string, ChangeClass>> = {
   'spec.dependsOn': 'nothing',
   'spec.nodeSelector': 'nothing',
   'spec.tolerations': 'nothing',
+  'spec.ttlSecondsAfterFinished': 'nothing',
   'spec.resources.requests': 'nothing',
   'spec.revisionHistoryLimit': 'nothing',
   'spec.update': 'nothing',

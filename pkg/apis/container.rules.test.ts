@@ -270,6 +270,14 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
     { mounts: [{ mountPath: '/d', volume: 'd', optional: true }] },
     ['FieldValueInvalid spec.mounts[0].optional: is for a configMap or a secret'],
   ],
+  [
+    'a Container that is to go when it has finished, and never finishes',
+    { ttlSecondsAfterFinished: 0 },
+    [
+      'FieldValueInvalid spec.ttlSecondsAfterFinished: needs restartPolicy Never or OnFailure: with Always a Container is never finished',
+    ],
+  ],
+  ['one that finishes', { ttlSecondsAfterFinished: 0, restartPolicy: 'OnFailure' }, []],
   ["another container's network alone", { networkMode: 'container:db' }, []],
   [
     "networks and ports beside the node's own network",

@@ -7,7 +7,14 @@ import * as Type from 'typebox'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectName, text } from './container.fields.ts'
 import { healthcheck } from './container.healthcheck.ts'
-import { containerPort, envFrom, envVar, hostPortsDiffer, mount, networkAttachment } from './container.inputs.ts'
+import {
+  containerPort,
+  envFrom,
+  envVar,
+  hostPortsDiffer,
+  mount,
+  networkAttachment,
+} from './container.inputs.ts'
 import { networkMode, networkRules, ownNetworkRules } from './container.network.ts'
 import {
   devices,
@@ -27,7 +34,6 @@ import { update, updateRules } from './container.update.ts'
 import { tolerations } from './node.taints.ts'
 import {
   atomicList,
-  duration,
   listMap,
   oneOf,
   quantity,
@@ -82,6 +88,13 @@ const dependency = Type.Object({
     description: 'What must be true of it before this one starts.',
   }),
 })
+
+/** `docker run` refuses --rm with a restart policy for the same reason. */
+const finishes: Validation = {
+  rule: "!has(self.ttlSecondsAfterFinished) || self.restartPolicy != 'Always'",
+  message: 'needs restartPolicy Never or OnFailure: with Always a Container is never finished',
+  fieldPath: '.ttlSecondsAfterFinished',
+}
 
 export const containerSpec = Type.Object(
   {
@@ -211,8 +224,13 @@ export const containerSpec = Type.Object(
       description: 'What it should be doing. Created: made and not started yet, which only a new one can be.',
       ...neverCreatedAgain,
     }),
-    ttlSecondsAfterFinished: unimplemented(
-      Type.Integer({ minimum: 0, description: 'Delete it so long after it ended.' }),
+    ttlSecondsAfterFinished: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 2_147_483_647,
+        description:
+          'Delete it so long after it ended for good: with any exit code (restartPolicy Never), or with 0 (OnFailure). 0 is at once, as with docker run --rm. Absent: it is kept.',
+      }),
     ),
     update: Type.Optional(update),
     revisionHistoryLimit: Type.Optional(
@@ -229,7 +247,7 @@ export const containerSpec = Type.Object(
   },
   {
     description: 'What should be.',
-    ...rules(...securityRules, ...networkRules, ...runtimeRules, ...updateRules),
+    ...rules(...securityRules, ...networkRules, finishes, ...runtimeRules, ...updateRules),
   },
 )
 

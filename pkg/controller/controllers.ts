@@ -9,6 +9,7 @@ import { NamespaceController } from './namespace.ts'
 import { RevisionController } from './revisions.ts'
 import { Scheduler } from './scheduler.ts'
 import { type AccountTokenSource, TokenController } from './tokens.ts'
+import { TtlController } from './ttl.ts'
 
 /** Runs them all until the signal aborts. */
 export async function runControllers(
@@ -23,5 +24,6 @@ export async function runControllers(
     expireEvents(options, signal),
     new RevisionController(options).run(signal),
     new TokenController(options).run(signal),
+    new TtlController(options).run(signal),
   ])
 }

@@ -4,6 +4,7 @@
  */
 import { findCondition, objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
+import { hasEndedForGood } from '#pkg/apis/container.finished.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { type Taint, tolerates } from '#pkg/apis/node.taints.ts'
 import type { Node } from '#pkg/apis/node.ts'
@@ -52,7 +53,7 @@ export function roomOf(nodes: readonly Node[], containers: Iterable<Container>):
   const room = new Map(nodes.map(({ metadata, status }) => [metadata.name, capacityOf(status)] as const))
   for (const container of containers) {
     const { nodeName } = container.spec
-    if (nodeName !== undefined && !isOver(container)) takeRoom(container, nodeName, room)
+    if (nodeName !== undefined && !hasEndedForGood(container)) takeRoom(container, nodeName, room)
   }
   return room
 }
@@ -62,11 +63,6 @@ export function takeRoom(container: Container, node: string, room: Map<string, R
   if (left === undefined) return
   const { cpu, memory } = requestsOf(container)
   room.set(node, { cpu: left.cpu - cpu, memory: left.memory - memory })
-}
-
-/** Whether it has ended for good and takes nothing of its node. */
-export function isOver({ spec, status }: Container): boolean {
-  return status?.phase === 'Succeeded' || (status?.phase === 'Failed' && spec.restartPolicy === 'Never')
 }
 
 function capacityOf(status: Node['status']): Room {

@@ -3,6 +3,7 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { sameJson } from '#pkg/apimachinery/hash.ts'
 import { byKey, type KubeObject, setCondition } from '#pkg/apimachinery/meta.ts'
+import { hasEndedForGood } from '#pkg/apis/container.finished.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
@@ -14,7 +15,6 @@ import { Informer } from '#pkg/client/informer.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { execute, makeSlots } from '#pkg/plan/execute.ts'
-import { isOver } from './scheduler.fit.ts'
 import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
 
 const writesAtOnce = 16
@@ -129,13 +129,17 @@ export function trimmed({ metadata, spec, status, ...type }: Container): Contain
   const { requests } = resources ?? {}
   const unread = { env: none, ports: none, dependsOn: none }
   const networks = spec.networks.length === 0 ? none : spec.networks
-  const { conditions, phase } = status ?? {}
+  const { conditions, phase, observedGeneration } = status ?? {}
   return {
     ...type,
     metadata: kept,
     spec: { ...small, ...unread, networks, ...(requests !== undefined && { resources: { requests } }) },
     ...(status !== undefined && {
-      status: { ...(conditions !== undefined && { conditions }), ...(phase !== undefined && { phase }) },
+      status: {
+        ...(conditions !== undefined && { conditions }),
+        ...(phase !== undefined && { phase }),
+        ...(observedGeneration !== undefined && { observedGeneration }),
+      },
     }),
   }
 }
@@ -152,6 +156,6 @@ export function matters(before: Container, after: Container): boolean {
   const { finalizers = [], deletionTimestamp } = after.metadata
   const settled =
     nodeName !== undefined && finalizers.includes(nodeFinalizer(nodeName)) && deletionTimestamp === undefined
-  if (isOver(before) !== isOver(after)) return true
+  if (hasEndedForGood(before) !== hasEndedForGood(after)) return true
   return !settled || !sameJson(before.spec, after.spec) || !sameJson(before.metadata.finalizers, finalizers)
 }
