@@ -15,6 +15,7 @@ import { reportRestart } from './container.restart.ts'
 import { reportRollout } from './container.rollout.ts'
 import { digestOf, findImage, pullOf } from './image.ts'
 import { restartState } from './restart.ts'
+import { reportNext } from './status.next.ts'
 import type { ReportInput } from './world.ts'
 
 export function reportContainer(input: ReportInput): ContainerStatus {
@@ -34,6 +35,7 @@ export function reportContainer(input: ReportInput): ContainerStatus {
     ...reportRestart(container, observed, previous),
     ...reportRollout(input),
     ...reportHealing(container, world, observed),
+    ...reportNext(input, observed),
     conditions: conditions.reduce(
       (list, next) => setCondition(list, next, world.now),
       previous?.conditions ?? [],
@@ -50,8 +52,8 @@ function phaseOf({ container, decision }: ReportInput, observed: ObservedContain
   if (container.spec.state === 'Created' && observed?.state === 'created') return 'Created'
   if (observed === undefined) return 'Pending'
   if (hasFinished(container, observed)) return observed.exitCode === 0 ? 'Succeeded' : 'Failed'
-  if (observed.state === 'exited') return decision.waiting === undefined ? 'Starting' : 'Failed'
-  return decision.waiting === undefined ? 'Starting' : 'Pending'
+  if (decision.waiting === undefined) return 'Starting'
+  return observed.state === 'exited' ? 'Failed' : 'Pending'
 }
 
 function reportObserved(

@@ -64,4 +64,14 @@ export const rolloutCommands: readonly Command[] = [
     ],
     load: async () => (await import('./commands/rollout.ts')).run,
   },
+  {
+    name: 'why',
+    summary: 'Say why an object is as it is: desired, observed, done, and what comes next',
+    usage: ['why NAME', 'why TYPE/NAME...'],
+    details:
+      'A name by itself is that of a container. Times are absolute and as seen from now. The same facts in sections, with every field: `cove describe`.',
+    examples: ['cove why web', 'cove why volume/data node/n1'],
+    flags: [],
+    load: async () => (await import('./commands/why.ts')).run,
+  },
 ]

@@ -5,7 +5,7 @@ import { objectPath } from '#pkg/apis/paths.ts'
 import { describeObject } from '../describetext.ts'
 import { errorText, exitCodes } from '../errors.ts'
 import { listObjects } from '../follow.ts'
-import { builtinResource } from '../resources.ts'
+import { eventsOf } from '../objectevents.ts'
 import type { Context, Session } from '../session.ts'
 import { parseTargets, type Target } from '../targets.ts'
 
@@ -57,13 +57,4 @@ async function findTarget(
       }
     }),
   )
-}
-
-async function eventsOf({ kind, metadata }: KubeObject, session: Session): Promise<KubeObject[]> {
-  const { name, namespace, uid } = metadata
-  const fields = [`involvedObject.kind=${kind}`, `involvedObject.name=${name}`]
-  const fieldSelector = [...fields, ...(uid === undefined ? [] : [`involvedObject.uid=${uid}`])].join(',')
-  const resource = builtinResource('Event')
-  const scope = { resource, fieldSelector, ...(namespace !== undefined && { namespace }) }
-  return (await listObjects(scope, session)).objects
 }
