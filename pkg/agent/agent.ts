@@ -12,19 +12,22 @@ import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
-import { engineLabels, engineName, successorName } from '#pkg/apis/wellknown.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { ServerLink } from '#pkg/client/serverlink.ts'
 import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
+import { nameWithoutRole } from './container.cast.ts'
 import { isOurs } from './container.look.ts'
 import { afterRestart } from './container.restart.ts'
+import { rolloutNotes } from './container.rollout.ts'
 import { imagesInQuestion } from './container.security.ts'
+import { lastCheck } from './container.stall.ts'
 import { DesiredState } from './desired.ts'
 import { HealingBook } from './healingbook.ts'
-import { generationOf } from './holds.ts'
+import { generationOf, isWanted } from './holds.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
 import { type NodeDecision, placedHere, planNode } from './node.plan.ts'
@@ -39,6 +42,7 @@ import { probeTargets, withHealth } from './probe.targets.ts'
 import { Prober } from './prober.ts'
 import type { NodeFiles } from './projection.ts'
 import { PullBook } from './pulls.ts'
+import { RearmBook } from './rearmbook.ts'
 import { Reporter } from './reporter.ts'
 import { isMounted } from './resolve.ts'
 import { Runner } from './runner.ts'
@@ -78,6 +82,7 @@ export class Agent {
   readonly #pulls: PullBook
   readonly #healings: HealingBook
   readonly #prober: Prober
+  readonly #rearmed: RearmBook
   readonly #loop: Loop
   readonly #statuses = new Map<string, ContainerStatus>()
   readonly #link: ServerLink
@@ -105,6 +110,7 @@ export class Agent {
     this.#observer = new Observer(engine)
     this.#pulls = new PullBook(ambient.clock, poke)
     this.#healings = new HealingBook(ambient.clock)
+    this.#rearmed = new RearmBook(ambient.clock)
     this.#prober = new Prober({ clock: ambient.clock, check: runCheck, onChange: poke })
     const context = {
       engine,
@@ -184,6 +190,7 @@ export class Agent {
     const decision = planNode(world)
     this.#runner.forgive(decision.pending)
     const plan = this.#link.isAway() ? withoutServer(decision.plan) : decision.plan
+    this.#runner.cancel((group, generation) => isWanted(group, generation, world))
     this.#runner.launch(plan, (group) => generationOf(group, world), signal)
     this.#report(world, decision)
     this.#memory.keep()
@@ -204,8 +211,9 @@ export class Agent {
       const loading = this.#desired.loading()
       const names = this.#namesAtWork(busy, desired)
       const seen = await this.#observer.observe({
-        atWork: (name) => names.has(name),
+        atWork: (name) => names.has(nameWithoutRole(name)),
         imagesOf: (images, containers) => imagesInQuestion(desired, images, containers),
+        now: ambient.clock.now(),
         tailsOf: (containers) => tailsWanted(containers, { desired, clusterID }),
         signal,
       })
@@ -224,6 +232,7 @@ export class Agent {
         pulls: this.#pulls.snapshot(),
         statuses: this.#statuses,
         healed: this.#healings.snapshot(),
+        rearmed: this.#rearmed.snapshot(),
       }
     } catch (error) {
       if (isReason(error, 'EngineUnavailable')) {
@@ -244,14 +253,15 @@ export class Agent {
       (uid) => this.#statuses.get(uid) ?? stored.get(uid),
     )
     this.#prober.sync(targets)
+    this.#rearmed.sync(lastCheck(seen.containers))
     return { ...seen, containers: withHealth(seen.containers, (id) => this.#prober.healthOf(id)) }
   }
 
-  /** Engine names of the containers that ops are under way for. */
+  /** Engine names of the objects whose containers ops are under way for. */
   #namesAtWork(busy: ReadonlySet<string>, { containers }: Desired): ReadonlySet<string> {
     const metas = [...containers.values()].map(({ metadata }) => metadata)
     const atWork = metas.filter((metadata) => busy.has(groupOf('Container', metadata)))
-    return new Set(atWork.flatMap((metadata) => [engineName(metadata), successorName(metadata)]))
+    return new Set(atWork.map(engineName))
   }
 
   #report(world: World, decision: NodeDecision): void {
@@ -279,6 +289,8 @@ export class Agent {
       const status = reportContainer({ container, decision: found, world, lastAction })
       // Kept also when it is not written: how a run ended is seen only until the next run begins.
       const { uid = '' } = container.metadata
+      const notes = rolloutNotes(container, this.#statuses.get(uid) ?? container.status, status)
+      for (const note of notes) this.#recorder.record(note)
       this.#statuses.set(uid, status)
       this.#healings.taken(uid, world.healed.get(uid))
       if (due('Container', container)) this.#reporter.report(containerKind, container, status)
@@ -307,6 +319,7 @@ export class Agent {
   /** Everything an op touched is looked at again, whether or not the engine's events say so in time. */
   #onResult(result: OpResult<AgentOp>): void {
     const { op, group } = result.planned
+    this.#rearmed.noteOp(result)
     if (op.type === 'pullImage' || op.type === 'tagImage') this.#observer.invalidateKind('image')
     else if (op.type === 'createVolume' || op.type === 'removeVolume') this.#observer.invalidateKind('volume')
     else if (op.type === 'createNetwork' || op.type === 'removeNetwork')
@@ -338,6 +351,7 @@ export class Agent {
         this.#loop.poke()
         for await (const event of events) {
           failures = 0
+          this.#rearmed.noteEvent(event)
           if (this.#observer.hint(event)) this.#loop.poke()
         }
       } catch (error) {

@@ -22,19 +22,17 @@ export function failureOf(
   const known = recordOf(previousStatus(container, world), observed)
   const log = world.observed.logTails.get(observed.id) ?? known?.log ?? []
   const probes = known?.probes.length ? known.probes : (observed.health?.log ?? [])
+  const { reason, message } = judged ?? known ?? lookedAt(observed)
   return {
     fingerprint: fingerprintOf(observed),
     generation: known?.generation ?? generationOfTrial(container, observed),
-    ...reasonOf(judged ?? known ?? lookedAt(observed)),
+    reason,
+    message,
     time: known?.time ?? timestamp(world.now),
-    ...(observed.state === 'exited' && { exitCode: observed.exitCode }),
+    ...(reason === 'Exited' && { exitCode: observed.exitCode }),
     log: [...log].slice(-200),
     probes: probes.map((probe) => ({ ...probe })),
   }
-}
-
-function reasonOf({ reason, message }: Judged): Judged {
-  return { reason, message }
 }
 
 /** Of one that an agent judged which could not tell of it any more. */

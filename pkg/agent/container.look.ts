@@ -1,7 +1,7 @@
 /** Finding an object's containers in the observation. Pure. */
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
-import type { ObservedContainer } from '#pkg/engine/port.ts'
+import type { ObservedContainer, ObservedMount } from '#pkg/engine/port.ts'
 import type { World } from './world.ts'
 
 /** All containers made for the object, in order of their making. */
@@ -31,4 +31,9 @@ export function isAlive({ state }: ObservedContainer): boolean {
 
 export function wantsToExist({ metadata, spec }: Container): boolean {
   return metadata.deletionTimestamp === undefined && spec.state !== 'Stopped'
+}
+
+/** The engine gives volumes that nobody named 64 hexadecimal digits. */
+export function isAnonymous({ type, source }: ObservedMount): boolean {
+  return type === 'volume' && /^[0-9a-f]{64}$/.test(source)
 }

@@ -1,7 +1,7 @@
 /** Ending containers and taking them away, with the volumes that nobody named. Pure. */
 import type { Container } from '#pkg/apis/container.ts'
-import type { ObservedContainer, ObservedMount } from '#pkg/engine/port.ts'
-import { isAlive } from './container.look.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { isAlive, isAnonymous } from './container.look.ts'
 import type { Builder } from './container.subject.ts'
 import type { AgentOp } from './ops.ts'
 import type { Decision } from './world.ts'
@@ -41,11 +41,6 @@ export function remove(
 
 export function anonymousVolumes({ mounts }: ObservedContainer): string[] {
   return mounts.filter(isAnonymous).map(({ source }) => source)
-}
-
-/** The engine gives volumes that nobody named 64 hexadecimal digits. */
-export function isAnonymous({ type, source }: ObservedMount): boolean {
-  return type === 'volume' && /^[0-9a-f]{64}$/.test(source)
 }
 
 export function stop(observed: ObservedContainer, seconds: number): AgentOp {

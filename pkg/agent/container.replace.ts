@@ -15,8 +15,8 @@ import { whyRecreate } from './container.drift.ts'
 import { fingerprintOf } from './container.failure.ts'
 import { followersOf } from './container.followers.ts'
 import { planEnded, planRunning } from './container.heal.ts'
-import { isAlive, previousStatus } from './container.look.ts'
-import { isAnonymous, stop } from './container.remove.ts'
+import { isAlive, isAnonymous, previousStatus } from './container.look.ts'
+import { stop } from './container.remove.ts'
 import { whyRoot } from './container.security.ts'
 import { whyNotStart } from './container.start.ts'
 import { fits, type Subject } from './container.subject.ts'
@@ -58,12 +58,12 @@ export function planReplacement(subject: Subject, why: string): Decision {
   const { current } = cast
   if (current !== undefined && !fits(subject, current)) {
     const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
-    builder.add({ type: 'restartContainer', container: current.id, gracePeriod }, why)
+    builder.add({ type: 'restartContainer', container: current.id, gracePeriod, heals: true }, why)
     return { plan: builder.build() }
   }
   const wait = preflight(subject, undefined)
   if (wait !== undefined) return { plan: emptyPlan(), ...wait }
-  const name = makeNext(subject, why)
+  const name = makeNext(subject, why, { heals: true })
   if (current !== undefined) retire(subject, current, { aside: 'old', cause: why })
   takeOver(subject, { container: name, name, starts: true, cause: why })
   return { plan: builder.build() }
@@ -241,13 +241,17 @@ function dropUnfitNext(subject: Subject): void {
 }
 
 /** Makes the new container, under the object's name if that is free; resolves to its name. */
-function makeNext(subject: Subject, cause: string): string {
+function makeNext(subject: Subject, cause: string, { heals }: { heals?: true } = {}): string {
   const { container, world, resolved, builder } = subject
   const own = engineName(container.metadata)
   const name = world.observed.containerNames.has(own) ? successorName(container.metadata) : own
   for (const projected of resolved.projections) builder.add({ type: 'writeFiles', projected }, cause)
   builder.add(
-    { type: 'createContainer', create: { ...resolved.create, name, mounts: mountsOf(subject) } },
+    {
+      type: 'createContainer',
+      create: { ...resolved.create, name, mounts: mountsOf(subject) },
+      ...(heals && { heals }),
+    },
     cause,
   )
   // The engine takes one network with the create call; the others join before the start.

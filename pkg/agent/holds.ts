@@ -1,6 +1,7 @@
 /** Who rests after a failure, and until when. Pure. */
 
-import { pullGeneration } from './image.ts'
+import { wantsToExist } from './container.look.ts'
+import { imageGroup, pullGeneration } from './image.ts'
 import { describeOp } from './ops.ts'
 import type { Decision, World } from './world.ts'
 
@@ -15,6 +16,18 @@ export function rests(group: string, decision: Decision, world: World): boolean 
   if (!isHeld(group, world)) return false
   const failed = world.holds.get(group)?.action
   return decision.urgent !== true || decision.plan.ops.some(({ op }) => describeOp(op) === failed)
+}
+
+/**
+ * Whether ops under way still are what is wanted: those of an object that has changed since are not, nor is the pull of
+ * an image that nobody asks for any more.
+ */
+export function isWanted(group: string, generation: number, world: Pick<World, 'desired'>): boolean {
+  const { containers } = world.desired
+  if (group.startsWith('Image/'))
+    return [...containers.values()].some((each) => wantsToExist(each) && imageGroup(each) === group)
+  if (!group.startsWith('Container/')) return true
+  return generationOf(group, world) === generation
 }
 
 /** The generation of the object behind a group; of an image, what stands for the Secrets it is pulled with. */

@@ -82,6 +82,41 @@ test('what is aborted is no failure', async (t) => {
   t.deepEqual(told, ['a ended, 0 busy'])
 })
 
+test('of a group whose object has changed nothing further is begun, and what ended is told all the same', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const { runner, told } = make(() => gate.promise)
+  runner.launch(mergePlans([starts('a', 'one', 'two'), starts('b', 'three')]), () => 1, signal)
+  await new Promise((resolve) => setImmediate(resolve))
+  runner.cancel((group, generation) => group === 'b' && generation === 1)
+  gate.resolve()
+  await runner.idle()
+  t.deepEqual(told.slice(0, 2), ['a#1 done', 'b#1 done'])
+  t.is(told.length, 4)
+  const failing = make(() => Promise.reject(new StatusError('EngineError', 'lost')))
+  failing.runner.launch(starts('a', 'one'), () => 1, signal)
+  failing.runner.cancel(() => false)
+  await failing.runner.idle()
+  t.is(failing.runner.holds().size, 0, 'another generation does not wait for what failed before')
+})
+
+test('what can be broken off is, when nobody wants it any more, and is no failure', async (t) => {
+  const clock = new ManualClock(0)
+  const told: string[] = []
+  const long = new Runner({
+    ambient: { clock, random: seededRandom(1), log: silentLogger },
+    perform: (_, stop) =>
+      new Promise((_resolve, reject) => stop.addEventListener('abort', () => reject(stop.reason))),
+    onResult: ({ outcome }) => told.push(outcome),
+    onGroupEnd: (group) => told.push(group),
+  })
+  long.launch(starts('Image/a', 'pull'), () => 0, signal)
+  await new Promise((resolve) => setImmediate(resolve))
+  long.cancel(() => false)
+  await long.idle()
+  t.deepEqual(told, ['Image/a'])
+  t.is(long.holds().size, 0)
+})
+
 test('groups of objects that are no more are forgotten', async (t) => {
   const { runner } = make(() => Promise.reject(new Error('broken')))
   runner.launch(mergePlans([starts('a', 'one'), starts('b', 'two')]), () => 1, signal)

@@ -22,11 +22,22 @@ export interface RunnerOptions {
 const engineSlots = 8
 const pullSlots = 3
 
+/** Why ops of a group are not begun or broken off, other than the end of the agent. */
+class Superseded extends Error {}
+
+/** A group under way. */
+interface Running {
+  readonly job: Promise<void>
+  /** Of its object, as it was planned. */
+  readonly generation: number
+  readonly cancel: AbortController
+}
+
 export class Runner {
   readonly #options: RunnerOptions
   readonly #slots: Slots = makeSlots(engineSlots)
   readonly #pullSlots: Slots = makeSlots(pullSlots)
-  readonly #running = new Map<string, Promise<void>>()
+  readonly #running = new Map<string, Running>()
   readonly #holds = new Map<string, Hold>()
   readonly #actions = new Map<string, LastAction>()
 
@@ -50,12 +61,24 @@ export class Runner {
   launch(plan: Plan<AgentOp>, generations: (group: string) => number, signal: AbortSignal): void {
     for (const [group, ops] of Map.groupBy(plan.ops, (planned) => planned.group)) {
       if (this.#running.has(group)) continue
-      const job = this.#runGroup({ ops }, generations(group), signal).finally(() => {
+      const generation = generations(group)
+      const cancel = new AbortController()
+      const end = () => cancel.abort(signal.reason)
+      signal.addEventListener('abort', end, { once: true })
+      if (signal.aborted) end()
+      const job = this.#runGroup({ ops }, generation, cancel.signal).finally(() => {
+        signal.removeEventListener('abort', end)
         this.#running.delete(group)
         this.#options.onGroupEnd(group)
       })
-      this.#running.set(group, job)
+      this.#running.set(group, { job, generation, cancel })
     }
+  }
+
+  /** Of groups that are not wanted any more nothing further is begun, and what can be broken off is. */
+  cancel(isWanted: (group: string, generation: number) => boolean): void {
+    for (const [group, { generation, cancel }] of this.#running)
+      if (!isWanted(group, generation)) cancel.abort(new Superseded('it is not wanted any more'))
   }
 
   /** A group that has nothing left to do has got over its failure, by itself or by somebody else's hand. */
@@ -67,7 +90,7 @@ export class Runner {
 
   /** Resolves when nothing is under way any more. */
   async idle(): Promise<void> {
-    await Promise.all(this.#running.values())
+    await Promise.all([...this.#running.values()].map(({ job }) => job))
   }
 
   /** Forgets groups of objects that are no more. */
@@ -95,7 +118,8 @@ export class Runner {
 
   #note(result: OpResult<AgentOp>, signal: AbortSignal): void {
     const { planned, outcome } = result
-    if (outcome === 'skipped' || (outcome === 'failed' && signal.aborted)) return
+    if (outcome === 'skipped') return
+    if (outcome === 'failed' && isBrokenOff(result.error, signal)) return
     const time = this.#options.ambient.clock.now()
     const action = outcome === 'done' ? describeOp(planned.op) : `${describeOp(planned.op)} (failed)`
     this.#actions.set(planned.group, { time, action, cause: planned.cause })
@@ -119,6 +143,11 @@ export class Runner {
       failures,
     })
   }
+}
+
+/** Broken off, not broken: at the end of the agent everything is, else what says so itself. */
+function isBrokenOff(error: unknown, { aborted, reason }: AbortSignal): boolean {
+  return aborted && (!(reason instanceof Superseded) || error === reason)
 }
 
 /**

@@ -15,6 +15,7 @@ import { reportRestart } from './container.restart.ts'
 import { reportRollout } from './container.rollout.ts'
 import { digestOf, findImage, pullOf } from './image.ts'
 import { restartState } from './restart.ts'
+import { reportDifferences } from './status.differences.ts'
 import { reportNext } from './status.next.ts'
 import type { ReportInput } from './world.ts'
 
@@ -35,10 +36,12 @@ export function reportContainer(input: ReportInput): ContainerStatus {
     ...reportRestart(container, observed, previous),
     ...reportRollout(input),
     ...reportHealing(container, world, observed),
+    ...reportDifferences(input, observed),
     ...reportNext(input, observed),
     conditions: conditions.reduce(
       (list, next) => setCondition(list, next, world.now),
-      previous?.conditions ?? [],
+      // What is not the case any more is not said any more, such as the health of one that had a check.
+      (previous?.conditions ?? []).filter(({ type }) => conditions.some((each) => each.type === type)),
     ),
   }
 }
