@@ -4,6 +4,7 @@
  */
 
 import { Agent } from '#pkg/agent/agent.ts'
+import type { CopyStore } from '#pkg/agent/nodecopyfile.ts'
 import type { ProjectedFiles } from '#pkg/agent/ops.ts'
 import type { NodeFiles } from '#pkg/agent/projection.ts'
 import {
@@ -13,7 +14,7 @@ import {
   seededRandom,
   silentLogger,
 } from '#pkg/apimachinery/ambient.ts'
-import { inProcess } from '#pkg/apimachinery/transport.ts'
+import { inProcess, type Transport } from '#pkg/apimachinery/transport.ts'
 import { adminGroup, ownNodeUser } from '#pkg/apiserver/access/authenticate.ts'
 import { authorizing } from '#pkg/apiserver/access/authorize.ts'
 import { makeAccess } from '#pkg/apiserver/accesscontrol.ts'
@@ -24,6 +25,7 @@ import { SimEngine } from '#pkg/engine/sim.ts'
 import type { BehaviourHook } from '#pkg/engine/simprocess.ts'
 import { SimRegistry } from '#pkg/engine/simregistry.ts'
 import { openInProcessStorage } from '#pkg/storage/inprocess.ts'
+import { Wire } from './wire.ts'
 
 export interface ClusterOptions {
   readonly nodes: number
@@ -36,8 +38,15 @@ export interface ClusterOptions {
 interface SimNode {
   readonly engine: SimEngine
   readonly files: NodeFiles
+  readonly copy: SimCopy
+  readonly wire: Wire
   stop: AbortController
   running: Promise<void>
+}
+
+/** What a node keeps on its disk to go on without its server. */
+export interface SimCopy extends CopyStore {
+  text: string | undefined
 }
 
 export interface Cluster {
@@ -52,6 +61,12 @@ export interface Cluster {
   /** The agent of a node dies without a word; its containers run on. */
   killAgent(node: string): Promise<void>
   startAgent(node: string): void
+  /** The way of a node to the server. */
+  wire(node: string): Wire
+  /** What a node keeps for a start without the server. */
+  copy(node: string): SimCopy
+  /** As this node, to the server. */
+  transport(node: string): Transport
   close(): Promise<void>
 }
 
@@ -74,12 +89,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const controllers = runControllers({ client, ambient }, stop.signal)
   const registry = new SimRegistry()
   const nodes = new Map<string, SimNode>()
+  const asNode = (name: string) => inProcess(handler, ownNodeUser(name))
   const startAgent = (name: string) => {
-    const node = nodes.get(name) ?? makeNode(name, options, { clock, registry })
+    const node = nodes.get(name) ?? makeNode(name, options, { clock, registry, transport: asNode(name) })
     node.stop = new AbortController()
     const agent = new Agent({
       engine: node.engine,
-      transport: inProcess(handler, ownNodeUser(name)),
+      transport: node.wire.transport,
+      copies: node.copy,
       ambient,
       nodeName: name,
       files: node.files,
@@ -99,7 +116,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     clock,
     registry,
     apiServer,
-    engine: (name) => engineOf(nodes, name),
+    engine: (name) => nodeOf(nodes, name).engine,
+    wire: (name) => nodeOf(nodes, name).wire,
+    copy: (name) => nodeOf(nodes, name).copy,
+    transport: asNode,
     advance: (ms) => clock.advance(ms),
     killAgent,
     startAgent,
@@ -113,19 +133,38 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-function engineOf(nodes: ReadonlyMap<string, SimNode>, name: string): SimEngine {
+function nodeOf(nodes: ReadonlyMap<string, SimNode>, name: string): SimNode {
   const node = nodes.get(name)
   if (node === undefined) throw new RangeError(`no node ${name}`)
-  return node.engine
+  return node
 }
 
 function makeNode(
   name: string,
   { behaviour }: ClusterOptions,
-  shared: { clock: ManualClock; registry: SimRegistry },
+  { transport, ...shared }: { clock: ManualClock; registry: SimRegistry; transport: Transport },
 ): SimNode {
   const engine = new SimEngine({ ...shared, name, ...(behaviour !== undefined && { behaviour }) })
-  return { engine, files: memoryFiles(), stop: new AbortController(), running: Promise.resolve() }
+  return {
+    engine,
+    files: memoryFiles(),
+    copy: memoryCopy(),
+    wire: new Wire(transport),
+    stop: new AbortController(),
+    running: Promise.resolve(),
+  }
+}
+
+function memoryCopy(): SimCopy {
+  const copy: SimCopy = {
+    path: '/node.copy',
+    text: undefined,
+    load: async () => copy.text,
+    async save(text) {
+      copy.text = text
+    },
+  }
+  return copy
 }
 
 function memoryFiles(): NodeFiles {
