@@ -4,6 +4,7 @@ import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { rungOf, whyHeal } from './container.healing.ts'
 import { previousStatus } from './container.look.ts'
 import { planRestart, restartAsked, whyRestart } from './container.restart.ts'
+import { planStall } from './container.stall.ts'
 import { whyNotJoin, whyNotStart } from './container.start.ts'
 import type { Subject } from './container.subject.ts'
 import { restartState } from './restart.ts'
@@ -22,6 +23,7 @@ export function planRunning(subject: Subject, current: ObservedContainer): Omit<
   const waiting = whyNotJoin(container, world)
   const runs = state === 'Running' && current.state === 'running'
   const healing = runs && !planRestart(subject, current) ? planUnhealthy(subject, current) : {}
+  if (runs && builder.build().ops.length === 0) planStall(container, world, { observed: current, builder })
   return { ...healing, ...(waiting !== undefined && { waiting }) }
 }
 

@@ -4,7 +4,7 @@ import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { skippedNames } from './env.ts'
-import { type AgentOp, describeOp, opReasons } from './ops.ts'
+import { type AgentOp, describeOp, opReasonsOf } from './ops.ts'
 import { useless } from './pullsecrets.ts'
 import type { Desired } from './world.ts'
 
@@ -13,7 +13,7 @@ export function noteOf(object: KubeObject, result: OpResult<AgentOp>): EventNote
   const { op, cause } = result.planned
   if (result.outcome === 'skipped' || (op.type === 'releaseObject' && result.outcome === 'done'))
     return undefined
-  const reasons = opReasons[op.type]
+  const reasons = opReasonsOf(op)
   if (result.outcome === 'done') {
     return { object, type: 'Normal', reason: reasons.done, message: `${describeOp(op)} because ${cause}` }
   }

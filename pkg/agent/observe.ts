@@ -26,6 +26,8 @@ export interface Looking {
   ) => ReadonlySet<string>
   /** Of which containers that have ended the last lines are wanted, by id, and how many. */
   readonly tailsOf?: (containers: readonly ObservedContainer[]) => ReadonlyMap<string, number>
+  /** When this look begins; ms since the epoch. */
+  readonly now?: number
   /** Ends the reading of logs. */
   readonly signal?: AbortSignal
 }
@@ -37,6 +39,8 @@ export class Observer {
   /** By image id, which names the content: what was seen once holds. */
   #imageConfigs: ReadonlyMap<string, ImageConfig> = new Map()
   readonly #tails: LogTails
+  readonly #lookedAt = new Map<string, number>()
+  #now = 0
   #networks: readonly ObservedNetwork[] = []
   #volumes: readonly ObservedVolume[] = []
   #everything = true
@@ -85,9 +89,11 @@ export class Observer {
   async observe(looking: Looking = {}): Promise<Observation> {
     const { atWork = () => false, imagesOf = () => new Set(), tailsOf = () => new Map() } = looking
     const { signal = new AbortController().signal } = looking
+    this.#now = looking.now ?? 0
     if (this.#everything) await this.#lookAtAll()
     else await this.#lookAtDirty(atWork)
     const containers = [...this.#containers.values()]
+    for (const id of this.#lookedAt.keys()) if (!this.#containers.has(id)) this.#lookedAt.delete(id)
     await this.#askImages(imagesOf(this.#images, containers))
     const logTails = await this.#tails.of(containers, tailsOf(containers), signal)
     return {
@@ -98,6 +104,7 @@ export class Observer {
       networks: this.#networks,
       volumes: this.#volumes,
       logTails,
+      lookedAt: new Map(this.#lookedAt),
     }
   }
 
@@ -159,8 +166,11 @@ export class Observer {
     await Promise.all(
       containers.map(async (container) => {
         const observed = await this.#engine.inspectContainer(container)
-        if (observed !== undefined) this.#containers.set(observed.id, observed)
-        else this.#forget(container)
+        if (observed === undefined) this.#forget(container)
+        else {
+          this.#containers.set(observed.id, observed)
+          this.#lookedAt.set(observed.id, this.#now)
+        }
       }),
     )
   }

@@ -40,8 +40,9 @@ export type AgentOp =
       /** Because it is unhealthy. */
       readonly heals?: true
     }
-  | { readonly type: 'pauseContainer'; readonly container: string }
-  | { readonly type: 'unpauseContainer'; readonly container: string }
+  /** `rearms`: both, to make the engine check it again. */
+  | { readonly type: 'pauseContainer'; readonly container: string; readonly rearms?: true }
+  | { readonly type: 'unpauseContainer'; readonly container: string; readonly rearms?: true }
   | { readonly type: 'renameContainer'; readonly container: string; readonly name: string }
   | { readonly type: 'updateContainer'; readonly container: string; readonly limits: ResourceLimits }
   | { readonly type: 'removeContainer'; readonly container: string }
@@ -114,4 +115,13 @@ export const opReasons: { readonly [Type in OpType]: { readonly done: string; re
   connectNetwork: { done: 'NetworkConnected', failed: 'FailedConnectNetwork' },
   disconnectNetwork: { done: 'NetworkDisconnected', failed: 'FailedDisconnectNetwork' },
   releaseObject: { done: 'Released', failed: 'FailedRelease' },
+}
+
+const rearming: { readonly [Type in OpType]?: { readonly done: string; readonly failed: string } } = {
+  pauseContainer: { done: 'HealthcheckStalled', failed: 'FailedRearmHealthcheck' },
+  unpauseContainer: { done: 'HealthcheckRearmed', failed: 'FailedRearmHealthcheck' },
+}
+
+export function opReasonsOf(op: AgentOp): { readonly done: string; readonly failed: string } {
+  return ('rearms' in op && op.rearms === true ? rearming[op.type] : undefined) ?? opReasons[op.type]
 }

@@ -17,6 +17,7 @@ import type {
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 import type { Attempt } from './container.ladder.ts'
+import type { Rearmed } from './container.stall.ts'
 import type { AgentOp } from './ops.ts'
 
 /** By `namespace/name`. */
@@ -39,6 +40,8 @@ export interface Observation {
   readonly volumes: readonly ObservedVolume[]
   /** The last lines of containers that have ended, by id: 20, of those that failed a replacement 200. */
   readonly logTails: ReadonlyMap<string, readonly string[]>
+  /** When each container was last asked about, by id; ms since the epoch. */
+  readonly lookedAt: ReadonlyMap<string, number>
 }
 
 /** A group whose last op failed: it rests until `until`, or until its object changes. */
@@ -82,6 +85,8 @@ export interface World {
   readonly statuses: ReadonlyMap<string, ContainerStatus>
   /** What was done to heal each Container since that status, by uid. */
   readonly healed: ReadonlyMap<string, readonly Attempt[]>
+  /** By id of the container. */
+  readonly rearmed: ReadonlyMap<string, Rearmed>
 }
 
 /** Why nothing more can be done for now: a condition's reason and message. */

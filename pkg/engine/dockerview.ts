@@ -6,7 +6,7 @@
 
 import { readState } from './dockerlooks.ts'
 import { readSettings } from './dockersettings.ts'
-import { noNewPrivileges, unconfined } from './dockerspec.ts'
+import { healthDefaults, noNewPrivileges, unconfined } from './dockerspec.ts'
 import { array, type Json, number, object, text, textMap, texts } from './json.ts'
 import type {
   EngineEvent,
@@ -35,7 +35,7 @@ export function readContainer(answer: unknown): ObservedContainer {
   const host = object(root, 'HostConfig')
   const settings = object(root, 'NetworkSettings')
   const id = text(root['Id'])
-  const health = readHealth(object(state, 'Health'))
+  const health = readHealth(state, config)
   return {
     id,
     name: bareName(text(root['Name'])),
@@ -169,11 +169,18 @@ export function readStreamError(line: unknown): string | undefined {
   return message === '' ? undefined : message
 }
 
-function readHealth(health: Json): ObservedHealth | undefined {
+function readHealth(state: Json, config: Json): ObservedHealth | undefined {
+  const health = object(state, 'Health')
   const status = (['starting', 'healthy', 'unhealthy'] as const).find((known) => known === health['Status'])
   if (status === undefined) return undefined
   const log = array(health['Log']).slice(-probesKept).map(readProbe)
-  return { status, failingStreak: number(health['FailingStreak']), log }
+  const failingStreak = number(health['FailingStreak'])
+  const retries = number(object(config, 'Healthcheck')['Retries']) || healthDefaults.retries
+  // While it is frozen, and until the first check after that, the engine calls unhealthy what it does not check.
+  const isUnchecked = state['Running'] === true && status === 'unhealthy' && failingStreak < retries
+  if (!isUnchecked) return { status, failingStreak, log }
+  const hasPassed = log.some(({ exitCode }) => exitCode === 0)
+  return { status: hasPassed ? 'healthy' : 'starting', failingStreak, log }
 }
 
 function readProbe(entry: unknown): HealthProbe {

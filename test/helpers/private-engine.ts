@@ -22,7 +22,15 @@ export interface PrivateEngine {
 /** In a new network namespace it is down. The process that was started stays the daemon's. */
 const withLoopback = 'busybox ip link set lo up && exec dockerd "$@"'
 
-export async function startPrivateEngine(t: Teardown): Promise<PrivateEngine> {
+export interface PrivateEngineOptions {
+  /** Containers outlive a daemon that restarts, whether or not it was killed. */
+  readonly liveRestore?: boolean
+}
+
+export async function startPrivateEngine(
+  t: Teardown,
+  { liveRestore = false }: PrivateEngineOptions = {},
+): Promise<PrivateEngine> {
   const directory = await makeTempDir(t, 'engine')
   const at = (name: string) => join(directory, name)
   const host = `unix://${at('engine.sock')}`
@@ -35,6 +43,7 @@ export async function startPrivateEngine(t: Teardown): Promise<PrivateEngine> {
     at('pid'),
     '--host',
     host,
+    ...(liveRestore ? ['--live-restore'] : []),
   ]
   let child: ChildProcess | undefined
   let output = ''

@@ -133,12 +133,14 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       networks: [engineNetwork('bridge'), ...(parts.networks ?? [])],
       volumes: parts.volumes ?? [],
       logTails: new Map(Object.entries(parts.logTails ?? {})),
+      lookedAt: new Map(containers.map(({ id }) => [id, more.now ?? now])),
     },
     holds: new Map(),
     busy: new Set(),
     pulls: new Map(),
     statuses: new Map(),
     healed: new Map(),
+    rearmed: new Map(),
     ...more,
   }
 }
