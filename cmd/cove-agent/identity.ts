@@ -40,12 +40,18 @@ export interface IdentityOptions {
   readonly userAgent: string
   readonly ambient: Ambient
   readonly readFile: (path: string) => Promise<string | undefined>
+  /** Whether the node has what it needs to go on without its server. */
+  readonly canGoOnAlone: () => Promise<boolean>
 }
 
 /** In the agent's data directory, mode 0600. */
 const fileName = 'node.kubeconfig'
 
-/** The identity that is kept, or a new one by joining. Undefined: there is none, and no server to join is named. */
+/**
+ * The identity that is kept, or a new one by joining. One whose certificate has ended is no reason for a node not to
+ * start that can go on alone: the server is then asked for a new one later, see keepIdentity. Undefined: there is none, and no server to
+ * join is named.
+ */
 export async function ensureIdentity(
   options: IdentityOptions,
   signal: AbortSignal,
@@ -55,16 +61,23 @@ export async function ensureIdentity(
   if (kept === undefined && flags === undefined) return undefined
   if (kept !== undefined) checkSame(kept, options)
   const expires = kept === undefined ? 0 : lifetimeOf(kept.cert).to
-  if (kept !== undefined && ambient.clock.now() < expires) return moved(kept, options)
+  if (kept !== undefined && (ambient.clock.now() < expires || (await options.canGoOnAlone())))
+    return moved(kept, options)
+  const identity = await joinByToken(options, signal)
+  if (identity !== undefined) return identity
+  if (kept === undefined) throw badRequest('--join needs a token: --token-file FILE, or COVE_JOIN_TOKEN')
+  const since = timestamp(expires)
+  throw new StatusError(
+    'Unauthorized',
+    `the certificate of node "${nodeName}" expired at ${since}, and the server does not know this node any more: ${expiredAdvice(nodeName)}`,
+  )
+}
+
+/** Undefined: there is no token to join with. */
+async function joinByToken(options: IdentityOptions, signal: AbortSignal): Promise<NodeIdentity | undefined> {
+  const { join: flags, nodeName, ambient } = options
   const token = await flags?.token()
-  if (flags === undefined || token === undefined) {
-    if (kept === undefined) throw badRequest('--join needs a token: --token-file FILE, or COVE_JOIN_TOKEN')
-    const since = timestamp(expires)
-    throw new StatusError(
-      'Unauthorized',
-      `the certificate of node "${nodeName}" expired at ${since}, and the server does not know this node any more: ${expiredAdvice(nodeName)}`,
-    )
-  }
+  if (flags === undefined || token === undefined) return undefined
   if (parseBootstrapToken(token) === undefined)
     throw badRequest('the join token is not of the form ID.SECRET, six and sixteen letters and digits')
   const identity = await joinPatiently(options, { ...flags, token }, signal)
@@ -76,7 +89,7 @@ export async function ensureIdentity(
 export interface Kept {
   readonly target: Pick<ServerConfig, 'server' | 'ca'>
   readonly identity: () => NodeIdentity
-  /** Renews it until the signal aborts. */
+  /** Renews it until the signal aborts; joins anew first if it has ended and there is a token. */
   readonly renew: (signal: AbortSignal) => Promise<void>
 }
 
@@ -96,10 +109,33 @@ export function keepIdentity(first: NodeIdentity, options: IdentityOptions): Kep
         await storeIdentity(dataDir, next)
         identity = next
       }
+      identity = (await rejoin(first, options, signal)) ?? identity
       await renewForever({ current: () => identity, request, replace, ambient }, signal)
       transport.close()
     },
   }
+}
+
+/** For a certificate that ended while the node was alone. What goes wrong is told; the node goes on alone. */
+async function rejoin(
+  first: NodeIdentity,
+  options: IdentityOptions,
+  signal: AbortSignal,
+): Promise<NodeIdentity | undefined> {
+  const { ambient } = options
+  const { to } = lifetimeOf(first.cert)
+  if (ambient.clock.now() < to) return undefined
+  try {
+    const identity = await joinByToken(options, signal)
+    if (identity !== undefined) return identity
+    const advice = expiredAdvice(first.nodeName)
+    const message = `the certificate of this node has expired, it goes on by itself: ${advice}`
+    ambient.log.error(message, { until: timestamp(to) })
+  } catch (error) {
+    if (!signal.aborted)
+      ambient.log.error('this node cannot join again, it goes on by itself', { error: messageOf(error) })
+  }
+  return undefined
 }
 
 /** A server that cannot be reached yet is waited for; whatever else is wrong will not mend by waiting. */

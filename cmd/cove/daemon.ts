@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { homedir, hostname } from 'node:os'
 import { text } from 'node:stream/consumers'
+import { diskCopy } from '#pkg/agent/nodecopyfile.ts'
 import { type Ambient, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
 import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { type Handler, inProcess } from '#pkg/apimachinery/transport.ts'
@@ -88,6 +89,7 @@ const parts: Readonly<Record<DaemonName, Run>> = {
       userAgent: `cove-agent/${versionText()}`,
       ambient,
       readFile: readFileIfThere,
+      canGoOnAlone: async () => (await readFileIfThere(diskCopy(flags.dataDir).path)) !== undefined,
     }
     // A kubeconfig that is named says who the agent is; without one its own identity comes first.
     const own = flags.kubeconfig === undefined ? await identityUntil(options, signal) : undefined

@@ -1,6 +1,6 @@
 /** A machine joins by a token, becomes a node and renews itself; programs are known by tokens of ServiceAccounts. */
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
@@ -156,9 +156,23 @@ test.serial(
     await cove.kill('SIGTERM')
     await untilLogged(machine.agent, /certificate of this node has expired/)
     await machine.agent.end('SIGTERM')
+    // It starts all the same, and looks after what it has.
+    await machine.start()
+    const advice = new RegExp(`goes on by itself: .*cove token create --node ${cove.nodeName}`)
+    await untilLogged(machine.agent, advice)
+    const web = await scene.inspect('web')
+    await scene.call('POST', `/containers/${web.Id}/kill`)
+    await scene.eventually('the restart', async () => {
+      const { Id, State } = await scene.inspect('web')
+      assert.deepEqual([Id, State.Running], [web.Id, true])
+      assert.notEqual(State.StartedAt, web.State.StartedAt)
+    })
+    await machine.agent.end('SIGTERM')
+    // Without a copy it could do nothing.
+    await rm(join(machine.dir, 'agent/node.copy'))
     await machine.start()
     t.is(await machine.agent.ended(), 1)
-    t.regex(machine.agent.log(), new RegExp(`cove token create --node ${cove.nodeName}`))
+    t.regex(machine.agent.log(), /does not know this node any more/)
     await cove.restart()
     const again = await invite(cove, machine, '--node', cove.nodeName)
     await machine.agent.end('SIGTERM')
