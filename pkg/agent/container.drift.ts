@@ -3,8 +3,9 @@ import type { Container } from '#pkg/apis/container.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type { NetworkAttachment, ObservedContainer, ResourceLimits } from '#pkg/engine/port.ts'
 import type { PlanBuilder } from '#pkg/plan/plan.ts'
-import { whyStartAnew } from './container.followers.ts'
+import { differences } from './container.differences.ts'
 import { securityDrift } from './container.security.ts'
+import { tell } from './difference.ts'
 import type { AgentOp } from './ops.ts'
 import type { Resolved } from './resolve.ts'
 import type { World } from './world.ts'
@@ -20,15 +21,11 @@ export interface DriftInput {
 /** Why the container cannot become what is wanted, naming the field; undefined when it can. */
 export function whyRecreate(resolved: Resolved, observed: ObservedContainer): string | undefined {
   const found = observed.labels[engineLabels.fingerprint]
-  if (found !== resolved.fingerprint) {
-    const sameImage = observed.image === resolved.create.image
-    const what = sameImage
-      ? 'the resolved spec changed'
-      : `spec.image changed from ${observed.image} to ${resolved.create.image}`
-    return `${what}: fingerprint ${found} is now ${resolved.fingerprint}`
-  }
+  if (found !== resolved.fingerprint) return whyOther(resolved, observed)
   const shared = whyOtherNetwork(resolved, observed)
   if (shared !== undefined) return shared
+  const links = whyOtherLinks(resolved, observed)
+  if (links !== undefined) return links
   const rights = securityDrift(resolved.create, observed)
   if (rights !== undefined) return rights
   const { limits } = resolved.create
@@ -42,6 +39,19 @@ export function whyRecreate(resolved: Resolved, observed: ObservedContainer): st
   )
 }
 
+/** At most so many fields are named. */
+const fieldsNamed = 5
+
+/** By the fields that differ, as far as the engine tells them. */
+function whyOther(resolved: Resolved, observed: ObservedContainer): string {
+  const found = observed.labels[engineLabels.fingerprint]
+  const all = differences(resolved, observed).filter(({ change }) => change === 'recreate')
+  const named = all.slice(0, fieldsNamed).map(tell).join('; ')
+  if (all.length === 0)
+    return `the resolved spec changed: fingerprint ${found} is now ${resolved.fingerprint}`
+  return all.length > fieldsNamed ? `${named}; and ${all.length - fieldsNamed} more` : named
+}
+
 /** Nobody moves from one container's network to another's. */
 function whyOtherNetwork(
   { create, sharesNetworkOf }: Resolved,
@@ -53,18 +63,17 @@ function whyOtherNetwork(
   return `spec.networkMode: it shares the network of Container ${sharesNetworkOf}, which was replaced: want ${short(wanted)}, found ${short(found.networkMode)}`
 }
 
+/** On the default bridge a link is to the very container: when that is replaced, the name leads to what it was. */
+function whyOtherLinks({ create: { links = [] } }: Resolved, found: ObservedContainer): string | undefined {
+  const there = found.links ?? []
+  if (sameMembers(links, there)) return undefined
+  return `spec.links: want ${links.join(', ') || 'none'}, found ${there.join(', ') || 'none'}`
+}
+
 export function planDrift(input: DriftInput): void {
   driftOfName(input)
   driftOfLimits(input)
   driftOfNetworks(input)
-  driftOfSharedNetwork(input)
-}
-
-function driftOfSharedNetwork({ container, world, observed, builder }: DriftInput): void {
-  const cause = whyStartAnew(container, observed, world)
-  if (cause === undefined) return
-  const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
-  builder.add({ type: 'restartContainer', container: observed.id, gracePeriod }, cause)
 }
 
 const limitFields = {
@@ -135,10 +144,22 @@ function connectWanted(
     builder.add({ type: 'connectNetwork', container: observed.id, attachment }, cause)
     return
   }
-  if (sameMembers(existing.aliases, attachment.aliases)) return
-  const cause = `spec.networks: aliases in ${network}: want ${attachment.aliases.join(', ')}, found ${existing.aliases.join(', ') || 'none'}`
+  const cause = whyConnectAnew(attachment, existing)
+  if (cause === undefined) return
   builder.add({ type: 'disconnectNetwork', container: observed.id, network }, cause)
   builder.add({ type: 'connectNetwork', container: observed.id, attachment }, cause)
+}
+
+function whyConnectAnew(wanted: NetworkAttachment, found: NetworkAttachment): string | undefined {
+  const { network } = wanted
+  const differ = (what: string, want: readonly string[], there: readonly string[]) =>
+    sameMembers(want, there)
+      ? undefined
+      : `${what} in ${network}: want ${want.join(', ') || 'none'}, found ${there.join(', ') || 'none'}`
+  return (
+    differ('spec.networks: aliases', wanted.aliases, found.aliases) ??
+    differ('spec.links', wanted.links ?? [], found.links ?? [])
+  )
 }
 
 function sameMembers(left: readonly string[], right: readonly string[]): boolean {

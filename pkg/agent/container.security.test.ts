@@ -87,7 +87,7 @@ test('a container that may do more than it should is named by field', (t) => {
   t.is(drift(as({}, 'host')), 'spec.networkMode: want bridge, found host')
   t.is(
     drift(as({ capabilities: { add: ['NET_ADMIN'], drop: [] } })),
-    'spec.securityContext.capabilities.add: found NET_ADMIN, which is not wanted',
+    'spec.securityContext.capabilities.add: want none, found NET_ADMIN',
   )
   const wanted = {
     networkMode: 'none' as const,

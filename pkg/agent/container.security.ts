@@ -4,6 +4,7 @@
  */
 import { kindOfUser } from '#pkg/apis/container.security.ts'
 import type { Container, ContainerSecurity } from '#pkg/apis/container.ts'
+import { usualCapabilities } from '#pkg/apis/security.levels.ts'
 import {
   type ContainerCreate,
   type ObservedContainer,
@@ -11,6 +12,7 @@ import {
   type Security,
   usualSecurity,
 } from '#pkg/engine/port.ts'
+import { compare, type Draft, tell } from './difference.ts'
 import { findImage } from './image.ts'
 import type { Desired, Waiting, World } from './world.ts'
 
@@ -26,42 +28,65 @@ export function resolveSecurity(security: ContainerSecurity): Security {
   }
 }
 
+type Made = Pick<ContainerCreate, 'security' | 'networkMode'>
+type Seen = Pick<ObservedContainer, 'security' | 'networkMode'>
+
 /**
  * How the container's rights or its way of networking are not those that were asked for, naming the field. Engines
  * change neither of an existing container. Of capabilities only what is too much counts: some engines tell them apart
  * from what they give everybody, so a list may be shorter or longer than the one that was asked for.
  */
-export function securityDrift(
-  create: Pick<ContainerCreate, 'security' | 'networkMode'>,
-  found: Pick<ObservedContainer, 'security' | 'networkMode'>,
-): string | undefined {
-  const wanted = create.security ?? usualSecurity
-  const mode = create.networkMode ?? 'bridge'
-  if (found.networkMode !== mode) return `spec.networkMode: want ${mode}, found ${found.networkMode}`
-  const flags = ['privileged', 'readOnlyRootFilesystem', 'allowPrivilegeEscalation'] as const
-  const flag = flags.find((name) => wanted[name] !== found.security[name])
-  if (flag !== undefined) {
-    return `spec.securityContext.${flag}: want ${wanted[flag]}, found ${found.security[flag]}`
-  }
-  if (wanted.seccomp !== found.security.seccomp) {
-    return `spec.securityContext.seccompProfile: want ${wanted.seccomp}, found ${found.security.seccomp}`
-  }
-  return capabilityDrift(wanted.capabilities, found.security.capabilities)
+export function securityDrift(create: Made, found: Seen): string | undefined {
+  const [first] = [...waysDifferences(create, found), ...tooMuch(create, found)]
+  return first && tell(first)
 }
 
-function capabilityDrift(
-  wanted: Security['capabilities'],
-  found: Security['capabilities'],
-): string | undefined {
-  const added = wanted.add.includes('ALL') ? [] : found.add.filter((name) => !wanted.add.includes(name))
-  if (added.length > 0) {
-    return `spec.securityContext.capabilities.add: found ${added.join(', ')}, which is not wanted`
-  }
-  const kept = wanted.drop.includes('ALL')
-    ? wanted.drop.filter(() => found.drop.length === 0)
-    : wanted.drop.filter((name) => !found.drop.includes(name) && !found.drop.includes('ALL'))
-  if (kept.length === 0) return undefined
-  return `spec.securityContext.capabilities.drop: want ${kept.join(', ')}, found ${found.drop.join(', ') || 'none'}`
+/** Every one of those differences, and the capabilities that it lacks. */
+export function rightsDifferences(create: Made, found: Seen): Draft[] {
+  const much = tooMuch(create, found)
+  const little = tooLittle(create, found).filter(({ field }) => !much.some((draft) => draft.field === field))
+  return [...waysDifferences(create, found), ...much, ...little]
+}
+
+const rights = 'spec.securityContext'
+
+function waysDifferences(create: Made, found: Seen): Draft[] {
+  const wanted = create.security ?? usualSecurity
+  const flags = ['privileged', 'readOnlyRootFilesystem', 'allowPrivilegeEscalation'] as const
+  return [
+    ...compare('spec.networkMode', create.networkMode ?? 'bridge', found.networkMode),
+    ...flags.flatMap((name) => compare(`${rights}.${name}`, wanted[name], found.security[name])),
+    ...compare(`${rights}.seccompProfile`, wanted.seccomp, found.security.seccomp),
+  ]
+}
+
+function tooMuch({ security = usualSecurity }: Made, found: Seen): Draft[] {
+  const [want, has] = [security.capabilities, found.security.capabilities]
+  const added = want.add.includes('ALL') ? [] : has.add.filter((name) => !want.add.includes(name))
+  const kept = want.drop.includes('ALL')
+    ? want.drop.filter(() => has.drop.length === 0)
+    : want.drop.filter((name) => !has.drop.includes(name) && !has.drop.includes('ALL'))
+  return [
+    ...(added.length > 0 ? [listed('add', want.add, has.add)] : []),
+    ...(kept.length > 0 ? [listed('drop', want.drop, has.drop)] : []),
+  ]
+}
+
+/** Of what engines give everybody it is not told whether it was asked for. */
+function tooLittle({ security = usualSecurity }: Made, found: Seen): Draft[] {
+  const [want, has] = [security.capabilities, found.security.capabilities]
+  const isGiven = (name: string) => has.add.includes('ALL') || usualCapabilities.includes(name)
+  const missing = want.add.filter((name) => !has.add.includes(name) && !isGiven(name))
+  const taken = want.drop.includes('ALL') ? [] : has.drop.filter((name) => !want.drop.includes(name))
+  return [
+    ...(missing.length > 0 ? [listed('add', want.add, has.add)] : []),
+    ...(taken.length > 0 ? [listed('drop', want.drop, has.drop)] : []),
+  ]
+}
+
+function listed(key: 'add' | 'drop', want: readonly string[], found: readonly string[]): Draft {
+  const text = (names: readonly string[]) => names.join(', ') || 'none'
+  return { field: `${rights}.capabilities.${key}`, want: text(want), found: text(found) }
 }
 
 /** Ids of the images whose configuration matters here: those that are wanted, and those that containers were made from. */

@@ -97,7 +97,8 @@ const noBind: Allowed = {
   must: () => 'must not mount a path of the node with bind',
 }
 
-const usualCapabilities = [
+/** Of what engines give every container: that which does no harm. */
+export const usualCapabilities: readonly string[] = [
   ...['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE'],
   ...['SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT'],
 ]
@@ -120,6 +121,7 @@ export const containerControls: readonly Control[] = [
   { name: 'host network', field: 'spec.networks[].name', baseline: not('host') },
   { name: 'hostPath volumes', field: 'spec.mounts[].hostPath', baseline: absent },
   { name: 'hostPort', field: 'spec.ports[].hostPort', baseline: absent },
+  { name: 'containers of others', field: 'spec.adopt', baseline: absent },
   { name: 'devices', field: 'spec.devices[]', baseline: { ...absent, allows: () => false } },
   { name: 'forbidden sysctls', field: 'spec.sysctls{}', baseline: oneOfThese(...safeSysctls) },
   { name: 'seccompProfile', field: `${rights}.seccompProfile.type`, baseline: not('Unconfined') },

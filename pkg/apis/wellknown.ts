@@ -61,6 +61,14 @@ export function engineName(meta: { namespace?: string; name: string }): string {
   return plain ? name : `${namespace}.${name}`
 }
 
+/** Of a Volume or Network, which may stand for one that the engine has under any name. */
+export function engineNameOf(object: {
+  metadata: { namespace?: string; name: string }
+  spec: { externalName?: string }
+}): string {
+  return object.spec.externalName ?? engineName(object.metadata)
+}
+
 /** In full: of shorter ones the engine prefers the name. */
 const engineId = /^[0-9a-f]{64}$/
 
@@ -86,6 +94,3 @@ export function asideName(meta: { namespace?: string; name: string }, aside: Asi
 
 /** Asks for one restart for each value it is given, such as the time of asking. `cove rollout restart` sets it. */
 export const restartAnnotation = 'cove.run/restartedAt'
-
-/** The engine's id of a container that was not made by Cove, which the Container takes over as it is. */
-export const adoptAnnotation = 'cove.run/adopt'

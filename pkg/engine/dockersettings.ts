@@ -46,6 +46,7 @@ export function readSettings(config: Json, host: Json): ObservedSettings {
     logging: { driver: text(log['Type']), options: textMap(log['Config']) },
     publishAll: host['PublishAllPorts'] === true,
     stdin: config['OpenStdin'] === true,
+    stdinOnce: config['StdinOnce'] === true,
   }
 }
 

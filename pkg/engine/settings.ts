@@ -95,6 +95,8 @@ export interface ObservedSettings extends Omit<ImageConfig, 'labels'> {
   readonly publishAll: boolean
   /** Whether its standard input is kept open. */
   readonly stdin: boolean
+  /** Whether that ends with the first who attached to it. */
+  readonly stdinOnce: boolean
 }
 
 /** The API version from which engines know a start interval of health checks. */

@@ -63,5 +63,6 @@ export function observeSettings(id: string, create: ContainerCreate, image: SimI
     logging: create.logging ?? { driver: 'json-file', options: {} },
     publishAll: create.publishAll === true,
     stdin: create.stdin === true,
+    stdinOnce: create.stdinOnce === true,
   }
 }

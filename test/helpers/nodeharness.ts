@@ -11,39 +11,45 @@ import { diskFiles } from '#pkg/agent/projection.ts'
 import type { World } from '#pkg/agent/world.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
 import { Client } from '#pkg/client/rest.ts'
+import type { Engine } from '#pkg/engine/port.ts'
 import type { SimEngine } from '#pkg/engine/sim.ts'
 import { execute, makeSlots } from '#pkg/plan/execute.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 
-export interface NodeHarness {
-  readonly engine: SimEngine
+export interface NodeHarness<E extends Engine = SimEngine> {
+  readonly engine: E
   /** The objects, changed by releases and by the test. */
   world: World
   readonly projectionRoot: string
 }
 
-export async function look(harness: NodeHarness): Promise<World> {
+export async function look(harness: NodeHarness<Engine>): Promise<World> {
   const observed = await new Observer(harness.engine).observe({
     imagesOf: (images, containers) => imagesInQuestion(harness.world.desired, images, containers),
   })
   return { ...harness.world, observed, projectionRoot: harness.projectionRoot }
 }
 
-export async function plan(harness: NodeHarness): Promise<Plan<AgentOp>> {
+export async function plan(harness: NodeHarness<Engine>): Promise<Plan<AgentOp>> {
   return planNode(await look(harness)).plan
 }
 
 /** Performs the plan; resolves to how many ops failed. */
-export async function step(harness: NodeHarness, planned: Plan<AgentOp>): Promise<number> {
+export async function step(harness: NodeHarness<Engine>, planned: Plan<AgentOp>): Promise<number> {
+  return (await failures(harness, planned)).length
+}
+
+/** Performs the plan; resolves to what went wrong. */
+export async function failures(harness: NodeHarness<Engine>, planned: Plan<AgentOp>): Promise<unknown[]> {
   const results = await execute(planned, {
     run: (op, signal) => performOne(harness, op, signal),
     slots: makeSlots(1),
     signal: new AbortController().signal,
   })
-  return results.filter(({ outcome }) => outcome === 'failed').length
+  return results.flatMap((result) => (result.outcome === 'failed' ? [result.error] : []))
 }
 
-async function performOne(harness: NodeHarness, op: AgentOp, signal: AbortSignal): Promise<void> {
+async function performOne(harness: NodeHarness<Engine>, op: AgentOp, signal: AbortSignal): Promise<void> {
   if (op.type === 'releaseObject') {
     forget(harness, op.kind, `${op.object.namespace}/${op.object.name}`)
     return
@@ -55,12 +61,19 @@ async function performOne(harness: NodeHarness, op: AgentOp, signal: AbortSignal
   )
   await perform(
     op,
-    { engine, client, nodeName: world.nodeName, files: diskFiles(projectionRoot), onPullProgress: () => {}, secretOf: (key) => world.desired.secrets.get(key) },
+    {
+      engine,
+      client,
+      nodeName: world.nodeName,
+      files: diskFiles(projectionRoot),
+      onPullProgress: () => {},
+      secretOf: (key) => world.desired.secrets.get(key),
+    },
     signal,
   )
 }
 
-function forget(harness: NodeHarness, kind: 'Container' | 'Volume' | 'Network', key: string): void {
+function forget(harness: NodeHarness<Engine>, kind: 'Container' | 'Volume' | 'Network', key: string): void {
   const { desired } = harness.world
   const without = <T>(objects: ReadonlyMap<string, T>) =>
     new Map([...objects].filter(([name]) => name !== key))

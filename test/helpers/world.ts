@@ -173,6 +173,7 @@ export const plainSettings: ObservedSettings = {
   logging: { driver: 'json-file', options: {} },
   publishAll: false,
   stdin: false,
+  stdinOnce: false,
 }
 
 /** A network that the engine has, whoever made it. */

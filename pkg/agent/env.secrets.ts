@@ -1,0 +1,29 @@
+/** Which variables of a container hold what Secrets hold: nobody is told their values. Pure. */
+import { objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import { engineLabels } from '#pkg/apis/wellknown.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
+import type { Desired } from './world.ts'
+
+/** Sorted. Rather one too many: a later source may have taken a name over. */
+export function secretVariables({ metadata, spec }: Container, { secrets }: Desired): string[] {
+  const { namespace = 'default' } = metadata
+  const single = spec.env.filter(({ valueFrom }) => valueFrom?.secretKeyRef !== undefined)
+  const whole = (spec.envFrom ?? []).flatMap(({ prefix = '', secretRef }) => {
+    const secret = secretRef && secrets.get(objectKey({ namespace, name: secretRef.name }))
+    return Object.keys(secret?.data ?? {}).map((key) => `${prefix}${key}`)
+  })
+  return [...new Set([...single.map(({ name }) => name), ...whole])].sort()
+}
+
+/** What a container carries, so that its values stay untold when the spec takes them from elsewhere. */
+export function secretsLabel(names: readonly string[]): Record<string, string> {
+  return { [engineLabels.secretVariables]: names.join(',') }
+}
+
+/** Whether a variable of the container may hold what a Secret held: of one of ours that does not say so, any may. */
+export function mayBeSecret(name: string, { labels }: Pick<ObservedContainer, 'labels'>): boolean {
+  const told = labels[engineLabels.secretVariables]
+  if (told === undefined) return labels[engineLabels.uid] !== undefined
+  return told.split(',').includes(name)
+}
