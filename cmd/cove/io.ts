@@ -11,7 +11,7 @@ import { httpsTransport } from '#pkg/client/https.ts'
 export function processIo(version: string): Io {
   const interrupt = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => interrupt.abort())
+    process.once(signal, () => interrupt.abort(new DOMException(signal, 'AbortError')))
   }
   return {
     stdout: output(process.stdout),

@@ -1,6 +1,7 @@
 /** Every command, once: its flags, its help, and where its code is, loaded when it is run. */
 import type { Flag } from './args.ts'
 import type { Command } from './command.ts'
+import { containerCommands } from './commandtable.containers.ts'
 import { rolloutCommands } from './commandtable.rollout.ts'
 import { serverCommands } from './commandtable.server.ts'
 
@@ -333,5 +334,6 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/events.ts')).run,
   },
   ...rolloutCommands,
+  ...containerCommands,
   ...serverCommands,
 ]

@@ -38,7 +38,7 @@ export interface Io {
   readonly clock: Clock
   /** Not guessable: secrets are made of it. */
   readonly random: Random
-  /** Aborts on SIGINT and SIGTERM. */
+  /** Aborts on the first SIGINT or SIGTERM, with an AbortError whose message is the signal's name. */
   readonly signal: AbortSignal
   /** Undefined when there is no such file. */
   readFile(path: string): Promise<string | undefined>

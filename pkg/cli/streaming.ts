@@ -40,9 +40,20 @@ export interface Joining extends WantedStreams {
   readonly subresource: 'exec' | 'attach'
   readonly name: string
   readonly command: readonly string[]
+  /** Absent: standard input, from here on. */
+  readonly input?: AsyncIterable<Uint8Array>
+  /** Run when the streams are open, beside what comes out of them; its failure is that of all. */
+  readonly opened?: () => Promise<void>
+  /** Whether Ctrl-P Ctrl-Q on a terminal leaves the process to itself. */
+  readonly detachable?: boolean
 }
 
-/** Resolves with how it ended. The terminal is given back whatever happens. */
+/** Somebody has left by Ctrl-P Ctrl-Q: the process goes on. */
+export class Detached extends Error {}
+
+/**
+ * Resolves with how it ended; rejects with Detached when it was left. The terminal is given back whatever happens.
+ */
 export async function join(io: Io, session: Session, joining: Joining): Promise<StreamStatus> {
   const { subresource, name, command, stdin, tty } = joining
   const query = new URLSearchParams(command.map((word) => ['command', word]))
@@ -50,15 +61,47 @@ export async function join(io: Io, session: Session, joining: Joining): Promise<
   if (stdin) query.set('stdin', 'true')
   query.set(tty ? 'tty' : 'stderr', 'true')
   const path = streamPath(session.namespace, name, subresource)
-  const socket = await session.open({ method: 'POST', path, query })
+  const socket = await session.open({ method: 'POST', path, query }, session.signal)
+  const left = Promise.withResolvers<never>()
   const restore = tty ? holdTerminal(io, socket) : () => undefined
   try {
     // The input ends with the process that reads it, and not the other way round.
-    if (stdin) sendInput(io.terminal.input(), socket).catch((error: Error) => socket.destroy(error))
-    return await printOutput(io, socket)
+    if (stdin) sendInput(inputOf(io, joining, left), socket).catch((error: Error) => socket.destroy(error))
+    const printed = printOutput(io, socket)
+    const ready = joining.opened?.().then(() => printed) ?? printed
+    return await Promise.race([printed, ready, left.promise])
   } finally {
     restore()
     socket.destroy()
+  }
+}
+
+const [ctrlP, ctrlQ] = [0x10, 0x11]
+
+function inputOf(
+  { terminal }: Io,
+  { input = terminal.input(), detachable = false, tty }: Joining,
+  left: PromiseWithResolvers<never>,
+): AsyncIterable<Uint8Array> {
+  return tty && detachable ? untilLeft(input, () => left.reject(new Detached())) : input
+}
+
+/** Keys as they come. The engine holds a Ctrl-P back until the next key, as it knows this sequence too. */
+export async function* untilLeft(
+  input: AsyncIterable<Uint8Array>,
+  leave: () => void,
+): AsyncGenerator<Uint8Array> {
+  let isArmed = false
+  for await (const data of input) {
+    for (const [at, key] of data.entries()) {
+      if (isArmed && key === ctrlQ) {
+        yield data.subarray(0, Math.max(0, at - 1))
+        leave()
+        return
+      }
+      isArmed = key === ctrlP
+    }
+    yield data
   }
 }
 

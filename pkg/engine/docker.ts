@@ -189,11 +189,14 @@ class DockerEngine implements Engine {
 
   async attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess> {
     const path = containerPath(container)
-    const { tty } = view.readContainer(await this.#connection.json({ method: 'GET', path: `${path}/json` }))
+    const found = view.readContainer(await this.#connection.json({ method: 'GET', path: `${path}/json` }))
+    const { tty, state } = found
     const { stdin, stdout, stderr, signal } = options
     const query = { stream: true, stdin, stdout, stderr }
     const socket = await this.#connection.hijack({ method: 'POST', path: `${path}/attach`, query }, signal)
-    return processStreams({ connection: this.#connection, clock: this.#clock, socket, tty, path, signal })
+    const startsLate = state === 'created'
+    const [connection, clock] = [this.#connection, this.#clock]
+    return processStreams({ connection, clock, socket, tty, path, signal, startsLate })
   }
 
   readArchive(container: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {

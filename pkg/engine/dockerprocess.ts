@@ -23,12 +23,15 @@ export interface ProcessHandle {
 export interface ProcessSocket extends ProcessHandle {
   readonly socket: Duplex
   readonly tty: boolean
+  /** Whether it may be started long after the connection is there: its terminal waits for that. */
+  readonly startsLate?: boolean
 }
 
 /** The engine may not have started the process yet when the connection is there: so often is a resize repeated. */
 const resizeTries = 8
 const firstPauseMs = 5
 const longestPauseMs = 1000
+const lateStartPauseMs = 50
 
 export function processStreams(process: ProcessSocket): AttachedProcess {
   const { socket } = process
@@ -59,17 +62,18 @@ async function write(socket: Duplex, data: Uint8Array): Promise<boolean> {
   return !socket.destroyed
 }
 
-async function resize(process: ProcessHandle, { width, height }: TerminalSize): Promise<void> {
-  const { connection, clock, path, signal } = process
+async function resize(process: ProcessSocket, { width, height }: TerminalSize): Promise<void> {
+  const { connection, clock, path, signal, startsLate = false } = process
   const query = { w: width, h: height }
   for (let left = resizeTries, pause = firstPauseMs; ; left--, pause *= 2) {
     try {
       await connection.json({ method: 'POST', path: `${path}/resize`, query })
       return
     } catch (error) {
-      if (left === 0 || isReason(error, 'EngineUnavailable')) throw error
+      const isOver = startsLate ? isReason(error, 'NotFound') : left === 0
+      if (isOver || isReason(error, 'EngineUnavailable')) throw error
     }
-    await sleep(clock, pause, signal)
+    await sleep(clock, startsLate ? Math.min(pause, lateStartPauseMs) : pause, signal)
   }
 }
 
