@@ -55,6 +55,8 @@ const changes: readonly (readonly [string, Record<string, unknown>])[] = [
   ['spec.nodeSelector.disk', { nodeSelector: { disk: 'ssd' } }],
   ['spec.revisionHistoryLimit', { revisionHistoryLimit: 3 }],
   ['spec.ttlSecondsAfterFinished', { restartPolicy: 'Never', ttlSecondsAfterFinished: 5 }],
+  ['spec.links', { networks: [], links: [{ container: 'db', alias: 'sql' }] }],
+  ['spec.networkMode', { networks: [], networkMode: 'container:db' }],
   ['spec.tolerations', { tolerations: [{ operator: 'Exists' }] }],
   ['spec.resources.requests.cpu', { resources: { ...base.resources, requests: { cpu: 1 } } }],
 ]

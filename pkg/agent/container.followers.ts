@@ -8,9 +8,11 @@ import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
+import type { PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer } from './container.cast.ts'
 import { containersOf, isAlive } from './container.look.ts'
-import type { Waiting, World } from './world.ts'
+import type { AgentOp } from './ops.ts'
+import { groupOf, type Waiting, type World } from './world.ts'
 
 /** What is read of a world. */
 export type Surroundings = Pick<World, 'desired' | 'observed' | 'clusterID'>
@@ -63,18 +65,45 @@ export function whyNoSharedNetwork(container: Container, world: Surroundings): W
   return missing(name, `is ${owner.state}${code}`)
 }
 
+/** Why it must not be started now: whoever is at work on the other container may be about to stop it. */
+export function whyOwnerBusy(container: Container, world: World): Waiting | undefined {
+  const name = sharedNetworkOf(container.spec)
+  return name !== undefined && isOwnerBusy(container, world) ? missing(name, 'is being worked on') : undefined
+}
+
+function isOwnerBusy({ metadata, spec }: Container, { busy }: World): boolean {
+  const name = sharedNetworkOf(spec)
+  const { namespace = 'default' } = metadata
+  return name !== undefined && busy.has(groupOf('Container', { namespace, name }))
+}
+
 /** Why a container that runs has to be started anew: its network is that of a run that has ended. */
 export function whyStartAnew(
   container: Container,
   observed: ObservedContainer,
-  world: Surroundings,
+  world: World,
 ): string | undefined {
   if (container.spec.state !== 'Running' || observed.state !== 'running') return undefined
+  if (isOwnerBusy(container, world)) return undefined
   const found = networkOwner(container, world)
   if (found === undefined || 'missing' in found || !isAlive(found.owner)) return undefined
   if (startOf(found.owner) <= startOf(observed)) return undefined
   const name = sharedNetworkOf(container.spec)
   return `spec.networkMode: it shares the network of Container ${name}, which was started anew`
+}
+
+export interface StartAnew {
+  readonly container: Container
+  readonly world: World
+  readonly builder: PlanBuilder<AgentOp>
+}
+
+/** Restarts one whose network is that of a run that has ended, unless it is restarted for another reason already. */
+export function startAnew({ container, world, builder }: StartAnew, observed: ObservedContainer): void {
+  const cause = whyStartAnew(container, observed, world)
+  if (cause === undefined || builder.build().ops.some(({ op }) => op.type === 'restartContainer')) return
+  const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
+  builder.add({ type: 'restartContainer', container: observed.id, gracePeriod }, cause)
 }
 
 /** By its name: while a container is being replaced, its successor on trial already runs. */

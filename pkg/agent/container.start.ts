@@ -1,11 +1,12 @@
 /** What must be true before a Container may start: its networks, its volumes and what it depends on. Pure. */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
+import { engineNameOf } from '#pkg/apis/wellknown.ts'
 import { currentContainer } from './container.cast.ts'
 import { whyEngineCannot } from './container.engine.ts'
-import { whyNoSharedNetwork } from './container.followers.ts'
+import { whyNoSharedNetwork, whyOwnerBusy } from './container.followers.ts'
 import { isOurs } from './container.look.ts'
+import { whyNoLink } from './links.ts'
 import type { Waiting, World } from './world.ts'
 
 /** The first thing that is missing, or undefined when it may start. */
@@ -16,13 +17,21 @@ export function whyNotStart(container: Container, world: World): Waiting | undef
     name === undefined ? undefined : whyNoVolume({ namespace, name }, world),
   )
   const ports = spec.ports.map((port) => whyPortTaken(port, world))
-  const dependencies = spec.dependsOn.map((dependency) => whyNotMet(namespace, dependency, world))
+  const dependencies = spec.dependsOn.map((needed) => whyNotMet('spec.dependsOn', namespace, needed, world))
+  const linked = (spec.links ?? []).map(({ container: name }) => ({
+    container: name,
+    condition: 'Started' as const,
+  }))
+  const links = linked.map((needed) => whyNotMet('spec.links', namespace, needed, world))
   const reasons = [
     whyEngineCannot(container, world),
+    whyOwnerBusy(container, world),
     whyNotJoin(container, world),
+    whyNoLink(container, world),
     ...volumes,
     ...ports,
     ...dependencies,
+    ...links,
   ]
   return reasons.find((waiting) => waiting !== undefined)
 }
@@ -45,7 +54,7 @@ function whyNoNetwork(meta: { namespace: string; name: string }, world: World): 
   if (network.metadata.deletionTimestamp !== undefined) {
     return { reason: 'NetworkNotReady', message: `Network ${key} is being deleted` }
   }
-  const exists = world.observed.networks.some(({ name }) => name === engineName(meta))
+  const exists = world.observed.networks.some(({ name }) => name === engineNameOf(network))
   return exists ? undefined : { reason: 'NetworkNotReady', message: `Network ${key} is not made yet` }
 }
 
@@ -59,7 +68,7 @@ function whyNoVolume(meta: { namespace: string; name: string }, world: World): W
     const message = `Volume ${key} has its data on node ${nodeName}, not on ${world.nodeName}`
     return { reason: 'VolumeOnOtherNode', message }
   }
-  const exists = world.observed.volumes.some(({ name }) => name === engineName(meta))
+  const exists = world.observed.volumes.some(({ name }) => name === engineNameOf(volume))
   return exists ? undefined : { reason: 'VolumeNotReady', message: `Volume ${key} is not made yet` }
 }
 
@@ -94,13 +103,14 @@ function sameAddress(left: string | undefined, right: string | undefined): boole
 }
 
 function whyNotMet(
+  field: string,
   namespace: string,
   { container: name, condition }: Container['spec']['dependsOn'][number],
   world: World,
 ): Waiting | undefined {
   const wait = (found: string): Waiting => ({
     reason: 'DependencyNotReady',
-    message: `spec.dependsOn: Container ${name} must be ${condition}, but ${found}`,
+    message: `${field}: Container ${name} must be ${condition}, but ${found}`,
   })
   const target = world.desired.containers.get(objectKey({ namespace, name }))
   if (target === undefined) return wait(`it is not on node ${world.nodeName}`)

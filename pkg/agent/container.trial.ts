@@ -7,6 +7,7 @@ import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { allOf } from './container.cast.ts'
 import { planDrift } from './container.drift.ts'
 import { type FailedRevision, isRecorded } from './container.failure.ts'
+import { startAnew } from './container.followers.ts'
 import { planEnded, planRunning } from './container.heal.ts'
 import { isAlive, previousStatus } from './container.look.ts'
 import { anonymousVolumes, remove, stop } from './container.remove.ts'
@@ -32,6 +33,7 @@ export function planServing(subject: Subject, current: ObservedContainer): Decis
   }
   planDrift({ container, world, resolved, observed: current, builder })
   const healed = isAlive(current) ? planRunning(subject, current) : planEnded(subject, current)
+  startAnew(subject, current)
   const kept = verdict.is === 'good' ? keptUntil(subject) : undefined
   tidy(subject, { current, expires: kept })
   const waits = [kept, lookAgain(verdict).lookAgainAt].filter(
@@ -69,7 +71,7 @@ export function planRolledBack(subject: Subject, failed: FailedRevision): Decisi
     fingerprint: resolved.fingerprint,
     message: `${failed.reason}: ${failed.message}`,
   }
-  const back = cast.current === undefined ? cast.parked[0] : undefined
+  const back = cast.current === undefined ? cast.parked.find((parked) => !fits(subject, parked)) : undefined
   if (cast.current === undefined && back === undefined) return planChange(subject)
   for (const observed of cast.failed.filter(isAlive))
     builder.add(stop(observed, 0), 'it was tried and is not good')
@@ -116,30 +118,36 @@ function tidy(
     if (cast.next !== undefined) builder.add(removal(cast.next), 'it is not wanted any more')
     return
   }
-  const [target, ...surplus] = cast.parked.filter((parked) => parked.state !== 'removing')
+  const target = cast.parked.find((parked) => parked.state !== 'removing' && !fits(subject, parked))
+  const surplus = cast.parked.filter((parked) => parked !== target)
   const expired = target !== undefined && expires !== undefined && expires <= world.now ? [target] : []
   const lastFailed = cast.failed.at(-1)
   const told = cast.failed.filter((failed) => failed !== lastFailed || isRecorded(container, world, failed))
-  const useless = [...cast.old, ...cast.strays, ...cast.dead, ...surplus, ...told, ...expired]
+  const useless = [...cast.old, ...cast.dead, ...surplus, ...told, ...expired]
   const leaving = [...(cast.next === undefined ? [] : [cast.next]), ...useless].filter((each) =>
     others.includes(each),
   )
   const staying = allOf(cast).filter((each) => !leaving.includes(each))
   const keep = staying.flatMap(anonymousVolumes)
   for (const observed of leaving) {
-    const cause = observed === cast.next ? 'it is not wanted any more' : whyGone(subject, observed)
+    const cause = observed === cast.next ? 'it is not wanted any more' : whyGone(subject, observed, target)
     remove(builder, observed, { cause, keep })
   }
+  const name = target && asideName(container.metadata, 'prev', target.id)
+  if (target === undefined || target.name === name || leaving.includes(target)) return
+  const cause = 'it is kept for going back to it'
+  builder.add({ type: 'renameContainer', container: target.id, name: name ?? '' }, cause)
 }
 
 function removal({ id }: ObservedContainer) {
   return { type: 'removeContainer', container: id } as const
 }
 
-function whyGone({ cast, container }: Subject, observed: ObservedContainer): string {
+function whyGone(
+  { cast }: Subject,
+  observed: ObservedContainer,
+  target: ObservedContainer | undefined,
+): string {
   if (cast.failed.includes(observed)) return 'status.rollout.failed tells of it'
-  const name = asideName(container.metadata, 'prev', observed.id)
-  return observed.name === name && cast.parked[0] === observed
-    ? 'spec.update.keepPrevious is over'
-    : 'its successor runs'
+  return observed === target ? 'spec.update.keepPrevious is over' : 'its successor runs'
 }

@@ -10,7 +10,9 @@ import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { referencesOf } from '#pkg/apis/container.references.ts'
 import type { Container, ContainerLimits, ContainerMount, ContainerSpec } from '#pkg/apis/container.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import type { Network } from '#pkg/apis/network.ts'
+import type { Volume } from '#pkg/apis/volume.ts'
+import { engineLabels, engineName, engineNameOf } from '#pkg/apis/wellknown.ts'
 import type {
   ContainerCreate,
   Mount,
@@ -18,11 +20,14 @@ import type {
   PortMapping,
   ResourceLimits,
 } from '#pkg/engine/port.ts'
+import type { ImageConfig } from '#pkg/engine/settings.ts'
 import { networkOwner } from './container.followers.ts'
 import { restartLabel } from './container.restart.ts'
 import { resolveSecurity } from './container.security.ts'
+import { secretsLabel, secretVariables } from './env.secrets.ts'
 import { resolveEnv } from './env.ts'
 import { canonicalImage } from './image.ts'
+import { bridgeLinks, linksFingerprint, linksIn, linkVariables } from './links.ts'
 import type { ProjectedFiles } from './ops.ts'
 import { probeOf, writeProbe } from './probe.ts'
 import { resolveHealthcheck, resolveRuntime, usualLogging } from './resolve.runtime.ts'
@@ -32,6 +37,12 @@ export interface Resolved {
   readonly create: ContainerCreate
   readonly fingerprint: string
   readonly projections: readonly ProjectedFiles[]
+  /** Variables whose values come from Secrets. */
+  readonly secretVariables: readonly string[]
+  /** Variables that are as they were when a container was made, whatever they would be now. */
+  readonly frozenVariables: readonly string[]
+  /** What images bring, by id, as far as it is known. */
+  readonly imageConfigs: ReadonlyMap<string, ImageConfig>
   /** The name of the Container whose network it joins. */
   readonly sharesNetworkOf?: string
 }
@@ -77,25 +88,34 @@ function assemble(
     image: canonicalImage(spec.image),
     mounts: mounts.map(contentOf),
     ...(spec.networkMode !== undefined && { networkMode: spec.networkMode }),
+    ...(spec.labels !== undefined && { labels: spec.labels }),
     ...(spec.securityContext?.runAsNonRoot === true && { runAsNonRoot: true }),
     ...(secrets.length > 0 && { secrets }),
+    ...((spec.links ?? []).length > 0 && { links: linksFingerprint(container) }),
   })
   const networkMode = networkModeOf(input)
+  const links = bridgeLinks(container)
+  const frozen = linkVariables(container, input)
+  const hidden = secretVariables(container, input.desired)
   const create: ContainerCreate = {
     ...recreated,
     logging: recreated.logging ?? usualLogging,
     ...(networkMode !== undefined && { networkMode }),
     name: engineName(metadata),
     mounts: mounts.map(({ mount }) => mount),
-    networks: resolveNetworks(container),
+    networks: resolveNetworks(input),
+    ...(links.length > 0 && { links }),
+    env: { ...frozen, ...recreated.env },
     limits: resolveLimits(spec.resources?.limits),
     labels: {
       ...metadata.labels,
+      ...spec.labels,
       [engineLabels.uid]: metadata.uid ?? '',
       [engineLabels.namespace]: metadata.namespace ?? 'default',
       [engineLabels.name]: metadata.name,
       [engineLabels.fingerprint]: hash,
       [engineLabels.cluster]: clusterID,
+      ...secretsLabel(hidden),
       ...restartLabel(container),
       ...(probe && { [engineLabels.probe]: writeProbe(probe) }),
     },
@@ -105,6 +125,9 @@ function assemble(
     create,
     fingerprint: hash,
     projections: mounts.flatMap(({ projection }) => projection ?? []),
+    secretVariables: hidden,
+    frozenVariables: Object.keys(frozen).filter((name) => !Object.hasOwn(recreated.env, name)),
+    imageConfigs: input.observed.imageConfigs,
     ...(sharesNetworkOf !== undefined && { sharesNetworkOf }),
   }
 }
@@ -158,9 +181,10 @@ function contentOf({ mount, projection }: ResolvedMount): unknown {
 
 function resolveMount(mount: ContainerMount, input: ResolveInput): ResolvedMount | { missing: Waiting } {
   const { mountPath: target, readOnly } = mount
+  const { desired } = input
   const { namespace = 'default' } = input.container.metadata
   if (mount.volume !== undefined) {
-    const source = engineName({ namespace, name: mount.volume })
+    const source = desiredName(desired.volumes, { namespace, name: mount.volume })
     return { mount: { type: 'volume', source, target, readOnly } }
   }
   if (mount.hostPath !== undefined)
@@ -185,27 +209,43 @@ function projectMount(mount: ContainerMount, input: ResolveInput): ResolvedMount
   const secret = mount.secret !== undefined
   const name = mount.secret ?? mount.configMap ?? ''
   const key = objectKey({ namespace, name })
-  const files = secret ? desired.secrets.get(key)?.data : configMapFiles(desired, key)
+  const all = secret ? desired.secrets.get(key)?.data : configMapFiles(desired, key)
+  const files = keysOf(all ?? {}, mount.subPath)
   const found = secret ? desired.secrets.has(key) : desired.configMaps.has(key)
   if (!found && mount.optional !== true) {
     const kind = secret ? 'Secret' : 'ConfigMap'
     return { missing: { reason: `${kind}NotFound`, message: `mounts ${kind} ${key}, which does not exist` } }
   }
+  if (mount.subPath !== undefined && files[mount.subPath] === undefined && mount.optional !== true) {
+    const message = `mounts key ${mount.subPath} of ${secret ? 'Secret' : 'ConfigMap'} ${key}, which has no such key`
+    return { missing: { reason: 'KeyNotFound', message } }
+  }
   const salt = secret ? desired.secrets.get(key)?.metadata.uid : undefined
   const projection = {
-    directory: `${uid}/${fingerprint({ name, files: files ?? {}, ...(salt !== undefined && { salt }) })}`,
+    directory: `${uid}/${fingerprint({ name, files, ...(salt !== undefined && { salt }) })}`,
     secret,
-    files: files ?? {},
+    files,
   }
+  const directory = `${projectionRoot}/${projection.directory}`
   return {
     mount: {
       type: 'bind',
-      source: `${projectionRoot}/${projection.directory}`,
+      source: mount.subPath === undefined ? directory : `${directory}/${mount.subPath}`,
       target: mount.mountPath,
       readOnly: true,
     },
     projection,
   }
+}
+
+/** Only the key that is mounted counts: others may change without a new container. */
+function keysOf(
+  files: Readonly<Record<string, string>>,
+  subPath: string | undefined,
+): Record<string, string> {
+  if (subPath === undefined) return { ...files }
+  const content = Object.hasOwn(files, subPath) ? files[subPath] : undefined
+  return content === undefined ? {} : { [subPath]: content }
 }
 
 /** Whether a directory of projected files is mounted, or about to be: its Container is at work. */
@@ -214,7 +254,9 @@ export function isMounted(directory: string, world: World): boolean {
   const uid = directory.split('/')[0]
   const owner = [...world.desired.containers.values()].find(({ metadata }) => metadata.uid === uid)
   if (owner !== undefined && world.busy.has(groupOf('Container', owner.metadata))) return true
-  return world.observed.containers.some(({ mounts }) => mounts.some((mount) => mount.source === source))
+  return world.observed.containers.some(({ mounts }) =>
+    mounts.some((mount) => mount.source === source || mount.source.startsWith(`${source}/`)),
+  )
 }
 
 function configMapFiles(desired: Desired, key: string): Record<string, string> {
@@ -236,11 +278,28 @@ function resolvePort(port: Container['spec']['ports'][number]): PortMapping {
 }
 
 /** A container is reached by its object's name in every network, whatever the engine calls it. */
-function resolveNetworks({ metadata, spec }: Container): NetworkAttachment[] {
-  return spec.networks.map((network) => ({
-    network: engineName({ namespace: metadata.namespace ?? 'default', name: network.name }),
-    aliases: [...new Set([metadata.name, ...network.aliases])],
-  }))
+function resolveNetworks({ container, desired }: ResolveInput): NetworkAttachment[] {
+  const { metadata, spec } = container
+  return spec.networks.map((network) => {
+    const links = linksIn(network.name, container, { desired })
+    return {
+      network: desiredName(desired.networks, {
+        namespace: metadata.namespace ?? 'default',
+        name: network.name,
+      }),
+      aliases: [...new Set([metadata.name, ...network.aliases])],
+      ...(links.length > 0 && { links }),
+    }
+  })
+}
+
+/** What the engine calls the Volume or Network of this name, whether or not there is one yet. */
+function desiredName(
+  objects: ReadonlyMap<string, Volume | Network>,
+  meta: { namespace: string; name: string },
+): string {
+  const object = objects.get(objectKey(meta))
+  return object === undefined ? engineName(meta) : engineNameOf(object)
 }
 
 function resolveLimits(limits: ContainerLimits | undefined): ResourceLimits {

@@ -8,12 +8,14 @@ import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { conditionsOf } from './conditions.ts'
 import { currentContainer } from './container.cast.ts'
+import { endingOf } from './container.ending.ts'
 import { hasFinished } from './container.heal.ts'
 import { reportHealing } from './container.healing.ts'
 import { isAlive, previousStatus } from './container.look.ts'
 import { reportRestart } from './container.restart.ts'
 import { reportRollout } from './container.rollout.ts'
 import { digestOf, findImage, pullOf } from './image.ts'
+import { linkedBy } from './links.ts'
 import { restartState } from './restart.ts'
 import { reportDifferences } from './status.differences.ts'
 import { reportNext } from './status.next.ts'
@@ -30,6 +32,7 @@ export function reportContainer(input: ReportInput): ContainerStatus {
     phase,
     observedGeneration: container.metadata.generation ?? 0,
     nodeName: world.nodeName,
+    ...reportLinks(input),
     ...reportImage(input, observed),
     ...seen,
     ...reportAction(input, previous),
@@ -44,6 +47,11 @@ export function reportContainer(input: ReportInput): ContainerStatus {
       (previous?.conditions ?? []).filter(({ type }) => conditions.some((each) => each.type === type)),
     ),
   }
+}
+
+function reportLinks({ container, world }: ReportInput): Partial<ContainerStatus> {
+  const links = linkedBy(container, world)
+  return links.length === 0 ? {} : { linkedBy: links }
 }
 
 type Phase = NonNullable<ContainerStatus['phase']>
@@ -81,7 +89,7 @@ function reportObserved(
       observed.state === 'exited' && { exitCode: observed.exitCode, oomKilled: observed.oomKilled }),
     ...(waitsForRestart && decision.wakeAt !== undefined && { nextRestartAt: timestamp(decision.wakeAt) }),
     ...reportAddress(container, observed),
-    ...reportTermination(observed, previous, world.observed.logTails),
+    ...reportTermination({ container, world }, observed, previous),
     ...reportHealth(observed, previous),
   }
 }
@@ -102,32 +110,26 @@ function reportAddress({ spec }: Container, observed: ObservedContainer): Partia
 }
 
 function reportTermination(
+  { container, world }: Pick<ReportInput, 'container' | 'world'>,
   observed: ObservedContainer,
   previous: ContainerStatus | undefined,
-  logTails: ReadonlyMap<string, readonly string[]>,
 ): Partial<ContainerStatus> {
-  if (observed.state !== 'exited') {
+  const neverStarted = observed.state === 'created' && observed.error !== ''
+  if (observed.state !== 'exited' && !neverStarted) {
     return previous?.lastTermination === undefined ? {} : { lastTermination: previous.lastTermination }
   }
-  const log = (logTails.get(observed.id) ?? []).slice(-20)
-  const message = observed.error !== '' ? observed.error : foregroundHint(observed)
+  const log = (world.observed.logTails.get(observed.id) ?? []).slice(-20)
+  const { reason, message } = endingOf(observed, container.spec, log)
   return {
     lastTermination: {
       exitCode: observed.exitCode,
-      reason: observed.oomKilled ? 'OOMKilled' : observed.exitCode === 0 ? 'Completed' : 'Error',
+      reason,
       ...(message !== undefined && { message }),
       ...(log.length > 0 && { log }),
       ...(observed.startedAt !== undefined && { startedAt: observed.startedAt }),
       ...(observed.finishedAt !== undefined && { finishedAt: observed.finishedAt }),
     },
   }
-}
-
-/** A program that puts itself in the background ends its container: the commonest reason of a run this short. */
-function foregroundHint({ exitCode, startedAt, finishedAt }: ObservedContainer): string | undefined {
-  if (exitCode !== 0 || startedAt === undefined || finishedAt === undefined) return undefined
-  if (Date.parse(finishedAt) - Date.parse(startedAt) > 1000) return undefined
-  return 'the main process ended within a second; a service must run in the foreground'
 }
 
 /** Checks go on all the time; the log moves with the result only, so that an idle node writes nothing. */

@@ -1,6 +1,8 @@
-/** How a Container is networked when it does not join Networks: the schema, and what it excludes. */
-import { text } from './container.fields.ts'
-import { rules, type Validation } from './schema.ts'
+/** How a Container is networked beside the Networks that it joins: modes and links, and what they exclude. */
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
+import { objectName, text } from './container.fields.ts'
+import { listMap, rules, type Validation } from './schema.ts'
 
 const shared = 'container:'
 
@@ -14,6 +16,37 @@ export const networkMode = text(
     }),
     maxLength: 263,
   },
+)
+
+const link = Type.Object({
+  container: objectName(
+    'Name of the other Container, of the same namespace. Placement puts both on one node.',
+  ),
+  alias: Type.Optional(
+    text("Its name inside this one; absent: the Container's own.", {
+      pattern: '^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$',
+      maxLength: 63,
+    }),
+  ),
+  injectEnv: Type.Optional(
+    Type.Boolean({
+      description:
+        'Give this one the variables of old Docker links: ALIAS_PORT_80_TCP, ALIAS_PORT_80_TCP_ADDR and so on for every exposed port, as they are when the container is made. What changes later changes none of them. Absent: false.',
+    }),
+  ),
+})
+
+export const links = Type.Optional(
+  listMap(link, ['container'], {
+    maxItems: 32,
+    ...rules({
+      rule: 'self.all(one, self.filter(other, (has(other.alias) ? other.alias : other.container) == (has(one.alias) ? one.alias : one.container)).size() == 1)',
+      message: 'two links have the same alias',
+      reason: 'FieldValueDuplicate',
+    }),
+    description:
+      'Other Containers under names of their own, which only this one sees; the other one starts first. Where both join a Network, the name is answered by its name service, else by /etc/hosts of the default bridge, where engines before Docker 29 also tell this one all variables of the other one, its secrets included: better join a Network.',
+  }),
 )
 
 const shares = "has(self.networkMode) && self.networkMode.startsWith('container:')"
@@ -38,6 +71,11 @@ export const networkRules: readonly Validation[] = [
     fieldPath: '.networkMode',
   },
   listed('ports'),
+  {
+    rule: "!has(self.links) || self.links.size() == 0 || !has(self.networkMode) || self.networkMode == 'bridge'",
+    message: 'needs a network of its own: there are no links with networkMode host, none or container:NAME',
+    fieldPath: '.links',
+  },
 ]
 
 /** Of the whole object: they name metadata.name too. */
@@ -47,7 +85,14 @@ export const ownNetworkRules: readonly Validation[] = [
     message: 'a Container cannot share its own network',
     fieldPath: '.spec.networkMode',
   },
+  {
+    rule: '!has(self.metadata.name) || !has(self.spec.links) || !self.spec.links.exists(one, one.container == self.metadata.name)',
+    message: 'a Container cannot link to itself',
+    fieldPath: '.spec.links',
+  },
 ]
+
+export type Link = Static<typeof link>
 
 /** The name of the Container whose network is shared; undefined for every other way of networking. */
 export function sharedNetworkOf({ networkMode }: { readonly networkMode?: string }): string | undefined {

@@ -278,6 +278,31 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
     ],
   ],
   ['one that finishes', { ttlSecondsAfterFinished: 0, restartPolicy: 'OnFailure' }, []],
+  [
+    'links',
+    {
+      links: [
+        { container: 'db', alias: 'sql' },
+        { container: 'cache', injectEnv: true },
+      ],
+    },
+    [],
+  ],
+  [
+    'links under one name, and one to itself',
+    { links: [{ container: 'db', alias: 'web' }, { container: 'web' }] },
+    [
+      'FieldValueInvalid spec.links: a Container cannot link to itself',
+      'FieldValueDuplicate spec.links: two links have the same alias',
+    ],
+  ],
+  [
+    "links beside the node's own network",
+    { networkMode: 'host', links: [{ container: 'db' }] },
+    [
+      'FieldValueInvalid spec.links: needs a network of its own: there are no links with networkMode host, none or container:NAME',
+    ],
+  ],
   ["another container's network alone", { networkMode: 'container:db' }, []],
   [
     "networks and ports beside the node's own network",

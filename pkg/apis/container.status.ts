@@ -166,6 +166,9 @@ export const containerStatus = Type.Object(
     ),
     ports: Type.Optional(atomicList(port, { description: 'Ports as published now.' })),
     ip: text('Its address in its first network.'),
+    linkedBy: Type.Optional(
+      atomicList(Type.String(), { description: 'Who links to it, and under which name: `web/db`.' }),
+    ),
     startedAt: when('When this run began.'),
     finishedAt: when('When it ended.'),
     exitCode: integer('Exit code of the last run.'),

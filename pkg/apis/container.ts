@@ -7,6 +7,7 @@ import * as Type from 'typebox'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectName, text } from './container.fields.ts'
 import { healthcheck } from './container.healthcheck.ts'
+import { adopt, labels } from './container.identity.ts'
 import {
   containerPort,
   envFrom,
@@ -15,7 +16,7 @@ import {
   mount,
   networkAttachment,
 } from './container.inputs.ts'
-import { networkMode, networkRules, ownNetworkRules } from './container.network.ts'
+import { links, networkMode, networkRules, ownNetworkRules } from './container.network.ts'
 import {
   devices,
   dns,
@@ -185,16 +186,7 @@ export const containerSpec = Type.Object(
       description: "Networks it joins. Changed in place. Absent: the engine's default bridge, without names.",
     }),
     networkMode: Type.Optional(networkMode),
-    links: unimplemented(
-      listMap(
-        Type.Object({
-          container: text('Name of the other Container.'),
-          alias: Type.Optional(text("Its name inside this one; absent: the Container's.")),
-        }),
-        ['container'],
-        { description: 'Legacy links.' },
-      ),
-    ),
+    links,
     extraHosts: Type.Optional(extraHosts),
     dns: Type.Optional(dns),
     healthcheck: Type.Optional(healthcheck),
@@ -241,6 +233,8 @@ export const containerSpec = Type.Object(
           'How many older revisions are kept for `cove rollout undo`, besides the newest. Absent: 10.',
       }),
     ),
+    labels: Type.Optional(labels),
+    adopt: Type.Optional(adopt),
     nodeName: Type.Optional(text('The node it runs on; set by placement when absent.')),
     nodeSelector: stringMap({ default: {}, description: 'Labels the node must have.' }),
     tolerations: Type.Optional(tolerations),

@@ -54,6 +54,7 @@ export function makeContainerBody(create: ContainerCreate): Record<string, unkno
     ...(create.healthcheck && { Healthcheck: makeHealthcheck(create.healthcheck) }),
     HostConfig: {
       NetworkMode: create.networkMode ?? first?.network ?? 'default',
+      ...(create.links && { Links: create.links }),
       PortBindings: makePortBindings(create.ports),
       Mounts: create.mounts.map(makeMount),
       RestartPolicy: { Name: 'no' },
@@ -89,7 +90,8 @@ function makeDevice({ hostPath, containerPath, permissions }: Device): Record<st
 
 /** The settings of one endpoint, at create and at connect. */
 export function makeEndpoint(attachment: NetworkAttachment): Record<string, unknown> {
-  return attachment.aliases.length === 0 ? {} : { Aliases: attachment.aliases }
+  const { aliases, links = [] } = attachment
+  return { ...(aliases.length > 0 && { Aliases: aliases }), ...(links.length > 0 && { Links: links }) }
 }
 
 /**

@@ -4,7 +4,7 @@
  * the alias made of the container's short id goes, the two wildcard addresses of a published port become one.
  */
 
-import { readState } from './dockerlooks.ts'
+import { readState } from './dockerlooksview.ts'
 import { readSettings } from './dockersettings.ts'
 import { healthDefaults, noNewPrivileges, unconfined } from './dockerspec.ts'
 import { array, type Json, number, object, text, textMap, texts } from './json.ts'
@@ -53,6 +53,7 @@ export function readContainer(answer: unknown): ObservedContainer {
     ...(health && { health }),
     command: [text(root['Path']), ...texts(root['Args'])],
     networks: readAttachments(object(settings, 'Networks'), id),
+    ...readLinks(host),
     networkMode: readNetworkMode(text(host['NetworkMode'])),
     security: readSecurity(host),
     ports: collapseWildcards(readPorts(object(settings, 'Ports'))),
@@ -200,6 +201,7 @@ function readAttachments(networks: Json, containerID: string): ObservedAttachmen
       network,
       aliases: askedAliases(texts(endpoint['Aliases']), containerID),
       ip: text(endpoint['IPAddress']),
+      ...(texts(endpoint['Links']).length > 0 && { links: texts(endpoint['Links']) }),
     }
   })
 }
@@ -208,6 +210,15 @@ function readAttachments(networks: Json, containerID: string): ObservedAttachmen
 function askedAliases(aliases: readonly string[], containerID: string): readonly string[] {
   const added = aliases.indexOf(containerID.slice(0, shortIdLength))
   return added < 0 ? aliases : aliases.slice(0, added)
+}
+
+/** Engines write `/TARGET:/OWN/NAME`. */
+function readLinks(host: Json): Pick<ObservedContainer, 'links'> {
+  const links = texts(host['Links']).map((link) => {
+    const [target = '', name = ''] = link.split(':')
+    return `${bareName(target)}:${name.slice(name.lastIndexOf('/') + 1)}`
+  })
+  return links.length === 0 ? {} : { links }
 }
 
 /** Whoever joined a network at create has its name here: that is the bridge's way too. */

@@ -10,7 +10,7 @@
  * Durations are milliseconds, sizes bytes, times RFC 3339.
  */
 
-import type { CommitOptions, FileChange, ListedContainer, ProcessTable, UsageSample } from './looks.ts'
+import type { ContainerState, EngineLooks } from './looks.ts'
 import type { Healthcheck, ImageConfig, ObservedSettings, RuntimeSettings } from './settings.ts'
 
 export interface EngineInfo {
@@ -51,6 +51,8 @@ export interface NetworkAttachment {
   /** The engine's name of the network. */
   readonly network: string
   readonly aliases: readonly string[]
+  /** Names that only this container sees for others of the network: `CONTAINER:NAME`. Absent: none. */
+  readonly links?: readonly string[]
 }
 
 export interface ResourceLimits {
@@ -108,6 +110,11 @@ export interface ContainerCreate extends RuntimeSettings {
    * must run when this one starts.
    */
   readonly networkMode?: 'bridge' | 'host' | 'none' | `container:${string}`
+  /**
+   * On the default bridge only: names in /etc/hosts for other containers there, `CONTAINER:NAME`. They must run when this
+   * one starts; the engine writes down another address when they get one. Absent: none.
+   */
+  readonly links?: readonly string[]
   /** Absent: what the engine gives every container. */
   readonly security?: Security
   /** Absent: the image's HEALTHCHECK. */
@@ -120,8 +127,6 @@ export interface ContainerCreate extends RuntimeSettings {
   /** Gives it a terminal; absent: none. */
   readonly tty?: boolean
 }
-
-export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
 
 export interface HealthProbe {
   readonly start: string
@@ -164,6 +169,8 @@ export interface ObservedContainer {
   /** Entry point and arguments as they run. */
   readonly command: readonly string[]
   readonly networks: readonly ObservedAttachment[]
+  /** On the default bridge, with the names that the containers have now: `CONTAINER:NAME`. Absent: none. */
+  readonly links?: readonly string[]
   /** How it was made to be networked: `host`, `none`, `container:ID`; `bridge` for every other way. */
   readonly networkMode: string
   readonly security: Security
@@ -329,11 +336,9 @@ export interface ExecProcess extends AttachedProcess {
   exitCode(): Promise<number>
 }
 
-export interface Engine {
+export interface Engine extends EngineLooks {
   info(): Promise<EngineInfo>
 
-  /** All containers, managed or not: the cheap look, which waits for none of them. */
-  listContainers(): Promise<readonly ListedContainer[]>
   /** By name or id; undefined when there is none. */
   inspectContainer(container: string): Promise<ObservedContainer | undefined>
   createContainer(create: ContainerCreate): Promise<{ id: string }>
@@ -350,8 +355,6 @@ export interface Engine {
    * cannot be lifted (to 0) in place: InvalidSpec.
    */
   updateContainer(container: string, limits: ResourceLimits): Promise<void>
-  /** By name or number. One that does not run: Conflict. */
-  signalContainer(container: string, signal: string): Promise<void>
   /** Removes it, running or not. `anonymousVolumes` takes those with it; named volumes always stay. */
   removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void>
   /** With `follow` until the container ends; always until the signal aborts, which is no error. */
@@ -375,19 +378,6 @@ export interface Engine {
     archive: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void>
-
-  /** Its processes, in columns that `args` ask `ps` of the host for. Conflict when it does not run. */
-  containerProcesses(container: string, args: string): Promise<ProcessTable>
-  /** Undefined while it does not run. */
-  containerUsage(container: string): Promise<UsageSample | undefined>
-  /** Paths that differ from its image; volumes are left out. */
-  containerChanges(container: string, signal: AbortSignal): Promise<readonly FileChange[]>
-  /** All its files as one tar archive, without what is in volumes; it need not run. */
-  exportContainer(container: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
-  /** Makes an image of its files and settings; resolves with the image's id. */
-  commitContainer(container: string, options: CommitOptions): Promise<{ image: string }>
-  /** The engine's own words, environment included; undefined when there is none. By whole id. */
-  rawContainer(id: string): Promise<unknown>
 
   listImages(): Promise<readonly ObservedImage[]>
   /** Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason. */

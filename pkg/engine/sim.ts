@@ -5,7 +5,6 @@
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { limitsLifted } from './dockerspec.ts'
-import type { CommitOptions, FileChange, ListedContainer, ProcessTable, UsageSample } from './looks.ts'
 import type {
   AttachedProcess,
   ContainerCreate,
@@ -33,7 +32,8 @@ import { attached, type CommandHook, runCommand } from './simexec.ts'
 import type { EngineMethod, SimCall, SimFault } from './simfault.ts'
 import { type HeldImage, refuse, SimHost, simApiVersion } from './simhost.ts'
 import { SimLife } from './simlife.ts'
-import { idleUsage, listed, processesOf, type SimUsage, sampleOf, signalName } from './simlooks.ts'
+import { SimLooks } from './simlooks.ts'
+import type { SimUsage } from './simlooksview.ts'
 import type { BehaviourHook } from './simprocess.ts'
 import { familiarName, makeSimImage, type SimImage, SimRegistry } from './simregistry.ts'
 import { imageConfig } from './simsettings.ts'
@@ -60,7 +60,7 @@ export interface SimEngineOptions {
 
 const defaultMemory = 8 * 1024 ** 3
 
-export class SimEngine implements Engine {
+export class SimEngine extends SimLooks implements Engine {
   readonly registry: SimRegistry
   readonly host: SimHost
   readonly #options: SimEngineOptions
@@ -71,12 +71,22 @@ export class SimEngine implements Engine {
 
   constructor(options: SimEngineOptions) {
     const { clock, name = 'sim', cpus = 4, pathExists = () => true, delays = {} } = options
+    const host = new SimHost({ name, cpus, pathExists })
+    const door = new SimDoor({ clock, delays })
+    const emit = (container: SimContainer, action: string) => this.#emit(container, action)
+    super({
+      host,
+      door,
+      clock,
+      emit,
+      usage: options.usage,
+      memoryBytes: options.memoryBytes ?? defaultMemory,
+    })
     this.#options = options
     this.#clock = clock
     this.registry = options.registry ?? new SimRegistry()
-    this.host = new SimHost({ name, cpus, pathExists })
-    this.#door = new SimDoor({ clock, delays })
-    const emit = (container: SimContainer, action: string) => this.#emit(container, action)
+    this.host = host
+    this.#door = door
     const mustAnswer = () => this.#door.mustAnswer()
     this.#life = new SimLife({ host: this.host, clock, emit, mustAnswer }, options.behaviour ?? (() => ({})))
   }
@@ -143,12 +153,6 @@ export class SimEngine implements Engine {
       storageDriver: 'memory',
       rootDirectory: '/var/lib/docker',
     }))
-  }
-
-  listContainers(): Promise<readonly ListedContainer[]> {
-    return this.#door.call('listContainers', [], () =>
-      [...this.host.containers.values()].map((container) => listed(container, this.#clock.now())),
-    )
   }
 
   inspectContainer(container: string): Promise<ObservedContainer | undefined> {
@@ -230,17 +234,6 @@ export class SimEngine implements Engine {
     })
   }
 
-  signalContainer(container: string, signal: string): Promise<void> {
-    return this.#door.call('signalContainer', [container, signal], () => {
-      const found = this.host.mustContainer(container)
-      const name = signalName(signal)
-      if (name === undefined) return refuse('InvalidSpec', `Invalid signal: ${signal}`)
-      if (!isUp(found)) refuse('Conflict', `Cannot kill container: ${found.id} is not running`)
-      this.#emit(found, 'kill')
-      found.process?.signal(name)
-    })
-  }
-
   removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
     return this.#door.call('removeContainer', [container, options], () => {
       const found = this.host.mustContainer(container)
@@ -270,54 +263,6 @@ export class SimEngine implements Engine {
         output: followOutput(found, options),
         takeInput: (data) => takesInput && found.process?.input(Buffer.from(data).toString()) === true,
       })
-    })
-  }
-
-  containerProcesses(container: string, args: string): Promise<ProcessTable> {
-    return this.#door.call('containerProcesses', [container, args], () => {
-      const found = this.host.mustContainer(container)
-      if (!isUp(found)) refuse('Conflict', `Container ${found.id} is not running`)
-      return processesOf(found)
-    })
-  }
-
-  containerUsage(container: string): Promise<UsageSample | undefined> {
-    return this.#door.call('containerUsage', [container], () => {
-      const found = this.host.mustContainer(container)
-      const usage = this.#options.usage?.(found.name) ?? idleUsage
-      const machineBytes = this.#options.memoryBytes ?? defaultMemory
-      return isUp(found) ? sampleOf(found, this.#clock.now(), { ...usage, machineBytes }) : undefined
-    })
-  }
-
-  /** Nothing writes files here. */
-  containerChanges(container: string): Promise<readonly FileChange[]> {
-    return this.#door.call('containerChanges', [container], () => {
-      this.host.mustContainer(container)
-      return []
-    })
-  }
-
-  async exportContainer(): Promise<never> {
-    return refuse('InvalidSpec', 'a simulated container has no files')
-  }
-
-  commitContainer(container: string, options: CommitOptions): Promise<{ image: string }> {
-    return this.#door.call('commitContainer', [container, options], () => {
-      const found = this.host.mustContainer(container)
-      const { reference = `made-of/${this.host.nextId()}` } = options
-      const spec = { ...found.image.spec, content: `${found.id} at ${this.#clock.now()}` }
-      const image = makeSimImage(spec, reference)
-      this.loadImage(reference, image)
-      this.#emit(found, 'commit')
-      return { image: image.id }
-    })
-  }
-
-  rawContainer(id: string): Promise<unknown> {
-    return this.#door.call('rawContainer', [id], () => {
-      const found = this.host.containers.get(id)
-      return found && { Id: found.id, Name: `/${found.name}`, Config: { ...found.create }, HostConfig: {} }
     })
   }
 
@@ -390,7 +335,7 @@ export class SimEngine implements Engine {
     return this.#door.call('connectNetwork', [container, attachment], () => {
       const network = this.host.mustNetwork(attachment.network)
       const found = this.host.mustContainer(container)
-      this.host.join(found, network, attachment.aliases)
+      this.host.join(found, network, attachment)
       this.#events.emit({
         type: 'network',
         action: 'connect',

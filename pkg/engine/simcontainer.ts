@@ -1,7 +1,7 @@
 /** A container of a simulated engine: its state, how it looks from outside, its output. */
+import type { ContainerState } from './looks.ts'
 import {
   type ContainerCreate,
-  type ContainerState,
   type LogChunk,
   type LogOptions,
   type ObservedContainer,
@@ -21,6 +21,12 @@ export interface OutputLine {
   readonly text: string
 }
 
+export interface SimEndpoint {
+  readonly aliases: readonly string[]
+  readonly links?: readonly string[]
+  ip: string
+}
+
 /** Mutable: this is the simulated world itself. */
 export interface SimContainer {
   readonly id: string
@@ -31,7 +37,7 @@ export interface SimContainer {
   readonly mounts: readonly ObservedMount[]
   /** Names of the volumes made for it alone. */
   readonly anonymousVolumes: readonly string[]
-  readonly networks: Map<string, { readonly aliases: readonly string[]; ip: string }>
+  readonly networks: Map<string, SimEndpoint>
   state: ContainerState
   limits: ResourceLimits
   restartPolicy: string
@@ -74,7 +80,8 @@ export function observeContainer(container: SimContainer): ObservedContainer {
     error,
     ...(health && { health }),
     command: commandOf(create, image),
-    networks: [...container.networks].map(([network, { aliases, ip }]) => ({ network, aliases, ip })),
+    networks: [...container.networks].map(([network, endpoint]) => ({ network, ...endpoint })),
+    ...(create.links && create.links.length > 0 && { links: create.links }),
     networkMode: create.networkMode ?? 'bridge',
     security: create.security ?? usualSecurity,
     ports: isUp(container) ? container.published : [],

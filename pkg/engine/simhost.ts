@@ -7,6 +7,7 @@ import { type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type {
   ContainerCreate,
   Mount,
+  NetworkAttachment,
   NetworkCreate,
   ObservedMount,
   ObservedNetwork,
@@ -219,7 +220,11 @@ export class SimHost {
     return found ?? refuse('NotFound', `network ${network} not found`)
   }
 
-  join(container: SimContainer, network: ObservedNetwork, aliases: readonly string[]): void {
+  join(
+    container: SimContainer,
+    network: ObservedNetwork,
+    { aliases, links = [] }: Pick<NetworkAttachment, 'aliases' | 'links'>,
+  ): void {
     const { name } = network
     if (container.networks.has(name)) {
       refuse('NameInUse', `endpoint with name ${container.name} already exists in network ${name}`)
@@ -228,7 +233,21 @@ export class SimHost {
     if (all.includes('host') && (all.length > 1 || isUp(container))) refuse('InvalidSpec', hostNetworkStays)
     if (all.includes('none') && all.length > 1) refuse('Conflict', noneIsAlone)
     const ip = isUp(container) ? this.allocateAddress(network) : ''
-    container.networks.set(name, { aliases, ip })
+    container.networks.set(name, { aliases, ip, ...(links.length > 0 && { links }) })
+  }
+
+  /** Those whose network it shares, and those it links to on the default bridge, must run when it starts. */
+  checkNeighbours({ create }: SimContainer): void {
+    const { networkMode = 'bridge', links = [] } = create
+    const shared = networkMode.startsWith('container:') ? [networkMode.slice('container:'.length)] : []
+    for (const name of shared) {
+      if (!isUp(this.mustContainer(name)))
+        refuse('Conflict', `cannot join network of a non running container: ${name}`)
+    }
+    for (const name of links.map((link) => link.split(':')[0] ?? '')) {
+      if (!isUp(this.mustContainer(name)))
+        refuse('Conflict', `Cannot link to a non running container: /${name}`)
+    }
   }
 
   leave(container: SimContainer, network: string): void {

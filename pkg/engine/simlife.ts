@@ -35,7 +35,10 @@ export class SimLife {
   }
 
   make(create: ContainerCreate, { image }: HeldImage): SimContainer {
-    const [first = { network: create.networkMode ?? 'bridge', aliases: [] }] = create.networks
+    const { networkMode = 'bridge' } = create
+    const [first = { network: networkMode, aliases: [] }] = create.networks
+    const { network, aliases, links = [] } = first
+    const endpoint = { aliases, ip: '', ...(links.length > 0 && { links }) }
     const now = this.#clock.now()
     return {
       id: this.#host.nextId(),
@@ -44,7 +47,8 @@ export class SimLife {
       image,
       createdAt: now,
       ...this.#host.makeMounts(create, image, now),
-      networks: new Map([[first.network, { aliases: first.aliases, ip: '' }]]),
+      // Whoever shares the network of another container is in none itself.
+      networks: new Map(networkMode.startsWith('container:') ? [] : [[network, endpoint]]),
       state: 'created',
       limits: create.limits,
       restartPolicy: 'no',
@@ -74,6 +78,7 @@ export class SimLife {
 
   #run(container: SimContainer): void {
     for (const name of container.networks.keys()) this.#host.mustNetwork(name)
+    this.#host.checkNeighbours(container)
     const published = this.#host.allocatePorts(container)
     const behaviour = this.#behaviour(container.create, container.starts + 1)
     if (behaviour.startFailure) refuse(behaviour.startFailure.reason, behaviour.startFailure.message)
