@@ -8,6 +8,8 @@ import { customResourceDefinition } from '#pkg/apis/crd.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { writeYaml } from '#pkg/manifest/yaml.ts'
+import { driftPage } from './drift.ts'
+import { eventsPage } from './events.ts'
 import { completeLock } from './lock.ts'
 import { pageName, referenceIndex, referencePage } from './reference.ts'
 
@@ -22,6 +24,8 @@ function derived(): Map<string, string> {
     ...own.map((kind): [string, string] => [`${crdFolder}/${kind.plural}.cove.run.yaml`, crdFile(kind)]),
     [`${folder}/README.md`, referenceIndex(kinds)],
     ...kinds.map((kind): [string, string] => [`${folder}/${pageName(kind)}`, referencePage(kind)]),
+    ['docs/events.md', eventsPage()],
+    ['docs/drift.md', driftPage()],
     ['package-lock.json', completeLock(readFileSync(join(root, 'package-lock.json'), 'utf8'))],
   ])
 }

@@ -88,7 +88,7 @@ export function rolloutNotes(
   const [old, now] = [before?.rollout, after.rollout]
   if (now === undefined) return []
   const notes: EventNote[] = []
-  const tell = (type: EventNote['type'], reason: string, message: string) =>
+  const tell = (type: EventNote['type'], reason: EventNote['reason'], message: string) =>
     notes.push({ object, type, reason, message })
   const { failed, phase } = now
   if (

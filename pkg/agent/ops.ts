@@ -1,4 +1,5 @@
 /** The operations of a node: each is exactly one engine call, one write to the node's disk, or one API call. */
+import type { EventReason } from '#pkg/apis/eventreasons.ts'
 import type {
   ContainerCreate,
   NetworkAttachment,
@@ -94,8 +95,13 @@ export function describeOp(op: AgentOp): string {
   return describe(op as never)
 }
 
+interface OpReasons {
+  readonly done: EventReason
+  readonly failed: EventReason
+}
+
 /** The stable reason of the event that reports the op, as it is done and as it failed. */
-export const opReasons: { readonly [Type in OpType]: { readonly done: string; readonly failed: string } } = {
+export const opReasons: { readonly [Type in OpType]: OpReasons } = {
   pullImage: { done: 'Pulled', failed: 'ErrImagePull' },
   tagImage: { done: 'Tagged', failed: 'FailedTag' },
   createVolume: { done: 'VolumeCreated', failed: 'FailedCreateVolume' },
@@ -117,11 +123,11 @@ export const opReasons: { readonly [Type in OpType]: { readonly done: string; re
   releaseObject: { done: 'Released', failed: 'FailedRelease' },
 }
 
-const rearming: { readonly [Type in OpType]?: { readonly done: string; readonly failed: string } } = {
+const rearming: { readonly [Type in OpType]?: OpReasons } = {
   pauseContainer: { done: 'HealthcheckStalled', failed: 'FailedRearmHealthcheck' },
   unpauseContainer: { done: 'HealthcheckRearmed', failed: 'FailedRearmHealthcheck' },
 }
 
-export function opReasonsOf(op: AgentOp): { readonly done: string; readonly failed: string } {
+export function opReasonsOf(op: AgentOp): OpReasons {
   return ('rearms' in op && op.rearms === true ? rearming[op.type] : undefined) ?? opReasons[op.type]
 }

@@ -29,3 +29,59 @@ test('a role is told with its rules, a binding with its role and its subjects', 
     ),
   )
 })
+
+test('of a Container is told what comes next, what differs, how its change goes and what healing was tried', (t) => {
+  const failed = {
+    fingerprint: 'f2',
+    reason: 'Exited',
+    message: 'it ended with exit code 3',
+    time: '2025-12-31T23:59:00Z',
+    log: ['no such table'],
+  }
+  const container = {
+    apiVersion: 'cove.run/v1',
+    kind: 'Container',
+    metadata: { name: 'web', namespace: 'default' },
+    status: {
+      phase: 'Running',
+      lastAction: { time: '2025-12-31T23:59:00Z', action: 'start container web', cause: 'it ended' },
+      next: { action: 'heal the container', cause: 'its healthcheck fails', time: '2026-01-01T00:00:10Z' },
+      differences: [{ field: 'spec.env.A', want: '2', found: '1', change: 'recreate' }],
+      rollout: { phase: 'RolledBack', since: '2025-12-31T23:59:00Z', failed },
+      healing: {
+        attempts: [
+          { time: '2025-12-31T23:58:00Z', action: 'Restart' },
+          { time: '2025-12-31T23:59:30Z', action: 'Recreate' },
+        ],
+        nextAt: '2026-01-01T00:00:10Z',
+      },
+    },
+  }
+  t.is(
+    describeObject(container, [], now),
+    `Name:          web
+Namespace:     default
+Kind:          Container (cove.run/v1)
+Labels:        <none>
+Annotations:   <none>
+Created:       <unknown>
+Last action:   start container web (2025-12-31T23:59:00Z (60s ago))
+  because:     it ended
+Next:          heal the container at 2026-01-01T00:00:10Z (in 10s)
+  because:     its healthcheck fails
+Differences:
+  FIELD        WANT   FOUND   CHANGE
+  spec.env.A   2      1       recreate
+Rollout:       RolledBack since 2025-12-31T23:59:00Z (60s ago)
+  failed:      2025-12-31T23:59:00Z (60s ago): Exited: it ended with exit code 3
+  The last it wrote:
+    no such table
+Healing:       Restart 2025-12-31T23:58:00Z (2m ago)
+               Recreate 2025-12-31T23:59:30Z (30s ago)
+  next:        2026-01-01T00:00:10Z (in 10s)
+Status:
+  phase: Running
+Events:        <none>
+`,
+  )
+})

@@ -5,21 +5,30 @@ import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
 import { ageText, viewEvents } from './eventrows.ts'
 import { formatTable } from './table.ts'
+import { whenText } from './why.times.ts'
 
 type Json = Record<string, unknown>
 
 const labelWidth = 14
+/** Lines of a failed container; status has up to 200. */
+const mostLines = 20
+/** Parts of status that have sections of their own. */
+const sectioned = 'conditions health lastAction next differences rollout healing'.split(' ')
 
 /** Ages are reckoned from `now`. */
 export function describeObject(object: KubeObject, events: readonly KubeObject[], now: number): string {
   const sections = [
     metadataSection(object, now),
     actionSection(object, now),
+    nextSection(object, now),
+    differenceSection(object),
     dataSection(object),
     accessSection(object),
     treeSection('Spec', object.spec),
     conditionSection(object, now),
     healthSection(object, now),
+    rolloutSection(object, now),
+    healingSection(object, now),
     treeSection('Status', statusRest(object.status)),
     eventSection(events, now),
   ]
@@ -54,6 +63,54 @@ function actionSection({ status }: KubeObject, now: number): string {
   return [
     line('Last action', `${String(action['action'])}${when}`),
     line('  because', String(action['cause'])),
+  ].join('')
+}
+
+/** What comes next, because of what, and when. */
+function nextSection({ status }: KubeObject, now: number): string {
+  const next = member(status, 'next')
+  if (!isPlainObject(next)) return ''
+  const when = typeof next['time'] === 'string' ? ` at ${whenText(next['time'], now)}` : ''
+  return [line('Next', `${String(next['action'])}${when}`), line('  because', String(next['cause']))].join('')
+}
+
+function differenceSection({ status }: KubeObject): string {
+  const differences = objectsOf(member(status, 'differences'))
+  if (differences.length === 0) return ''
+  const columns = ['field', 'want', 'found', 'change']
+  const rows = differences.map((difference) =>
+    columns.map((name, index) => `${index === 0 ? '  ' : ''}${String(difference[name])}`),
+  )
+  return `Differences:\n${formatTable([['  FIELD', 'WANT', 'FOUND', 'CHANGE'], ...rows])}`
+}
+
+/** How the last change is going, with the last lines of what failed. */
+function rolloutSection({ status }: KubeObject, now: number): string {
+  const rollout = member(status, 'rollout')
+  if (!isPlainObject(rollout)) return ''
+  const { failed } = rollout
+  const message = typeof rollout['message'] === 'string' ? `: ${rollout['message']}` : ''
+  const since = whenText(textOf(rollout['since']), now)
+  const first = line('Rollout', `${String(rollout['phase'])} since ${since}${message}`)
+  if (!isPlainObject(failed)) return first
+  const log = Array.isArray(failed['log']) ? failed['log'].slice(-mostLines) : []
+  return [
+    first,
+    line('  failed', `${whenText(textOf(failed['time']), now)}: ${failed['reason']}: ${failed['message']}`),
+    ...(log.length === 0 ? [] : [`  The last it wrote:\n${log.map((text) => `    ${text}\n`).join('')}`]),
+  ].join('')
+}
+
+function healingSection({ status }: KubeObject, now: number): string {
+  const healing = member(status, 'healing')
+  const attempts = objectsOf(member(healing, 'attempts'))
+  if (!isPlainObject(healing) || attempts.length === 0) return ''
+  const held = textOf(healing['heldSince'])
+  const tried = attempts.map(({ time, action }) => `${action} ${whenText(textOf(time), now)}`)
+  return [
+    line('Healing', tried.join(`\n${' '.repeat(labelWidth + 1)}`)),
+    ...(held === undefined ? [] : [line('  held since', whenText(held, now))]),
+    ...(healing['nextAt'] === undefined ? [] : [line('  next', whenText(textOf(healing['nextAt']), now))]),
   ].join('')
 }
 
@@ -137,8 +194,7 @@ function treeSection(title: string, value: unknown): string {
 /** What has no section of its own. */
 function statusRest(status: unknown): Json {
   if (!isPlainObject(status)) return {}
-  const { conditions: _c, health: _h, lastAction: _l, ...rest } = status
-  return rest
+  return Object.fromEntries(Object.entries(status).filter(([name]) => !sectioned.includes(name)))
 }
 
 function treeLines(value: Json, indent: string): string[] {
@@ -178,6 +234,10 @@ function timeText(time: string | undefined, now: number): string {
 
 function sinceText(time: unknown, now: number): string {
   return typeof time === 'string' ? humanDuration(now - Date.parse(time)) : '<unknown>'
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 function member(value: unknown, key: string): unknown {

@@ -9,6 +9,7 @@ import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
 import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import { type KubeObject, timestamp } from '#pkg/apimachinery/meta.ts'
 import { type Event, eventKind } from '#pkg/apis/event.ts'
+import type { EventReason } from '#pkg/apis/eventreasons.ts'
 import type { Client } from './rest.ts'
 import { mayTakeLater } from './serverlink.ts'
 
@@ -17,7 +18,7 @@ type Subject = Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>
 export interface EventNote {
   readonly object: Subject
   readonly type: 'Normal' | 'Warning'
-  readonly reason: string
+  readonly reason: EventReason
   readonly message: string
 }
 

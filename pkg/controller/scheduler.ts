@@ -2,7 +2,7 @@
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { sameJson } from '#pkg/apimachinery/hash.ts'
-import { byKey, type KubeObject, setCondition } from '#pkg/apimachinery/meta.ts'
+import { byKey, type KubeObject, objectKey, setCondition } from '#pkg/apimachinery/meta.ts'
 import { hasEndedForGood } from '#pkg/apis/container.finished.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
@@ -13,6 +13,7 @@ import { type Volume, volumeKind } from '#pkg/apis/volume.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { Informer } from '#pkg/client/informer.ts'
 import { Loop } from '#pkg/client/loop.ts'
+import { EventRecorder } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { execute, makeSlots } from '#pkg/plan/execute.ts'
 import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
@@ -32,12 +33,14 @@ export class Scheduler {
   readonly #volumes: Informer<Volume>
   readonly #networks: Informer<Network>
   readonly #nodes: Informer<Node>
+  readonly #recorder: EventRecorder
   readonly #loop: Loop
 
   constructor(options: { client: Client; ambient: Ambient }) {
     const { client, ambient } = options
     this.#client = client
     this.#ambient = ambient
+    this.#recorder = new EventRecorder({ client, ambient, source: { component: 'cove-scheduler' } })
     this.#loop = new Loop({ name: 'scheduler', ambient, settleMs: 2, pass: (signal) => this.#pass(signal) })
     const onChange = () => this.#loop.poke()
     const informer = <T extends KubeObject>(kind: Kind<T>) =>
@@ -57,7 +60,7 @@ export class Scheduler {
 
   async run(signal: AbortSignal): Promise<void> {
     const informers = [this.#containers, this.#volumes, this.#networks, this.#nodes]
-    const running = informers.map((informer) => informer.run(signal))
+    const running = [...informers.map((informer) => informer.run(signal)), this.#recorder.run(signal)]
     await Promise.all(informers.map((informer) => informer.synced(signal)))
     await this.#loop.run(signal)
     await Promise.all(running)
@@ -88,7 +91,11 @@ export class Scheduler {
       ...(nodeName !== undefined && { spec: { nodeName } }),
     }
     try {
-      await this.#client.patch(kinds[kind], name, patch, signal)
+      const placed = await this.#client.patch(kinds[kind], name, patch, signal)
+      // In the words of Kubernetes.
+      const message = `Successfully assigned ${objectKey(placed.metadata)} to ${nodeName}`
+      if (nodeName !== undefined)
+        this.#recorder.record({ object: placed, type: 'Normal', reason: 'Scheduled', message })
     } catch (error) {
       if (!isReason(error, 'Conflict') && !isReason(error, 'NotFound')) throw error
     }
@@ -115,6 +122,7 @@ export class Scheduler {
         { status },
         signal,
       )
+      this.#recorder.record({ object, type: 'Warning', reason: 'FailedScheduling', message })
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error
     }

@@ -1,0 +1,95 @@
+/**
+ * The reasons of all events that Cove writes: stable words for programs, beside the sentences for people. The type
+ * holds every recorder to it; docs/events.md is made from it.
+ */
+
+interface Meaning {
+  readonly type: 'Normal' | 'Warning'
+  /** The kinds that such events are about. */
+  readonly about: string
+  readonly meaning: string
+}
+
+const done = (about: string, meaning: string): Meaning => ({ type: 'Normal', about, meaning })
+const trouble = (about: string, meaning: string): Meaning => ({ type: 'Warning', about, meaning })
+
+/** By who writes them: the agent for each op, the agent for the rest, the control plane, the recorder itself. */
+export const eventReasons = {
+  Pulled: done('Container', 'The image was pulled.'),
+  ErrImagePull: trouble('Container', 'The image could not be pulled; it is tried again ever more slowly.'),
+  Tagged: done('Container', 'An image that was there under another name got the one that is asked for.'),
+  FailedTag: trouble('Container', 'That failed.'),
+  VolumeCreated: done('Volume', 'The volume was made on the engine.'),
+  FailedCreateVolume: trouble('Volume', 'That failed.'),
+  VolumeRemoved: done(
+    'Volume',
+    'The volume was removed from the engine with its data, as its reclaimPolicy says.',
+  ),
+  FailedRemoveVolume: trouble('Volume', 'That failed.'),
+  NetworkCreated: done('Network', 'The network was made on the engine.'),
+  FailedCreateNetwork: trouble('Network', 'That failed.'),
+  NetworkRemoved: done('Network', 'The network was removed from the engine.'),
+  FailedRemoveNetwork: trouble('Network', 'That failed.'),
+  FilesWritten: done(
+    'Container',
+    'The files of a ConfigMap or Secret were written for the container to mount.',
+  ),
+  FailedWriteFiles: trouble('Container', 'That failed.'),
+  Created: done('Container', 'A container was made on the engine.'),
+  FailedCreate: trouble('Container', 'The engine refused to make the container.'),
+  Started: done('Container', 'The container was started.'),
+  FailedStart: trouble('Container', 'The engine could not start the container.'),
+  Stopped: done('Container', 'The container was asked to end, and has ended.'),
+  FailedStop: trouble('Container', 'That failed.'),
+  Restarted: done('Container', 'The container was stopped and started again.'),
+  FailedRestart: trouble('Container', 'That failed.'),
+  Paused: done('Container', 'The processes of the container were frozen.'),
+  FailedPause: trouble('Container', 'That failed.'),
+  Unpaused: done('Container', 'The processes of the container go on.'),
+  FailedUnpause: trouble('Container', 'That failed.'),
+  Renamed: done(
+    'Container',
+    'The container got another name on the engine, and with it another role in a replacement.',
+  ),
+  FailedRename: trouble('Container', 'That failed.'),
+  Updated: done('Container', 'Limits were changed as the container ran.'),
+  FailedUpdate: trouble('Container', 'That failed.'),
+  Removed: done('Container', 'The container was removed from the engine.'),
+  FailedRemove: trouble('Container', 'That failed.'),
+  NetworkConnected: done('Container', 'The container joined a network.'),
+  FailedConnectNetwork: trouble('Container', 'That failed.'),
+  NetworkDisconnected: done('Container', 'The container left a network.'),
+  FailedDisconnectNetwork: trouble('Container', 'That failed.'),
+  Released: done('Container, Volume, Network', 'Nothing of the object is left on the node.'),
+  FailedRelease: trouble('Container, Volume, Network', 'The API could not be told so.'),
+  HealthcheckStalled: done(
+    'Container',
+    'The engine stopped checking the container: it is frozen for an instant, which makes the engine begin again.',
+  ),
+  HealthcheckRearmed: done('Container', 'The engine checks the container again.'),
+  FailedRearmHealthcheck: trouble('Container', 'That failed.'),
+  InvalidEnvironmentVariableNames: trouble(
+    'Container',
+    'Keys of a Secret or ConfigMap are no names of variables and were left out.',
+  ),
+  FailedToRetrieveImagePullSecret: trouble(
+    'Container',
+    'Secrets that are named for pulling are not there, or hold no credentials.',
+  ),
+  RolloutComplete: done('Container', 'What the spec asks for has passed its trial.'),
+  RolloutFailed: trouble('Container', 'What the spec asks for was tried and found bad, with its last lines.'),
+  RolledBack: trouble('Container', 'The container before serves again.'),
+  RolloutHeld: trouble(
+    'Container',
+    'What the spec asks for is bad and stays all the same, as spec.update.onFailure says.',
+  ),
+  Scheduled: done('Container, Volume, Network', 'A node was found for it.'),
+  FailedScheduling: trouble('Container, Volume, Network', 'No node takes it; the message says why of each.'),
+  OwnerRefInvalidNamespace: trouble(
+    'any',
+    'The object names an owner that cannot exist where it names it; it is kept.',
+  ),
+  EventsDropped: trouble('Node', 'There were more events than the server could be told.'),
+} as const satisfies Readonly<Record<string, Meaning>>
+
+export type EventReason = keyof typeof eventReasons
