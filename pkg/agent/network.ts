@@ -1,7 +1,7 @@
 /** Networks of this node. What a network is made of is fixed when it is made; a change makes it anew once nobody uses it. Pure. */
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import type { Network } from '#pkg/apis/network.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import { engineLabels, engineName, engineNameOf } from '#pkg/apis/wellknown.ts'
 import type { NetworkCreate, ObservedNetwork } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { isOurs } from './container.look.ts'
@@ -9,13 +9,16 @@ import type { AgentOp } from './ops.ts'
 import { type Decision, groupOf, type World } from './world.ts'
 
 export function findNetwork(network: Network, world: World): ObservedNetwork | undefined {
-  const name = engineName(network.metadata)
+  const name = engineNameOf(network)
   return world.observed.networks.find((observed) => observed.name === name)
 }
 
 export function planNetwork(network: Network, world: World): Decision {
   if (network.metadata.deletionTimestamp !== undefined) return planDeletion(network, world)
   const existing = findNetwork(network, world)
+  const { externalName } = network.spec
+  if (externalName !== undefined)
+    return { plan: emptyPlan(), ...whyNoExternal(externalName, existing, world) }
   const builder = new PlanBuilder<AgentOp>(groupOf('Network', network.metadata))
   const create = networkCreate(network, world.clusterID)
   if (existing === undefined)
@@ -36,7 +39,7 @@ export function planNetwork(network: Network, world: World): Decision {
 function planDeletion(network: Network, world: World): Decision {
   const existing = findNetwork(network, world)
   const builder = new PlanBuilder<AgentOp>(groupOf('Network', network.metadata))
-  if (existing !== undefined && isOurs(existing.labels, world)) {
+  if (existing !== undefined && network.spec.externalName === undefined && isOurs(existing.labels, world)) {
     const members = membersOf(existing, world)
     if (members.length > 0) return { plan: emptyPlan(), waiting: inUse('joined by', members) }
     builder.add({ type: 'removeNetwork', network: existing.id }, 'metadata.deletionTimestamp is set')
@@ -64,6 +67,16 @@ function networkCreate({ metadata, spec }: Network, clusterID: string): NetworkC
     [engineLabels.fingerprint]: fingerprint({ driver, internal, options, ipam }),
   }
   return { name: engineName(metadata), driver, internal, options, ipam, labels }
+}
+
+function whyNoExternal(
+  name: string,
+  existing: ObservedNetwork | undefined,
+  { nodeName }: World,
+): Pick<Decision, 'waiting'> {
+  if (existing !== undefined) return {}
+  const message = `spec.externalName: the engine of node ${nodeName} has no network ${name}`
+  return { waiting: { reason: 'NetworkNotFound', message } }
 }
 
 /** A network somebody else made is joined as it is, and never changed or removed. */

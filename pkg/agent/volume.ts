@@ -3,7 +3,7 @@
  * says reclaimPolicy Delete, and the volume carries the object's name; nothing else ever removes one. Pure.
  */
 import type { Volume } from '#pkg/apis/volume.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import { engineLabels, engineName, engineNameOf } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer, ObservedVolume } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { isOurs } from './container.look.ts'
@@ -11,7 +11,7 @@ import type { AgentOp } from './ops.ts'
 import { type Decision, groupOf, type World } from './world.ts'
 
 export function findVolume(volume: Volume, world: World): ObservedVolume | undefined {
-  const name = engineName(volume.metadata)
+  const name = engineNameOf(volume)
   return world.observed.volumes.find((observed) => observed.name === name)
 }
 
@@ -20,8 +20,8 @@ export function usersOf(volume: Volume, world: World): string[] {
   return mounting(volume, world).map((container) => container.name)
 }
 
-function mounting({ metadata }: Volume, world: World): ObservedContainer[] {
-  const name = engineName(metadata)
+function mounting(volume: Volume, world: World): ObservedContainer[] {
+  const name = engineNameOf(volume)
   return world.observed.containers
     .filter(({ mounts }) => mounts.some((mount) => mount.type === 'volume' && mount.source === name))
     .toSorted((a, b) => a.name.localeCompare(b.name))
@@ -30,6 +30,11 @@ function mounting({ metadata }: Volume, world: World): ObservedContainer[] {
 export function planVolume(volume: Volume, world: World): Decision {
   if (volume.metadata.deletionTimestamp !== undefined) return planDeletion(volume, world)
   const existing = findVolume(volume, world)
+  const { externalName } = volume.spec
+  if (existing === undefined && externalName !== undefined) {
+    const message = `spec.externalName: the engine of node ${world.nodeName} has no volume ${externalName}`
+    return { plan: emptyPlan(), waiting: { reason: 'VolumeNotFound', message } }
+  }
   if (existing !== undefined) return { plan: emptyPlan(), ...whyUnfit(volume, existing) }
   const { namespace = 'default', name, uid = '' } = volume.metadata
   const { driver, driverOpts, labels } = volume.spec

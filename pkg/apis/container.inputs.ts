@@ -140,6 +140,13 @@ export const mount = Type.Object(
         { description: 'An empty directory in memory, gone when the container stops.' },
       ),
     ),
+    subPath: Type.Optional(
+      text('One key of the configMap or secret, which is then a file at mountPath instead of a directory.', {
+        minLength: 1,
+        maxLength: 253,
+        pattern: '^[-._a-zA-Z0-9]+$',
+      }),
+    ),
     configMap: Type.Optional(
       objectName('Name of a ConfigMap: each key becomes a file. A change recreates the container.'),
     ),
@@ -153,11 +160,19 @@ export const mount = Type.Object(
       }),
     ),
   },
-  rules(...exactlyOneOf('volume', 'hostPath', 'tmpfs', 'configMap', 'secret'), {
-    rule: '!has(self.optional) || has(self.configMap) || has(self.secret)',
-    message: 'is for a configMap or a secret',
-    fieldPath: '.optional',
-  }),
+  rules(
+    ...exactlyOneOf('volume', 'hostPath', 'tmpfs', 'configMap', 'secret'),
+    {
+      rule: '!has(self.optional) || has(self.configMap) || has(self.secret)',
+      message: 'is for a configMap or a secret',
+      fieldPath: '.optional',
+    },
+    {
+      rule: '!has(self.subPath) || has(self.configMap) || has(self.secret)',
+      message: 'is for a configMap or a secret',
+      fieldPath: '.subPath',
+    },
+  ),
 )
 
 export const networkAttachment = Type.Object({

@@ -6,7 +6,7 @@ import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
-import { atomicList, oneOf, rules, stringMap } from './schema.ts'
+import { atomicList, engineObjectName, oneOf, rules, stringMap } from './schema.ts'
 
 const isRange = rules({
   rule: 'isCIDR(self)',
@@ -55,6 +55,15 @@ const ipam = Type.Object(
 
 const spec = Type.Object(
   {
+    externalName: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        pattern: engineObjectName,
+        description:
+          "The engine's name of a network that is there already. Cove takes it as it is: it neither makes nor removes it.",
+      }),
+    ),
     driver: Type.String({ default: 'bridge', minLength: 1, description: 'Network driver of the engine.' }),
     internal: Type.Boolean({ default: false, description: 'Without a way to the outside.' }),
     ipam: atomicList(ipam, {

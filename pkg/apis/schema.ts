@@ -64,6 +64,9 @@ export function memberSchema(schema: Schema, name: string): Schema | undefined {
   return schema.additionalProperties
 }
 
+/** What engines call volumes and networks. */
+export const engineObjectName = '^[a-zA-Z0-9][a-zA-Z0-9_.-]*$'
+
 type Options = Record<string, unknown>
 
 /** A closed word list. */

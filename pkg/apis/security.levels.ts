@@ -149,6 +149,7 @@ const bridgeOption = 'com.docker.network.bridge.name'
 
 /** A Volume can be a path of the node under another name. */
 export const volumeControls: readonly Control[] = [
+  { name: 'volumes of others', field: 'spec.externalName', baseline: absent },
   { name: 'volume driver', field: 'spec.driver', baseline: oneOfThese('local') },
   {
     name: 'volume of the node',
@@ -163,6 +164,7 @@ export const volumeControls: readonly Control[] = [
  * range of addresses that is given takes the node's own way to them.
  */
 export const networkControls: readonly Control[] = [
+  { name: 'networks of others', field: 'spec.externalName', baseline: absent },
   { name: 'network driver', field: 'spec.driver', baseline: oneOfThese('bridge') },
   {
     name: 'network of the node',

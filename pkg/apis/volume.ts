@@ -6,7 +6,7 @@ import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
-import { oneOf, rules, stringMap, unimplemented } from './schema.ts'
+import { engineObjectName, oneOf, rules, stringMap, unimplemented } from './schema.ts'
 
 /** The engine changes none of it once the volume is made, and data is never moved or deleted to fit. */
 const fixed = rules({
@@ -24,6 +24,16 @@ const spec = Type.Object(
       description: 'Volume driver of the engine.',
       ...fixed,
     }),
+    externalName: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        pattern: engineObjectName,
+        description:
+          "The engine's name of a volume that is there already. Cove takes it as it is: it neither makes nor removes it.",
+        ...fixed,
+      }),
+    ),
     driverOpts: stringMap({ default: {}, description: 'Options of the driver.', ...fixed }),
     labels: stringMap({ default: {}, description: 'Labels on the engine.', ...fixed }),
     reclaimPolicy: oneOf(['Retain', 'Delete'], {
@@ -35,7 +45,15 @@ const spec = Type.Object(
     ),
     populateFrom: unimplemented(Type.String({ description: 'What a new, empty volume is filled from.' })),
   },
-  { default: {}, description: 'What should be.' },
+  {
+    default: {},
+    description: 'What should be.',
+    ...rules({
+      rule: "!(has(self.externalName) && self.reclaimPolicy == 'Delete')",
+      message: 'cannot be Delete beside externalName: what Cove did not make it does not remove',
+      fieldPath: '.reclaimPolicy',
+    }),
+  },
 )
 
 const status = Type.Object(
