@@ -15,12 +15,19 @@ export interface Room {
   readonly memory: number
 }
 
+/** A Container that it has to be beside. */
+export interface Companion {
+  readonly name: string
+  /** Completes its name: `whose network it shares`. */
+  readonly why: string
+  readonly node: string
+}
+
 /** What else decides where a Container can go. */
 export interface Bonds {
   /** Nodes that hold its data. */
   readonly data: readonly string[]
-  /** Whose network it shares, and where that one is. */
-  readonly owner?: { readonly name: string; readonly node: string }
+  readonly companions: readonly Companion[]
   /** What is left of each node, by name. */
   readonly room: ReadonlyMap<string, Room>
 }
@@ -76,7 +83,7 @@ function requestsOf({ spec }: Container): Room {
 }
 
 /** The first filter that refuses, with all it has to say. */
-function whyNot(container: Container, node: Node, { data, owner, room }: Bonds): string[] {
+function whyNot(container: Container, node: Node, { data, companions, room }: Bonds): string[] {
   const { name, labels = {} } = node.metadata
   if (findCondition(node.status?.conditions, 'Ready')?.status !== 'True') return ['node(s) were not ready']
   if (untolerated(container, cordonOf(node)).length > 0) return ['node(s) were unschedulable']
@@ -85,8 +92,8 @@ function whyNot(container: Container, node: Node, { data, owner, room }: Bonds):
   if (!matches(container.spec.nodeSelector, labels))
     return ["node(s) didn't match Container's node affinity/selector"]
   if (!data.every((home) => home === name)) return ['node(s) had volume node affinity conflict']
-  if (owner !== undefined && owner.node !== name)
-    return [`node(s) didn't have Container ${owner.name}, whose network it shares`]
+  const missed = companions.find(({ node: home }) => home !== name)
+  if (missed !== undefined) return [`node(s) didn't have Container ${missed.name}, ${missed.why}`]
   return shortOf(requestsOf(container), room.get(name))
 }
 

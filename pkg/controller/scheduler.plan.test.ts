@@ -185,7 +185,7 @@ test('a node that is cordoned takes who tolerates that, as with Kubernetes', (t)
   t.regex(plan([cordoned], container('aa'))[0] ?? '', /were unschedulable$/)
 })
 
-test('a Container that shares the network of another one goes where that one is', (t) => {
+test('a Container that shares the network of another one, or links to it, goes where that one is', (t) => {
   const nodes = [node('n1'), node('n2'), node('n3', { labels: { disk: 'ssd' } })]
   const owner = container('web', { nodeSelector: { disk: 'ssd' } })
   const sidecar = container('aa', { networkMode: 'container:web' })
@@ -194,6 +194,9 @@ test('a Container that shares the network of another one goes where that one is'
     'place Container default/aa on node n3 because it is the only node that fits',
   ])
   t.deepEqual(plan(nodes, sidecar), ['aa: waits for Container web, whose network it shares'])
+  const linked = container('aa', { links: [{ container: 'web' }] })
+  t.regex(plan(nodes, linked, owner)[1] ?? '', /^place Container default\/aa on node n3/)
+  t.deepEqual(plan(nodes, linked), ['aa: waits for Container web, to which it links'])
   const apart = container('aa', { networkMode: 'container:web', nodeSelector: { disk: 'hdd' } })
   t.deepEqual(plan(nodes, apart, owner).slice(1), [
     "aa: 0/3 nodes are available: 3 node(s) didn't match Container's node affinity/selector",

@@ -12,7 +12,15 @@ import type { Node } from '#pkg/apis/node.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
 import { nodeFinalizer, nodeLabel, nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
 import { type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
-import { aversion, filterNodes, keyBeside, type Room, roomOf, takeRoom } from './scheduler.fit.ts'
+import {
+  aversion,
+  type Companion,
+  filterNodes,
+  keyBeside,
+  type Room,
+  roomOf,
+  takeRoom,
+} from './scheduler.fit.ts'
 
 export interface Placeable {
   readonly containers: ReadonlyMap<string, Container>
@@ -54,7 +62,7 @@ export function planPlacement(state: Placeable): {
   const joined = joinedOf(state)
   const room = roomOf(state.nodes, state.containers.values())
   const placed = new Map<string, string>()
-  for (const container of ownersFirst(state.containers.values())) {
+  for (const container of independentFirst(state.containers.values())) {
     const found = placeContainer(container, state, { load, chosen, joined, room, placed })
     if ('message' in found) unplaced.push({ object: container, message: found.message })
     else ops.push(...found.plan.ops)
@@ -98,12 +106,12 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
   if (nodeName !== undefined)
     return place('Container', container, [nodeName], { cause: `spec.nodeName is ${nodeName}`, state })
   if (container.metadata.deletionTimestamp !== undefined) return { plan: { ops: [] } }
-  const owner = ownerOf(container, state, choosing)
-  if (owner !== undefined && 'message' in owner) return owner
+  const companions = companionsOf(container, state, choosing)
+  if ('message' in companions) return companions
   const data = volumeKeys(container).flatMap(
     (key) => state.volumes.get(key)?.spec.nodeName ?? choosing.chosen.get(key)?.node ?? [],
   )
-  const bonds = { data, room: choosing.room, ...(owner !== undefined && { owner }) }
+  const bonds = { data, companions, room: choosing.room }
   const candidates = filterNodes(container, state.nodes, bonds)
   if ('message' in candidates) return candidates
   const [found] = candidates.nodes.toSorted((a, b) => byFitness(container, a, b, choosing))
@@ -121,27 +129,38 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
   return place('Container', container, [best], { cause, state, nodeName: best })
 }
 
-/** Where the Container is whose network it shares; a message while that is on no node. */
-function ownerOf(
+/** Where the Containers are that it has to be beside; a message while one of them is on no node. */
+function companionsOf(
   container: Container,
   { containers }: Placeable,
   { placed }: Choosing,
-): { readonly name: string; readonly node: string } | { readonly message: string } | undefined {
-  const name = sharedNetworkOf(container.spec)
-  if (name === undefined) return undefined
-  const key = keyBeside(container, name)
-  const object = containers.get(key)
-  if (object === undefined) return { message: `waits for Container ${name}, whose network it shares` }
-  const node = object.spec.nodeName ?? placed.get(key)
-  return node === undefined
-    ? { message: `waits for a node of Container ${name}, whose network it shares` }
-    : { name, node }
+): readonly Companion[] | { readonly message: string } {
+  const found: Companion[] = []
+  for (const { name, why } of besideWhom(container)) {
+    const key = keyBeside(container, name)
+    const object = containers.get(key)
+    const node = object?.spec.nodeName ?? placed.get(key)
+    if (node === undefined) {
+      const what = object === undefined ? '' : 'a node of '
+      return { message: `waits for ${what}Container ${name}, ${why}` }
+    }
+    found.push({ name, why, node })
+  }
+  return found
 }
 
-/** Whoever shares a network is placed after those who have one of their own. */
-function ownersFirst(containers: Iterable<Container>): Container[] {
-  const shares = ({ spec }: Container) => (sharedNetworkOf(spec) === undefined ? 0 : 1)
-  return [...containers].sort((a, b) => shares(a) - shares(b))
+function besideWhom({ spec }: Container): Omit<Companion, 'node'>[] {
+  const shared = sharedNetworkOf(spec)
+  return [
+    ...(shared === undefined ? [] : [{ name: shared, why: 'whose network it shares' }]),
+    ...(spec.links ?? []).map(({ container: name }) => ({ name, why: 'to which it links' })),
+  ]
+}
+
+/** Whoever has to be beside another one is placed after those who need nobody. */
+function independentFirst(containers: Iterable<Container>): Container[] {
+  const needs = (container: Container) => (besideWhom(container).length === 0 ? 0 : 1)
+  return [...containers].sort((a, b) => needs(a) - needs(b))
 }
 
 function byFitness(container: Container, a: Node, b: Node, choosing: Choosing): number {
