@@ -139,7 +139,10 @@ export class DesiredState {
 
   #isLoading({ kind, ...meta }: Reference): boolean {
     const key = objectKey(meta)
-    return this.#named[kind].isLoading(key) || (this.#serverAnswers() && this.#named[kind].isOld(key))
+    const named = this.#named[kind]
+    // Containers as they are now, and what they name as it was: nobody asked for that.
+    const isHalfNew = this.isTold() && this.#serverAnswers() && named.isOld(key)
+    return named.isLoading(key) || isHalfNew
   }
 
   /** The objects that a group's ops work for: one, or every Container that wants an image. */

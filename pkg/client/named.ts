@@ -173,9 +173,11 @@ export class NamedObjects<T extends KubeObject> {
         this.#learn(key, wanted, withoutManagers(await client.get(kind, wanted, signal)))
       } catch (error) {
         if (signal.aborted) return
-        if (!isReason(error, 'NotFound'))
+        if (isReason(error, 'NotFound')) this.#learn(key, wanted, undefined)
+        else {
           ambient.log.warn('object not read', { kind: kind.plural, key, error: messageOf(error) })
-        this.#fail(key, wanted, error)
+          this.#fail(key, wanted, error)
+        }
       }
       const rest = new AbortController()
       wanted.retryNow = () => rest.abort()
@@ -197,8 +199,7 @@ export class NamedObjects<T extends KubeObject> {
    * and is refused now has not been told that the object is gone: what is in hand stays until whoever wants it lets go.
    */
   #fail(key: string, wanted: Wanted<T>, error: unknown): void {
-    if (isReason(error, 'NotFound')) this.#learn(key, wanted, undefined)
-    else if (isReason(error, 'Forbidden')) this.#learn(key, wanted, wanted.object)
+    if (isReason(error, 'Forbidden')) this.#learn(key, wanted, wanted.object)
     else if (isReason(error, 'InternalError') && !wanted.confirmed) this.#learn(key, wanted, wanted.object)
   }
 }

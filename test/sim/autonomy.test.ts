@@ -306,3 +306,38 @@ test('a Secret that was changed while the agent was down is not acted on in its 
   t.is((await scene.seen('web'))?.image, 'app:2')
   t.is(creations(), before + 1)
 })
+
+test('a server that refuses, fails or breaks off in the middle has not said that anything is gone', async (t) => {
+  const scene = await start(t)
+  await scene.create('Secret', 'login', { stringData: { password: 'one' } })
+  const env = [{ name: 'P', valueFrom: { secretKeyRef: { name: 'login', key: 'password' } } }]
+  await scene.create('Container', 'web', app({ env }))
+  await scene.advance(10_000)
+  const { mutations } = scene.engine('n1')
+  const server = scene.transport('n1')
+  const statusOf = (code: number) => ({
+    status: code,
+    headers: {},
+    body: JSON.stringify({ kind: 'Status', code, message: 'no' }),
+  })
+  const halfAList = {
+    status: 200,
+    headers: {},
+    body: '{"kind":"List","metadata":{"resourceVersion":"1"},"it',
+  }
+  for (const answer of [401, 403, 404, 500, 503].map(statusOf).concat(halfAList)) {
+    // It says whose it is, and nothing else.
+    scene.wire('n1').mend(async (request) => {
+      if (request.path.endsWith('/namespaces/default')) return await server(request)
+      return answer
+    })
+    await scene.advance(40_000)
+    await scene.killAgent('n1')
+    scene.startAgent('n1')
+    await scene.advance(40_000)
+    t.is(scene.engine('n1').mutations, mutations, `after ${answer.status}`)
+  }
+  await scene.engine('n1').stopContainer((await scene.seen('web'))?.id ?? '', 0)
+  await scene.advance(5000)
+  t.is((await scene.seen('web'))?.state, 'running')
+})
