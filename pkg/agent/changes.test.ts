@@ -1,6 +1,6 @@
 /** The table of what changes do (container.changes.ts) against what the agent does. */
 import test from 'ava'
-import { containerChange } from '#pkg/apis/container.changes.ts'
+import { containerChange, containerFields, fieldRule } from '#pkg/apis/container.changes.ts'
 import type { ChangeClass } from '#pkg/apis/kind.ts'
 import { configMap, container, engineNetwork, network, observed, volume, world } from '#test/helpers/world.ts'
 import { planContainer } from './container.ts'
@@ -45,6 +45,24 @@ const changes: readonly (readonly [string, Record<string, unknown>])[] = [
   ['spec.networks', { networks: [] }],
   ['spec.healthcheck.interval', { healthcheck: { shell: 'true', interval: '5s' } }],
   ['spec.healthcheck.onUnhealthy', { healthcheck: { shell: 'true', onUnhealthy: 'None' } }],
+  ['spec.healthcheck.budget', { healthcheck: { shell: 'true', budget: { restarts: 1, window: '1m' } } }],
+  ['spec.healthcheck.tcp', { healthcheck: { tcp: { port: 80 } } }],
+  ['spec.hostname', { hostname: 'inside' }],
+  ['spec.stdin', { stdin: true }],
+  ['spec.stdinOnce', { stdin: true, stdinOnce: true }],
+  ['spec.tty', { tty: true }],
+  ['spec.init', { init: true }],
+  ['spec.stopSignal', { stopSignal: 'SIGQUIT' }],
+  ['spec.publishAll', { publishAll: true }],
+  ['spec.extraHosts[0]', { extraHosts: ['db:10.0.0.9'] }],
+  ['spec.dns.servers[0]', { dns: { servers: ['10.0.0.53'] } }],
+  ['spec.devices[0]', { devices: ['/dev/null'] }],
+  ['spec.ulimits.nofile', { ulimits: { nofile: 1024 } }],
+  ['spec.sysctls', { sysctls: { 'net.core.somaxconn': '10' } }],
+  ['spec.shmSize', { shmSize: '1Mi' }],
+  ['spec.logging.driver', { logging: { driver: 'local' } }],
+  ['spec.labels.team', { labels: { team: 'x' } }],
+  ['spec.adopt', { adopt: 'a'.repeat(64) }],
   ['spec.restartPolicy', { restartPolicy: 'Never' }],
   ['spec.resources.limits.memory', { resources: { limits: { memory: '128Mi' } } }],
   ['spec.terminationGracePeriodSeconds', { terminationGracePeriodSeconds: 3 }],
@@ -100,6 +118,17 @@ for (const [path, spec] of changes) {
     t.is(containerChange(path), whatHappens(spec))
   })
 }
+
+/** What this version refuses, and what moves the object to another node. */
+const elsewhere = ['spec.imageFrom', 'spec.nodeName']
+
+test('every field of the table is changed here', (t) => {
+  const isTried = (field: string) => changes.some(([path]) => fieldRule(path) === containerFields[field])
+  t.deepEqual(
+    Object.keys(containerFields).filter((field) => !isTried(field)),
+    elsewhere,
+  )
+})
 
 test('metadata changes nothing, and a field that nobody thought of makes a new container', (t) => {
   t.is(containerChange('metadata.labels.app'), 'nothing')
