@@ -14,13 +14,14 @@ export interface Cast {
   /** It has the object's name; while nobody has, one that somebody gave a name that is no role's. */
   readonly current: ObservedContainer | undefined
   readonly next: ObservedContainer | undefined
-  /** The one that served last comes first. */
+  /**
+   * The one that served last comes first. At the end those that somebody gave names that are no roles', beside one that
+   * is current: who knows what they were.
+   */
   readonly parked: readonly ObservedContainer[]
   /** The newest comes last. */
   readonly failed: readonly ObservedContainer[]
   readonly old: readonly ObservedContainer[]
-  /** Renamed behind Cove's back, beside one that is current. */
-  readonly strays: readonly ObservedContainer[]
   /** The engine itself could not end or remove them. */
   readonly dead: readonly ObservedContainer[]
 }
@@ -42,10 +43,9 @@ export function castOf(container: Container, world: Pick<World, 'observed' | 'cl
   return {
     current,
     next: of('next').at(-1),
-    parked: of('prev').toSorted((a, b) => endOf(b) - endOf(a)),
+    parked: [...byEnd(of('prev')), ...byEnd(renamed.filter((observed) => observed !== current))],
     failed: of('failed'),
     old: of('old'),
-    strays: renamed.filter((observed) => observed !== current),
     dead: of('dead'),
   }
 }
@@ -56,14 +56,18 @@ function roleOf(observed: ObservedContainer, name: string): string {
   return suffix.split('-')[0] ?? 'stray'
 }
 
+function byEnd(containers: readonly ObservedContainer[]): ObservedContainer[] {
+  return containers.toSorted((a, b) => endOf(b) - endOf(a))
+}
+
 function endOf({ finishedAt, createdAt }: ObservedContainer): number {
   return Date.parse(finishedAt ?? createdAt)
 }
 
 /** Everybody of the cast. */
-export function allOf({ current, next, parked, failed, old, strays, dead }: Cast): ObservedContainer[] {
+export function allOf({ current, next, parked, failed, old, dead }: Cast): ObservedContainer[] {
   const one = [current, next].filter((observed) => observed !== undefined)
-  return [...one, ...parked, ...failed, ...old, ...strays, ...dead]
+  return [...one, ...parked, ...failed, ...old, ...dead]
 }
 
 /**

@@ -9,14 +9,14 @@ import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { type Aside, asideName, engineName, successorName } from '#pkg/apis/wellknown.ts'
 import type { Mount, ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
-import { currentContainer } from './container.cast.ts'
+import { allOf, currentContainer } from './container.cast.ts'
 import { wantsNoStart } from './container.created.ts'
 import { whyRecreate } from './container.drift.ts'
 import { fingerprintOf } from './container.failure.ts'
-import { followersOf } from './container.followers.ts'
+import { followersOf, startAnew } from './container.followers.ts'
 import { planEnded, planRunning } from './container.heal.ts'
 import { isAlive, isAnonymous, previousStatus } from './container.look.ts'
-import { stop } from './container.remove.ts'
+import { anonymousVolumes, remove, stop } from './container.remove.ts'
 import { whyRoot } from './container.security.ts'
 import { whyNotStart } from './container.start.ts'
 import { fits, type Subject } from './container.subject.ts'
@@ -38,7 +38,11 @@ export function planChange(subject: Subject): Decision {
   }
   if (next !== undefined && fits(subject, next) && (next.state !== 'created' || next.error !== ''))
     return planBeside(subject, next)
-  const candidate = [next, ...cast.parked, ...cast.strays].find((each) => each && fits(subject, each))
+  const candidate = [next, ...cast.parked].find((each) => each && fits(subject, each))
+  if (candidate !== undefined && !isAlive(candidate) && candidate.error !== '') {
+    const judged = { reason: 'StartError', message: candidate.error }
+    return { ...planFailed(subject, candidate), rollout: { ...view, containerID: candidate.id, judged } }
+  }
   const wait = preflight(subject, candidate)
   if (wait !== undefined) {
     const kept = current === undefined ? { plan: emptyPlan<AgentOp>() } : planKept(subject, current)
@@ -71,18 +75,14 @@ export function planReplacement(subject: Subject, why: string): Decision {
 
 /** What a container that serves on needs although another one is wanted: to be there and to run. */
 export function planKept(subject: Subject, current: ObservedContainer): Decision {
-  const { container, world } = subject
+  const { container } = subject
   const builder = new PlanBuilder<AgentOp>(groupOf('Container', container.metadata))
   // What the new spec needs is no need of a container that was made before.
   const { networkMode: _, ...spec } = container.spec
   const bare = { ...container, spec: { ...spec, networks: [], mounts: [], ports: [], dependsOn: [] } }
   const kept: Subject = { ...subject, container: bare, builder }
-  const name = engineName(container.metadata)
-  if (current.name !== name && !world.observed.containerNames.has(name)) {
-    const cause = `metadata.name: want ${name}, found ${current.name}`
-    builder.add({ type: 'renameContainer', container: current.id, name }, cause)
-  }
   const healed = isAlive(current) ? planRunning(kept, current) : planEnded(kept, current)
+  startAnew({ ...subject, builder }, current)
   return { ...healed, plan: builder.build(), urgent: true }
 }
 
@@ -158,10 +158,13 @@ function startFirst(subject: Subject, candidate: ObservedContainer | undefined):
     builder.add({ type: 'startContainer', container: name }, 'it is tried beside the one that serves')
     return { plan: builder.build() }
   }
-  if (!isAlive(candidate)) builder.add({ type: 'startContainer', container: candidate.id }, cause)
-  // A name with a role that it was not started in would tell of a run that it never had.
   const name = successorName(container.metadata)
+  const start = () => builder.add({ type: 'startContainer', container: candidate.id }, cause)
+  // Of one that has run before, a role that it was not started in would tell of a run that it never had.
+  const hasRun = candidate.state !== 'created'
+  if (hasRun && !isAlive(candidate)) start()
   if (candidate.name !== name) builder.add({ type: 'renameContainer', container: candidate.id, name }, cause)
+  if (!hasRun) start()
   return { plan: builder.build() }
 }
 
@@ -235,16 +238,22 @@ export function lookAgain(verdict: Verdict): Pick<Decision, 'lookAgainAt'> {
 }
 
 function dropUnfitNext(subject: Subject): void {
-  const { cast, builder } = subject
-  if (cast.next === undefined || fits(subject, cast.next)) return
-  builder.add({ type: 'removeContainer', container: cast.next.id }, 'it is not wanted any more')
+  const { container, cast, builder } = subject
+  const { next } = cast
+  if (next === undefined || fits(subject, next)) return
+  const cause = 'it is not wanted any more'
+  if (isAlive(next)) builder.add(stop(next, container.spec.terminationGracePeriodSeconds), cause)
+  const keep = allOf(cast)
+    .filter((each) => each !== next)
+    .flatMap(anonymousVolumes)
+  remove(builder, next, { cause, keep })
 }
 
 /** Makes the new container, under the object's name if that is free; resolves to its name. */
 function makeNext(subject: Subject, cause: string, { heals }: { heals?: true } = {}): string {
-  const { container, world, resolved, builder } = subject
+  const { container, cast, resolved, builder } = subject
   const own = engineName(container.metadata)
-  const name = world.observed.containerNames.has(own) ? successorName(container.metadata) : own
+  const name = cast.current === undefined ? own : successorName(container.metadata)
   for (const projected of resolved.projections) builder.add({ type: 'writeFiles', projected }, cause)
   builder.add(
     {

@@ -7,6 +7,7 @@
  */
 import type { Container } from '#pkg/apis/container.ts'
 import { updatePolicy } from '#pkg/apis/container.update.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { allOf, type Cast, castOf } from './container.cast.ts'
 import { planCreated, wantsNoStart } from './container.created.ts'
@@ -35,9 +36,17 @@ export function planContainer(container: Container, world: World): Decision {
 }
 
 function planWanted(subject: Subject): Decision {
-  const { container, world, resolved, cast } = subject
+  const { container, world, resolved, cast, builder } = subject
   const { current } = cast
   if (current?.state === 'removing') return { plan: emptyPlan() }
+  const name = engineName(container.metadata)
+  if (current !== undefined && current.name !== name && !world.observed.containerNames.has(name)) {
+    const cause = `metadata.name: want ${name}, found ${current.name}`
+    return {
+      plan: builder.add({ type: 'renameContainer', container: current.id, name }, cause).build(),
+      urgent: true,
+    }
+  }
   if (current !== undefined && fits(subject, current)) {
     const worn = whyWorn(container, world, current)
     return worn === undefined ? planServing(subject, current) : planReplacement(subject, worn)

@@ -22,6 +22,7 @@ export type Fields = Readonly<Record<string, unknown>>
 const behaviours: Readonly<Record<string, Behaviour>> = {
   exits: { exit: { after: 100, code: 3 }, output: [{ stream: 'stderr', text: 'no such table\n' }] },
   sick: { probe: () => 1 },
+  slow: { probe: () => 1 },
   never: { startFailure: { reason: 'ExecutableNotFound', message: 'exec: "never": not found' } },
 }
 
@@ -49,8 +50,9 @@ export class Replacing {
     return this.#memory ?? {}
   }
 
-  get generation(): number {
-    return this.#generation
+  /** What the spec says of replacing. */
+  get update(): Fields {
+    return this.#object.spec.update ?? {}
   }
 
   /** Another generation of the object. */
