@@ -1,7 +1,8 @@
 /**
  * What the server asks of a node: the agent's own small API, reached in process or through the tunnel it dialled.
- * Below `/containers/NAMESPACE/NAME`: `GET log`, `POST exec`, `POST attach`, `POST portforward?port=N`, and
- * `GET|PUT archive?path=P`. What fails before streams begin is answered as a Status with its code; what fails after
+ * Below `/containers/NAMESPACE/NAME`: `GET log`, `POST exec`, `POST attach`, `POST portforward?port=N`,
+ * `GET|PUT archive?path=P`, and the looks and acts of looks.ts; of the node as a whole `GET /containers` and
+ * `GET /stats` (nodelooks.ts). What fails before streams begin is answered as a Status with its code; what fails after
  * that is the last frame (apimachinery/frames.ts).
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
@@ -13,8 +14,12 @@ import type { Engine } from '#pkg/engine/port.ts'
 import { getArchive, putArchive } from './archive.ts'
 import { attach, exec } from './exec.ts'
 import { log } from './logs.ts'
+import * as looks from './looks.ts'
+import type { ReadMachine } from './machine.ts'
+import { listContainers, type NodeTarget, nodeStats } from './nodelooks.ts'
 import { connectTo, portForward } from './portforward.ts'
 import type { Connect, Target } from './target.ts'
+import { UsageBook } from './usage.ts'
 
 export interface StreamsOptions {
   readonly engine: Engine
@@ -25,6 +30,8 @@ export interface StreamsOptions {
   readonly statusOf: (labels: Readonly<Record<string, string>>) => ContainerStatus | undefined
   /** How a port of a container is reached; absent: over TCP. */
   readonly connect?: Connect
+  /** How the machine itself is looked at; absent: the engine is on another one. */
+  readonly machine?: ReadMachine
 }
 
 type Door = (target: Target) => Promise<ApiResponse>
@@ -38,12 +45,26 @@ const doors: Readonly<Record<string, Door>> = {
   'POST portforward': portForward,
   'GET archive': getArchive,
   'PUT archive': putArchive,
+  'GET top': looks.top,
+  'GET stats': looks.stats,
+  'GET changes': looks.changes,
+  'GET ports': looks.ports,
+  'GET inspect': looks.inspect,
+  'GET export': looks.exportFiles,
+  'POST commit': looks.commit,
+  'POST kill': looks.kill,
+}
+
+const nodeDoors: Readonly<Record<string, (target: NodeTarget) => Promise<ApiResponse>>> = {
+  'GET /containers': listContainers,
+  'GET /stats': nodeStats,
 }
 
 export function streamsHandler(options: StreamsOptions): Handler {
+  const usage = new UsageBook(options.engine, options.clock)
   return async (request) => {
     try {
-      return await route(request, options)
+      return await route(request, { ...options, usage })
     } catch (error) {
       const known = error instanceof StatusError ? error : new StatusError('InternalError', messageOf(error))
       const headers = { 'content-type': 'application/json' }
@@ -52,17 +73,23 @@ export function streamsHandler(options: StreamsOptions): Handler {
   }
 }
 
-async function route(request: ApiRequest, options: StreamsOptions): Promise<ApiResponse> {
+interface Serving extends StreamsOptions {
+  readonly usage: UsageBook
+}
+
+async function route(request: ApiRequest, options: Serving): Promise<ApiResponse> {
+  const nodeDoor = nodeDoors[`${request.method} ${request.path}`]
+  if (nodeDoor !== undefined) return nodeDoor({ request, ...options })
   const match = containerPath.exec(request.path)
   const door = match === null ? undefined : doors[`${request.method} ${match[3]}`]
   if (match === null || door === undefined)
     throw new StatusError('NotFound', `this node has nothing at ${request.method} ${request.path}`)
   const [namespace, name] = [decodeSegment(match[1] ?? ''), decodeSegment(match[2] ?? '')]
-  const { engine, clock, owns, statusOf, connect = connectTo } = options
+  const { engine, clock, owns, statusOf, connect = connectTo, usage } = options
   const observed = await engine.inspectContainer(engineName({ namespace, name }))
   if (observed === undefined || !owns(observed.labels) || !isOf(observed.labels, namespace, name))
     throw badRequest(`container "${name}" was not made yet: see \`cove describe container ${name}\``)
-  return door({ request, engine, clock, name, observed, status: statusOf(observed.labels), connect })
+  return door({ request, engine, clock, name, observed, status: statusOf(observed.labels), connect, usage })
 }
 
 /** What replaces a container of one namespace may for a moment have the name of another namespace's. */

@@ -5,6 +5,7 @@ import { badRequest } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest } from '#pkg/apimachinery/transport.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import type { Engine, ObservedContainer } from '#pkg/engine/port.ts'
+import type { UsageBook } from './usage.ts'
 
 /** Opens a connection whose two directions end apart from each other. */
 export type Connect = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>
@@ -19,6 +20,7 @@ export interface Target {
   readonly observed: ObservedContainer
   readonly status: ContainerStatus | undefined
   readonly connect: Connect
+  readonly usage: UsageBook
 }
 
 /** Throws BadRequest, in words for whoever wants to work inside of it. */

@@ -23,6 +23,8 @@ export const containerKind: Kind<Container> = {
   subresources: [
     { name: 'log', verbs: ['get'] },
     ...['exec', 'attach', 'portforward'].map((name) => ({ name, verbs: ['create', 'get'] })),
+    ...['top', 'stats', 'changes', 'ports', 'inspect', 'export'].map((name) => ({ name, verbs: ['get'] })),
+    ...['commit', 'kill'].map((name) => ({ name, verbs: ['create'] })),
   ],
   selectableFields: ['spec.nodeName', 'spec.image', 'status.phase', 'status.health.status'],
   columns: containerColumns,

@@ -87,7 +87,10 @@ export const nodeKind: Kind<Node> = {
   schema: objectSchema({ spec, status }),
   statusSubresource: true,
   selectableFields: [],
-  subresources: [{ name: 'certificate', verbs: ['create'], kind: nodeCertificateKind }],
+  subresources: [
+    { name: 'certificate', verbs: ['create'], kind: nodeCertificateKind },
+    { name: 'containers', verbs: ['get'] },
+  ],
   columns: [
     {
       name: 'Status',

@@ -2,12 +2,13 @@
  * The whole API server on its socket: verbs, everything beside them, authorization in front of both, TLS, and the
  * tunnels of nodes. The one place that puts these together, so that nothing is served unguarded by mistake.
  */
-import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import type { Ambient, Clock } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { Handler } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
+import { nodeKind } from '#pkg/apis/node.ts'
 import type { Storage } from '#pkg/storage/port.ts'
 import type { AccountTokens } from './access/accounttokens.ts'
 import { authorizing } from './access/authorize.ts'
@@ -25,10 +26,20 @@ import { type BuildInfo, version } from './documents/version.ts'
 import { type Listener, listen } from './door/listen.ts'
 import type { Surface } from './http/answer.ts'
 import { type ApiServer, makeApiServer } from './server.ts'
+import { containerLooks, nodeContainers } from './streams/containerlooks.ts'
 import { containerStreams } from './streams/containerstreams.ts'
+import { metrics, metricsResources } from './streams/metrics.ts'
+import { coreNodes } from './streams/nodeview.ts'
 import { podLogs } from './streams/podlogs.ts'
 import { podStreams, podStreamsByUpgradeOnly } from './streams/podstreams.ts'
-import { containerLogs, NodeConnections, nodeFinder, type Placement } from './streams/proxy.ts'
+import {
+  containerLogs,
+  type FindNode,
+  NodeConnections,
+  nodeFinder,
+  type Placement,
+  reachNode,
+} from './streams/proxy.ts'
 import { acceptTunnels, tunnelPath } from './streams/tunnel.ts'
 import { routeUpgrades } from './streams/upgrade.ts'
 
@@ -106,6 +117,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       ...identity.surfaces,
       ...(options.surfaces ?? []),
       containerLogs(findNode),
+      ...nodeLooks({ server: () => server, findNode, connections, clock }),
       podLogs(findNode),
       podStreamsByUpgradeOnly(),
     ],
@@ -159,13 +171,33 @@ interface Becoming {
 
 /** What clients read about the API and its state. */
 function documents({ ambient, storage, build }: ServeOptions, becoming: Becoming): readonly Surface[] {
-  const extras = [serviceResource, ...reviewResources]
+  const extras = [serviceResource, ...reviewResources, ...metricsResources]
   return [
     version(build),
     health({ checks: checksOf(storage, becoming), ...ambient }),
     discovery([...servedKinds, ...extras]),
     absentKinds(() => becoming.server().cache.revision),
     openapi({ kinds: servedKinds, extras, version: build.version }),
+  ]
+}
+
+interface NodeLooks {
+  readonly server: () => ApiServer
+  readonly findNode: FindNode
+  readonly connections: NodeConnections
+  readonly clock: Clock
+}
+
+/** What nodes are asked at the moment of the request. */
+function nodeLooks({ server, findNode, connections, clock }: NodeLooks): readonly Surface[] {
+  const cache = () => server().cache
+  const reach = (name: string) => reachNode(connections, name)
+  const hasNode = (name: string) => cache().of(nodeKind).get(name) !== undefined
+  return [
+    containerLooks({ findNode, clock }),
+    nodeContainers({ hasNode, reachNode: reach, clock }),
+    metrics({ cache, clock, findNode, reachNode: reach }),
+    coreNodes(cache),
   ]
 }
 

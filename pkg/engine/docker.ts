@@ -4,19 +4,18 @@
  * are read stands in dockerspec.ts and dockerview.ts, the way there and the failures in dockerconnection.ts.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { isReason, type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
 import { type Call, DockerConnection } from './dockerconnection.ts'
 import { pullError, unavailable } from './dockererror.ts'
 import { dialOptions, type TlsFiles } from './dockerhost.ts'
-import * as looks from './dockerlooks.ts'
+import { containerPath, DockerLooks, found } from './dockerlooks.ts'
 import { execExitCode, processStreams } from './dockerprocess.ts'
 import { readImageConfig } from './dockersettings.ts'
 import * as spec from './dockerspec.ts'
 import { demultiplex, jsonLines, rawOutput } from './dockerstream.ts'
 import * as view from './dockerview.ts'
 import { array, object, text } from './json.ts'
-import type { CommitOptions, FileChange, ListedContainer, ProcessTable, UsageSample } from './looks.ts'
 import type {
   AttachedProcess,
   ContainerCreate,
@@ -62,12 +61,13 @@ export async function openDockerEngine(options: DockerOptions): Promise<Engine> 
   return new DockerEngine(host, clock, new DockerConnection({ host, clock, modem, timeout, disconnect }))
 }
 
-class DockerEngine implements Engine {
+class DockerEngine extends DockerLooks implements Engine {
   readonly #host: string
   readonly #clock: Clock
   readonly #connection: DockerConnection
 
   constructor(host: string, clock: Clock, connection: DockerConnection) {
+    super(connection)
     this.#host = host
     this.#clock = clock
     this.#connection = connection
@@ -78,17 +78,8 @@ class DockerEngine implements Engine {
     return view.readInfo(answer, await this.#connection.version())
   }
 
-  async listContainers(): Promise<ListedContainer[]> {
-    const answer = await this.#connection.json({
-      method: 'GET',
-      path: '/containers/json',
-      query: { all: true },
-    })
-    return array(answer).map(looks.readListed)
-  }
-
   async inspectContainer(container: string): Promise<ObservedContainer | undefined> {
-    const answer = await this.#found({ method: 'GET', path: `${containerPath(container)}/json` })
+    const answer = await found(this.#connection, { method: 'GET', path: `${containerPath(container)}/json` })
     if (answer === undefined) return undefined
     const observed = view.readContainer(answer)
     // The engine also takes the beginning of an id for the whole: a name that is one means another container.
@@ -147,14 +138,6 @@ class DockerEngine implements Engine {
     await this.#connection.json({ method: 'POST', path: `${path}/update`, body })
   }
 
-  async signalContainer(container: string, signal: string): Promise<void> {
-    await this.#connection.json({
-      method: 'POST',
-      path: `${containerPath(container)}/kill`,
-      query: { signal },
-    })
-  }
-
   async removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
     const query = { force: true, v: options.anonymousVolumes }
     await this.#connection.json({ method: 'DELETE', path: containerPath(container), query })
@@ -199,59 +182,6 @@ class DockerEngine implements Engine {
     return processStreams({ connection, clock, socket, tty, path, signal, startsLate })
   }
 
-  readArchive(container: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const call: Call = { method: 'GET', path: `${containerPath(container)}/archive`, query: { path } }
-    return this.#connection.stream(call, signal)
-  }
-
-  async writeArchive(
-    container: string,
-    path: string,
-    archive: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const query = { path, noOverwriteDirNonDir: true }
-    const call: Call = {
-      method: 'PUT',
-      path: `${containerPath(container)}/archive`,
-      query,
-      upload: archive,
-    }
-    for await (const piece of await this.#connection.stream(call, signal)) void piece
-  }
-
-  async containerProcesses(container: string, args: string): Promise<ProcessTable> {
-    const query = { ps_args: args }
-    const call: Call = { method: 'GET', path: `${containerPath(container)}/top`, query }
-    return looks.readProcesses(await this.#connection.json(call))
-  }
-
-  async containerUsage(container: string): Promise<UsageSample | undefined> {
-    // One look alone: engines that know no `one-shot` take a second for two, and answer the same.
-    const query = { stream: false, 'one-shot': true }
-    const call: Call = { method: 'GET', path: `${containerPath(container)}/stats`, query }
-    return looks.readSample(await this.#connection.json(call))
-  }
-
-  async containerChanges(container: string, signal: AbortSignal): Promise<readonly FileChange[]> {
-    const path = `${containerPath(container)}/changes`
-    return looks.readChanges(await this.#connection.patientJson({ method: 'GET', path }, signal))
-  }
-
-  exportContainer(container: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    return this.#connection.stream({ method: 'GET', path: `${containerPath(container)}/export` }, signal)
-  }
-
-  async commitContainer(container: string, options: CommitOptions): Promise<{ image: string }> {
-    const query = spec.commitQuery(container, options)
-    const call: Call = { method: 'POST', path: '/commit', query, body: {} }
-    return { image: text(object(await this.#connection.patientJson(call, options.signal))['Id']) }
-  }
-
-  rawContainer(id: string): Promise<unknown> {
-    return this.#found({ method: 'GET', path: `${containerPath(id)}/json` })
-  }
-
   async listImages(): Promise<readonly ObservedImage[]> {
     return array(await this.#connection.json({ method: 'GET', path: '/images/json' })).map(view.readImage)
   }
@@ -280,7 +210,7 @@ class DockerEngine implements Engine {
 
   async inspectImage(image: string): Promise<ImageConfig | undefined> {
     const path = `/images/${encodeURIComponent(image)}/json`
-    const answer = await this.#found({ method: 'GET', path }, 'ImageNotFound')
+    const answer = await found(this.#connection, { method: 'GET', path }, 'ImageNotFound')
     return answer === undefined ? undefined : readImageConfig(object(answer, 'Config'))
   }
 
@@ -349,16 +279,6 @@ class DockerEngine implements Engine {
   async close(): Promise<void> {
     this.#connection.close()
   }
-
-  /** A call whose failure with `absence` means undefined. */
-  async #found(call: Call, absence: Reason = 'NotFound'): Promise<unknown> {
-    try {
-      return await this.#connection.json(call)
-    } catch (error) {
-      if (isReason(error, absence)) return undefined
-      throw error
-    }
-  }
 }
 
 /** Engines leave out of a body what they do not know yet, and say nothing. */
@@ -396,10 +316,6 @@ function unixTime(time: string): string {
   if (Number.isNaN(milliseconds)) throw new StatusError('InvalidSpec', `"${time}" is no RFC 3339 time`)
   const fraction = /\.(\d{1,9})/.exec(time)?.[1] ?? ''
   return `${Math.floor(milliseconds / 1000)}.${fraction.padEnd(9, '0')}`
-}
-
-function containerPath(container: string): string {
-  return `/containers/${encodeURIComponent(container)}`
 }
 
 function networkPath(network: string): string {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
-import { readListed } from './dockerlooks.ts'
+import { readListed } from './dockerlooksview.ts'
 import { makeContainerBody, makeUpdateBody, wholeSeconds } from './dockerspec.ts'
 import { readContainer, readEvent, readImage } from './dockerview.ts'
 import { type ContainerCreate, usualSecurity } from './port.ts'

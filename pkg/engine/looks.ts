@@ -1,5 +1,18 @@
-/** What the engine port answers about containers beside their state, in Cove's words. */
-import type { ContainerState, ObservedHealth, PortMapping } from './port.ts'
+/**
+ * The part of the engine port (port.ts) that is about what goes on in containers and lies in them: processes, usage,
+ * files. Failures are as there.
+ */
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead'
+
+/** A port as the engine publishes it at this moment, on one address. */
+export interface ListedPort {
+  readonly containerPort: number
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  /** Absent: it is not published. */
+  readonly hostPort?: number
+  readonly hostIP?: string
+}
 
 /** One line of the list of all containers: what an engine tells of each without asking for it by itself. */
 export interface ListedContainer {
@@ -14,9 +27,8 @@ export interface ListedContainer {
   readonly state: ContainerState
   /** In words: `Up 2 minutes (healthy)`, `Exited (7) 3 seconds ago`. */
   readonly status: string
-  readonly health?: ObservedHealth['status']
-  /** As published now, one for each address family. One that is not published has no `hostPort`. */
-  readonly ports: readonly PortMapping[]
+  readonly health?: 'starting' | 'healthy' | 'unhealthy'
+  readonly ports: readonly ListedPort[]
 }
 
 /** What `ps` says on the host, with the host's process ids: a table whose columns are for `ps` to choose. */
@@ -59,4 +71,32 @@ export interface CommitOptions {
   /** Whether its processes stand still meanwhile. */
   readonly pause: boolean
   readonly signal: AbortSignal
+}
+
+export interface EngineLooks {
+  /** All containers, managed or not: the cheap look, which waits for none of them. */
+  listContainers(): Promise<readonly ListedContainer[]>
+  /** By name or number. One that does not run: Conflict. */
+  signalContainer(container: string, signal: string): Promise<void>
+  /** Its processes, in columns that `args` ask `ps` of the host for. Conflict when it does not run. */
+  containerProcesses(container: string, args: string): Promise<ProcessTable>
+  /** Undefined while it does not run. */
+  containerUsage(container: string): Promise<UsageSample | undefined>
+  /** Paths that differ from its image; volumes are left out. */
+  containerChanges(container: string, signal: AbortSignal): Promise<readonly FileChange[]>
+  /** The file or directory at `path` as a tar archive whose entries begin with its base name. */
+  readArchive(container: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /** Unpacks a tar archive into a directory that is there (NotFound otherwise); everything is owned by root. */
+  writeArchive(
+    container: string,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** All its files as one tar archive, without what is in volumes; it need not run. */
+  exportContainer(container: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /** Makes an image of its files and settings; resolves with the image's id. */
+  commitContainer(container: string, options: CommitOptions): Promise<{ image: string }>
+  /** The engine's own words, environment included; undefined when there is none. By whole id. */
+  rawContainer(id: string): Promise<unknown>
 }

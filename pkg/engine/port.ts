@@ -369,16 +369,6 @@ export interface Engine extends EngineLooks {
    * it was created with `stdin`.
    */
   attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess>
-  /** The file or directory at `path` as a tar archive whose entries begin with its base name. */
-  readArchive(container: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
-  /** Unpacks a tar archive into a directory that is there (NotFound otherwise); everything is owned by root. */
-  writeArchive(
-    container: string,
-    path: string,
-    archive: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<void>
-
   listImages(): Promise<readonly ObservedImage[]>
   /** Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason. */
   pullImage(reference: string, options: PullOptions): Promise<void>

@@ -25,17 +25,17 @@ import type {
   WantedStreams,
 } from './port.ts'
 import type { ImageConfig } from './settings.ts'
-import { followOutput, isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
+import { followOutput, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
 import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
 import { attached, type CommandHook, runCommand } from './simexec.ts'
 import type { EngineMethod, SimCall, SimFault } from './simfault.ts'
-import { type HeldImage, refuse, SimHost, simApiVersion } from './simhost.ts'
+import { refuse, SimHost, simApiVersion } from './simhost.ts'
 import { SimLife } from './simlife.ts'
 import { SimLooks } from './simlooks.ts'
-import type { SimUsage } from './simlooksview.ts'
+import { observeImage, type SimUsage } from './simlooksview.ts'
 import type { BehaviourHook } from './simprocess.ts'
-import { familiarName, makeSimImage, type SimImage, SimRegistry } from './simregistry.ts'
+import { familiarName, type SimImage, SimRegistry } from './simregistry.ts'
 import { imageConfig } from './simsettings.ts'
 
 export interface SimEngineOptions {
@@ -266,14 +266,6 @@ export class SimEngine extends SimLooks implements Engine {
     })
   }
 
-  async readArchive(): Promise<never> {
-    return refuse('InvalidSpec', 'a simulated container has no files')
-  }
-
-  async writeArchive(): Promise<never> {
-    return refuse('InvalidSpec', 'a simulated container has no files')
-  }
-
   async *containerLogs(container: string, options: LogOptions): AsyncGenerator<LogChunk> {
     const found = await this.#door.call('containerLogs', [container, options], () =>
       this.host.mustContainer(container),
@@ -396,16 +388,5 @@ export class SimEngine extends SimLooks implements Engine {
 
   #emitVolume(name: string, action: string): void {
     this.#events.emit({ type: 'volume', action, id: name, name })
-  }
-}
-
-function observeImage(held: HeldImage): ObservedImage {
-  const sizes = Object.values(held.image.spec.layers ?? {})
-  return {
-    id: held.image.id,
-    references: [...held.references].map(familiarName),
-    digests: [...held.digests].map(familiarName),
-    sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
-    createdAt: new Date(held.createdAt).toISOString(),
   }
 }

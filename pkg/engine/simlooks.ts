@@ -1,73 +1,108 @@
-/** What a simulated engine answers about containers beside their state. Pure. */
-import { humanDuration } from '#pkg/apimachinery/quantity.ts'
-import type { ListedContainer, ProcessTable, UsageSample } from './looks.ts'
-import { commandOf, isUp, labelsOf, type SimContainer } from './simcontainer.ts'
+/** The simulated engine's part of what looks.ts promises. Its containers have no files. */
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import type {
+  CommitOptions,
+  EngineLooks,
+  FileChange,
+  ListedContainer,
+  ProcessTable,
+  UsageSample,
+} from './looks.ts'
+import { isUp, type SimContainer } from './simcontainer.ts'
+import type { SimDoor } from './simdoor.ts'
+import { refuse, type SimHost } from './simhost.ts'
+import { idleUsage, listed, processesOf, type SimUsage, sampleOf, signalName } from './simlooksview.ts'
+import { makeSimImage } from './simregistry.ts'
 
-/** What the processes of a container use, all the time that they run. */
-export interface SimUsage {
-  /** Cores. */
-  readonly cpus: number
+export interface SimLooksParts {
+  readonly host: SimHost
+  readonly door: SimDoor
+  readonly clock: Clock
+  readonly emit: (container: SimContainer, action: string) => void
+  /** What processes of a container of this name use; absent: next to nothing. */
+  readonly usage: ((container: string) => SimUsage) | undefined
+  /** Of the machine. */
   readonly memoryBytes: number
 }
 
-export const idleUsage: SimUsage = { cpus: 0.01, memoryBytes: 1024 ** 2 }
+export class SimLooks implements EngineLooks {
+  readonly #parts: SimLooksParts
 
-export function listed(container: SimContainer, now: number): ListedContainer {
-  const { id, name, create, image, state, createdAt, published } = container
-  const health = isUp(container) ? container.process?.health?.status : undefined
-  return {
-    id,
-    name,
-    labels: labelsOf(container),
-    image: create.image,
-    command: commandOf(create, image).join(' '),
-    createdAt: new Date(createdAt).toISOString(),
-    state,
-    status: statusWords(container, now, health),
-    ...(health !== undefined && { health }),
-    ports: isUp(container) ? published : [],
+  constructor(parts: SimLooksParts) {
+    this.#parts = parts
   }
-}
 
-function statusWords(container: SimContainer, now: number, health: string | undefined): string {
-  const { state, startedAt = now, finishedAt = now, exitCode } = container
-  if (state === 'created') return 'Created'
-  if (state === 'exited') return `Exited (${exitCode}) ${humanDuration(now - finishedAt)} ago`
-  const note = state === 'paused' ? 'Paused' : health === 'starting' ? 'health: starting' : health
-  return `Up ${humanDuration(now - startedAt)}${note === undefined ? '' : ` (${note})`}`
-}
-
-/** As `ps -ef` prints it, whatever was asked for. */
-export function processesOf({ pid, create, image }: SimContainer): ProcessTable {
-  return {
-    titles: ['UID', 'PID', 'CMD'],
-    processes: [['root', String(pid), commandOf(create, image).join(' ')]],
+  listContainers(): Promise<readonly ListedContainer[]> {
+    return this.#parts.door.call('listContainers', [], () =>
+      [...this.#parts.host.containers.values()].map((container) =>
+        listed(container, this.#parts.clock.now()),
+      ),
+    )
   }
-}
 
-export function sampleOf(
-  { startedAt = 0, limits }: SimContainer,
-  now: number,
-  { cpus, memoryBytes, machineBytes }: SimUsage & { readonly machineBytes: number },
-): UsageSample {
-  return {
-    at: new Date(now).toISOString(),
-    cpuNanoseconds: Math.round((now - startedAt) * 1e6 * cpus),
-    memoryBytes,
-    memoryLimitBytes: limits.memoryBytes || machineBytes,
-    networkReceivedBytes: 0,
-    networkSentBytes: 0,
-    blockReadBytes: 0,
-    blockWrittenBytes: 0,
-    pids: 1,
+  signalContainer(container: string, signal: string): Promise<void> {
+    return this.#parts.door.call('signalContainer', [container, signal], () => {
+      const found = this.#parts.host.mustContainer(container)
+      const name = signalName(signal)
+      if (name === undefined) return refuse('InvalidSpec', `Invalid signal: ${signal}`)
+      if (!isUp(found)) refuse('Conflict', `Cannot kill container: ${found.id} is not running`)
+      this.#parts.emit(found, 'kill')
+      found.process?.signal(name)
+    })
   }
-}
 
-const numbers: Readonly<Record<string, string>> = { '1': 'HUP', '2': 'INT', '9': 'KILL', '15': 'TERM' }
-const known = ['HUP', 'INT', 'QUIT', 'KILL', 'USR1', 'USR2', 'TERM', 'STOP', 'CONT', 'WINCH']
+  containerProcesses(container: string, args: string): Promise<ProcessTable> {
+    return this.#parts.door.call('containerProcesses', [container, args], () => {
+      const found = this.#parts.host.mustContainer(container)
+      if (!isUp(found)) refuse('Conflict', `Container ${found.id} is not running`)
+      return processesOf(found)
+    })
+  }
 
-/** The name without SIG; undefined when there is no such signal. */
-export function signalName(signal: string): string | undefined {
-  const name = numbers[signal] ?? signal.toUpperCase().replace(/^SIG/, '')
-  return known.includes(name) ? name : undefined
+  containerUsage(container: string): Promise<UsageSample | undefined> {
+    return this.#parts.door.call('containerUsage', [container], () => {
+      const found = this.#parts.host.mustContainer(container)
+      const { usage = () => idleUsage, memoryBytes: machineBytes, clock } = this.#parts
+      return isUp(found) ? sampleOf(found, clock.now(), { ...usage(found.name), machineBytes }) : undefined
+    })
+  }
+
+  /** Nothing writes files here. */
+  containerChanges(container: string): Promise<readonly FileChange[]> {
+    return this.#parts.door.call('containerChanges', [container], () => {
+      this.#parts.host.mustContainer(container)
+      return []
+    })
+  }
+
+  async readArchive(): Promise<never> {
+    return refuse('InvalidSpec', 'a simulated container has no files')
+  }
+
+  async writeArchive(): Promise<never> {
+    return refuse('InvalidSpec', 'a simulated container has no files')
+  }
+
+  async exportContainer(): Promise<never> {
+    return refuse('InvalidSpec', 'a simulated container has no files')
+  }
+
+  commitContainer(container: string, options: CommitOptions): Promise<{ image: string }> {
+    return this.#parts.door.call('commitContainer', [container, options], () => {
+      const found = this.#parts.host.mustContainer(container)
+      const { reference = `made-of/${this.#parts.host.nextId()}` } = options
+      const spec = { ...found.image.spec, content: `${found.id} at ${this.#parts.clock.now()}` }
+      const image = makeSimImage(spec, reference)
+      this.#parts.host.holdImage(image, reference, this.#parts.clock.now())
+      this.#parts.emit(found, 'commit')
+      return { image: image.id }
+    })
+  }
+
+  rawContainer(id: string): Promise<unknown> {
+    return this.#parts.door.call('rawContainer', [id], () => {
+      const found = this.#parts.host.containers.get(id)
+      return found && { Id: found.id, Name: `/${found.name}`, Config: { ...found.create }, HostConfig: {} }
+    })
+  }
 }

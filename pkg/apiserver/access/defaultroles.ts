@@ -72,10 +72,12 @@ export function defaultRoles(kinds: readonly Kind[]): Defaults {
 /** Secrets are not to be seen by whoever may look, nor who may do what: both would be a way to more. */
 function viewRules(kinds: readonly Kind[]): PolicyRule[] {
   const seen = kinds.filter((kind) => kind.namespaced && kind.group !== rbacGroup && !isSecret(kind))
-  return byGroup(seen).map(([group, members]) => {
+  const seenByGroup = byGroup(seen).map(([group, members]) => {
     const more = group === '' ? ['namespaces', 'pods', 'pods/log', 'pods/status', 'services'] : []
     return rule(read, group, [...new Set([...members.flatMap(readable), ...more])].toSorted())
   })
+  // As Kubernetes' system:aggregated-metrics-reader.
+  return [...seenByGroup, rule(read, 'metrics.k8s.io', ['nodes', 'pods'])]
 }
 
 /** Who may run anything may read every Secret, by mounting it. */
@@ -86,7 +88,7 @@ function editRules(kinds: readonly Kind[]): PolicyRule[] {
   )
   const streams = kinds
     .filter((kind) => kind.namespaced)
-    .flatMap((kind) => streamsOf(kind).map((resource) => [kind.group, resource] as const))
+    .flatMap((kind) => deepOf(kind).map((resource) => [kind.group, resource] as const))
   const streamed = Map.groupBy([...streams, ...podStreams], ([group]) => group)
   return [
     ...byGroup(writable).map(([group, members]) =>
@@ -117,14 +119,25 @@ function adminRules(): PolicyRule[] {
 /** The kind and what can only be read below it. */
 function readable({ plural, statusSubresource, subresources = [] }: Kind): string[] {
   const below = subresources
-    .filter(({ name }) => !isStream(name))
+    .filter(({ name }) => !isStream(name) && !isDeep(name))
     .filter(({ verbs }) => verbs.every((verb) => verb === 'get'))
   const names = [...(statusSubresource ? ['status'] : []), ...below.map(({ name }) => name)]
   return [plural, ...names.map((name) => `${plural}/${name}`)]
 }
 
-function streamsOf({ plural, subresources = [] }: Kind): string[] {
-  return subresources.filter(({ name }) => isStream(name)).map(({ name }) => `${plural}/${name}`)
+function deepOf({ plural, subresources = [] }: Kind): string[] {
+  return subresources
+    .filter(({ name }) => isStream(name) || isDeep(name))
+    .map(({ name }) => `${plural}/${name}`)
+}
+
+/**
+ * What shows more of a container than its object does, such as values of Secrets in its environment, in the words of its
+ * commands and in its files; and what is done to its processes. Whoever may run something in it can see and do that
+ * anyway. `commit` is in no role: an image belongs to its node, and is there for all namespaces.
+ */
+function isDeep(name: string): boolean {
+  return ['export', 'inspect', 'kill', 'top'].includes(name)
 }
 
 /** What reaches into a running process is no reading, whatever method it is asked with. */

@@ -62,13 +62,15 @@ const parameters = ['follow', 'tailLines', 'sinceSeconds', 'sinceTime', 'timesta
 const counts = ['tailLines', 'sinceSeconds'] as const
 
 export function nodeFinder({ connections, lookup }: NodeFinderOptions): FindNode {
-  return async (namespace, name) => {
-    const nodeName = nodeOf(await lookup(namespace, name), name)
-    const transport = connections.get(nodeName)
-    if (transport === undefined)
-      throw away(nodeName, 'its agent is not connected; the container keeps running, try again later')
-    return { nodeName, transport: (request) => ask(transport, request, nodeName) }
-  }
+  return async (namespace, name) => reachNode(connections, nodeOf(await lookup(namespace, name), name))
+}
+
+/** Throws ServiceUnavailable while the node is not connected. */
+export function reachNode(connections: NodeConnections, nodeName: string): ContainerNode {
+  const transport = connections.get(nodeName)
+  if (transport === undefined)
+    throw away(nodeName, 'its agent is not connected; its containers keep running, try again later')
+  return { nodeName, transport: (request) => ask(transport, request, nodeName) }
 }
 
 function nodeOf(placement: Placement | undefined, name: string): string {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readChanges, readListed, readProcesses, readSample } from './dockerlooks.ts'
+import { readChanges, readListed, readProcesses, readSample } from './dockerlooksview.ts'
 import { commitQuery } from './dockerspec.ts'
 
 const mebibyte = 1024 ** 2

@@ -1,0 +1,139 @@
+/**
+ * What can be asked of a node as a whole, in its small API (streams.ts): `GET /containers`, all containers of its engine
+ * and whose they are, and `GET /stats`, what its Containers use and what the machine does.
+ */
+import { sleep } from '#pkg/apimachinery/ambient.ts'
+import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
+import type { ContainerStatus } from '#pkg/apis/container.ts'
+import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Owner, Usage } from '#pkg/apis/looks.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import type { ListedContainer } from '#pkg/engine/looks.ts'
+import type { MachineSample, ReadMachine } from './machine.ts'
+import type { Target } from './target.ts'
+import type { UsageBook } from './usage.ts'
+
+type Labels = Readonly<Record<string, string>>
+
+export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
+  readonly request: ApiRequest
+  readonly owns: (labels: Labels) => boolean
+  readonly statusOf: (labels: Labels) => ContainerStatus | undefined
+  /** Absent: the engine's machine is another one, and its containers stand for it. */
+  readonly machine?: ReadMachine
+}
+
+/** How long the machine is looked at. */
+const machineMs = 500
+
+export async function listContainers({ engine, owns, statusOf }: NodeTarget): Promise<ApiResponse> {
+  const listed = await engine.listContainers()
+  const items = listed.map((container): NodeContainer => {
+    const { labels, health, ...shown } = container
+    const own = owns(labels) ? statusOf(labels)?.health?.status : undefined
+    return { ...shown, health: health ?? own ?? '', owner: ownerOf(labels, owns) }
+  })
+  return json({ kind: 'NodeContainers', apiVersion: 'cove.run/v1', items })
+}
+
+/** Labels by which those who make containers know them again. */
+const marks = [
+  { label: 'com.docker.compose.project', type: 'ComposeProject' },
+  { label: 'com.docker.swarm.service.name', type: 'SwarmService' },
+] as const
+const pod = { name: 'io.kubernetes.pod.name', namespace: 'io.kubernetes.pod.namespace' } as const
+
+/** Whose a container with these labels is. Pure. */
+export function ownerOf(labels: Labels, owns: (labels: Labels) => boolean): Owner {
+  const {
+    [engineLabels.namespace]: namespace,
+    [engineLabels.name]: name,
+    [engineLabels.cluster]: cluster,
+  } = labels
+  const object = { ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }) }
+  if (cluster !== undefined) return { type: owns(labels) ? 'Container' : 'OtherCluster', ...object }
+  const { [pod.name]: podName, [pod.namespace]: podNamespace } = labels
+  if (podName !== undefined)
+    return {
+      type: 'KubernetesPod',
+      name: podName,
+      ...(podNamespace !== undefined && { namespace: podNamespace }),
+    }
+  for (const { label, type } of marks) {
+    const found = labels[label]
+    if (found !== undefined) return { type, name: found }
+  }
+  return { type: 'Nobody' }
+}
+
+/** `namespace`: only Containers of this one. */
+export async function nodeStats(target: NodeTarget): Promise<ApiResponse> {
+  const { engine, request, owns, usage } = target
+  const wanted = request.query.get('namespace')
+  const running = (await engine.listContainers()).filter(isUp)
+  const own = running.filter(
+    ({ name, labels }) =>
+      owns(labels) &&
+      name === engineName(ofObject(labels)) &&
+      (wanted === null || labels[engineLabels.namespace] === wanted),
+  )
+  const [node, ...used] = await Promise.all([
+    nodeUsage(target, running),
+    ...own.map(({ id }) => usage.usageOf(id, request.signal)),
+  ])
+  const items = own.flatMap(({ labels }, index): ContainerUsage[] => {
+    const found = used[index]
+    return found === undefined ? [] : [{ ...ofObject(labels), usage: found }]
+  })
+  const answer: NodeUsages = { node, items }
+  return json(answer)
+}
+
+function isUp({ state }: ListedContainer): boolean {
+  return state === 'running' || state === 'paused'
+}
+
+function ofObject(labels: Labels): { readonly namespace: string; readonly name: string } {
+  return { namespace: labels[engineLabels.namespace] ?? '', name: labels[engineLabels.name] ?? '' }
+}
+
+async function nodeUsage(target: NodeTarget, running: readonly ListedContainer[]): Promise<NodeUsage> {
+  const { machine, usage, clock, request } = target
+  if (machine === undefined) return total(await usagesOf(running, usage, request.signal), clock.now())
+  const [first, began] = [await machine(), clock.now()]
+  await sleep(clock, machineMs, request.signal)
+  return machineUsage(first, await machine(), { began, now: clock.now() })
+}
+
+function machineUsage(
+  first: MachineSample,
+  second: MachineSample,
+  time: { began: number; now: number },
+): NodeUsage {
+  const windowMs = Math.max(1, time.now - time.began)
+  const cpu = Math.max(0, second.busyMs - first.busyMs) / windowMs
+  return { time: rfc3339(time.now), windowMs, cpu, memoryBytes: second.memoryBytes }
+}
+
+async function usagesOf(
+  running: readonly ListedContainer[],
+  usage: UsageBook,
+  signal: AbortSignal,
+): Promise<readonly Usage[]> {
+  const found = await Promise.all(running.map(({ id }) => usage.usageOf(id, signal)))
+  return found.filter((each) => each !== undefined)
+}
+
+function total(usages: readonly Usage[], now: number): NodeUsage {
+  const sum = (of: (usage: Usage) => number) => usages.reduce((result, each) => result + of(each), 0)
+  const windowMs = Math.max(0, ...usages.map((usage) => usage.windowMs))
+  const memoryBytes = sum((usage) => usage.memoryBytes)
+  return { time: rfc3339(now), windowMs, cpu: sum(({ cpu }) => cpu), memoryBytes }
+}
+
+function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}
+
+function json(value: unknown): ApiResponse {
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) }
+}

@@ -1,0 +1,65 @@
+/** Questions to nodes that have to be answered in a bounded time: whoever asks several must not wait for one for ever. */
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { fromStatus, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { type ApiRequest, type ApiResponse, readAll } from '#pkg/apimachinery/transport.ts'
+import type { ContainerNode } from './proxy.ts'
+
+export interface Asking {
+  readonly clock: Clock
+  /** Of whoever wants to know. */
+  readonly signal: AbortSignal
+  /** ms. */
+  readonly within: number
+}
+
+type Question = Pick<ApiRequest, 'method' | 'path' | 'query'>
+
+/** The whole answer, whatever its status. Throws Timeout when it takes longer. */
+export async function askNode(
+  { nodeName, transport }: ContainerNode,
+  question: Question,
+  { clock, signal, within }: Asking,
+): Promise<ApiResponse> {
+  const late = new AbortController()
+  const cancel = clock.after(within, () => {
+    late.abort(new StatusError('Timeout', `node "${nodeName}" has not answered within ${within / 1000} s`))
+  })
+  const both = AbortSignal.any([signal, late.signal])
+  const headers = { accept: 'application/json' }
+  const answered = transport({ ...question, headers, signal: both }).then(async (answer) => ({
+    ...answer,
+    body: await readAll(answer.body),
+  }))
+  try {
+    // An engine call under way does not end with whoever waits for it.
+    return await Promise.race([answered, aborted(both)])
+  } finally {
+    cancel()
+    answered.catch(() => undefined)
+  }
+}
+
+/** The decoded body of a good answer; throws the node's own failure. */
+export async function askJson(node: ContainerNode, question: Question, asking: Asking): Promise<unknown> {
+  const { status, body } = await askNode(node, question, asking)
+  const value = parse(await readAll(body), node.nodeName)
+  if (status < 400) return value
+  throw fromStatus({ code: status, ...(isPlainObject(value) ? value : {}) })
+}
+
+function parse(text: string, nodeName: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new StatusError('InternalError', `node "${nodeName}" answered no JSON`, {}, { cause })
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const give = () => reject(signal.reason)
+    if (signal.aborted) give()
+    signal.addEventListener('abort', give, { once: true })
+  })
+}
