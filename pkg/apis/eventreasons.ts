@@ -68,6 +68,25 @@ export const eventReasons = {
   ),
   HealthcheckRearmed: done('Container', 'The engine checks the container again.'),
   FailedRearmHealthcheck: trouble('Container', 'That failed.'),
+  Completed: done('Container', 'The main process ended with exit code 0.'),
+  Exited: trouble(
+    'Container',
+    'The main process ended by itself; the message has its exit code and last lines.',
+  ),
+  OOMKilled: trouble('Container', 'The kernel killed the main process for its memory.'),
+  StartError: trouble(
+    'Container',
+    'The main process could not be started, as with a program that is missing.',
+  ),
+  BackOff: trouble(
+    'Container',
+    'It ended again soon after its start: the next start waits, and longer each time.',
+  ),
+  Unhealthy: trouble('Container', 'So many checks in a row failed as its healthcheck allows.'),
+  HealingBudgetSpent: trouble(
+    'Container',
+    'It was begun anew so often as its budget allows and is unhealthy all the same: it is tried once an hour.',
+  ),
   InvalidEnvironmentVariableNames: trouble(
     'Container',
     'Keys of a Secret or ConfigMap are no names of variables and were left out.',

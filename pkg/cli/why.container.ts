@@ -29,7 +29,6 @@ function troubleOf({ spec, status = {} }: Container): string | undefined {
   const told = (type: string) => `${of(type)?.reason}: ${of(type)?.message}`
   if (healing?.heldSince !== undefined) return 'is unhealthy, and healing it is held'
   if (rollout?.phase === 'RolledBack') return 'was rolled back: what the spec asks for did not work'
-  if (rollout?.phase === 'Held') return 'was changed to something that does not work, and is held there'
   if (of('Stalled')?.status === 'True') return `cannot go on by itself: ${told('Stalled')}`
   if (spec.update?.paused === true && of('UpToDate')?.status !== 'True') return 'is paused in its rollout'
   const wanted = spec.state === 'Running'

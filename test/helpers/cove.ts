@@ -51,6 +51,8 @@ export interface TestCove {
   cli(words: readonly string[], input?: string): Promise<Output>
   /** Ends the process by the signal; resolves when it has gone. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  /** Ends the agent of a cove that is apart; its containers go on. */
+  endAgent(): Promise<void>
   /** Starts it again on the same data; resolves when it is ready. */
   restart(): Promise<void>
   /** All it has written so far, over every start. */
@@ -107,6 +109,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
     kubectl: makeKubectl({ kubeconfigPath: kubeconfig, dir: home }),
     cli: (words, input = '') => collect(spawn(process.execPath, [program, ...words], { env }), input),
     kill: (signal) => daemon.end(signal),
+    endAgent: () => agent.end('SIGTERM'),
     restart: () => daemon.start(ready),
     log: () => daemon.log(),
   }
