@@ -47,6 +47,7 @@ import { Reporter } from './reporter.ts'
 import { isMounted } from './resolve.ts'
 import { Runner } from './runner.ts'
 import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
+import { statusNotes } from './status.notes.ts'
 import { reportContainer } from './status.ts'
 import { type Desired, groupOf, type Observation, type World } from './world.ts'
 
@@ -289,7 +290,8 @@ export class Agent {
       const status = reportContainer({ container, decision: found, world, lastAction })
       // Kept also when it is not written: how a run ended is seen only until the next run begins.
       const { uid = '' } = container.metadata
-      const notes = rolloutNotes(container, this.#statuses.get(uid) ?? container.status, status)
+      const before = this.#statuses.get(uid) ?? container.status
+      const notes = [...rolloutNotes(container, before, status), ...statusNotes(container, before, status)]
       for (const note of notes) this.#recorder.record(note)
       this.#statuses.set(uid, status)
       this.#healings.taken(uid, world.healed.get(uid))

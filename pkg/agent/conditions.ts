@@ -3,6 +3,8 @@ import { classify, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Condition } from '#pkg/apimachinery/meta.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { endingOf, lacksCommand, tellEnding, tellHealth } from './container.ending.ts'
+import { tellHold } from './container.healing.ts'
 import { isAlive } from './container.look.ts'
 import { rolledBack, whyNotUpToDate } from './container.rollout.ts'
 import { canonicalImage, findImage } from './image.ts'
@@ -73,12 +75,9 @@ function healthy({ observed }: ConditionInput): Draft[] {
   if (observed === undefined || health === undefined || !isAlive(observed)) return []
   const words = { starting: 'Unknown', healthy: 'True', unhealthy: 'False' } as const
   const reasons = { starting: 'Starting', healthy: 'CheckPassed', unhealthy: 'CheckFailed' } as const
-  const last = health.log.at(-1)
-  const message =
-    health.status === 'unhealthy'
-      ? `${health.failingStreak} checks in a row failed, the last with exit code ${last?.exitCode}: ${last?.output.trim().slice(0, 200)}`
-      : `the healthcheck is ${health.status}`
-  return [{ type: 'Healthy', status: words[health.status], reason: reasons[health.status], message }]
+  const { status } = health
+  const reason = status !== 'healthy' && lacksCommand(health) ? 'CheckCommandNotFound' : reasons[status]
+  return [{ type: 'Healthy', status: words[status], reason, message: tellHealth(health) }]
 }
 
 function ready(input: ConditionInput): Draft {
@@ -91,7 +90,11 @@ function ready(input: ConditionInput): Draft {
   const hold = holdOf(input)
   if (hold !== undefined) return no(hold.reason, `${hold.action}: ${hold.message}`)
   if (decision.waiting !== undefined) return no(decision.waiting.reason, decision.waiting.message)
-  if (phase === 'Failed') return no('Error', `it ended with exit code ${observed?.exitCode}`)
+  if (phase === 'Failed' && observed !== undefined) {
+    const log = input.world.observed.logTails.get(observed.id)
+    const { reason } = endingOf(observed, container.spec, log)
+    return no(reason, `it ended with ${tellEnding(observed, container.spec, log)}`)
+  }
   return no(phase, phase === 'Starting' ? 'it is being started' : 'it is not made yet')
 }
 
@@ -114,6 +117,9 @@ function stalled(input: ConditionInput): Draft {
   const { rollout } = input.decision
   if (rollout?.phase === 'RolledBack')
     return { type: 'Stalled', status: 'True', reason: 'RolledBack', message: rollout.message ?? '' }
+  const spent = whySpent(input)
+  if (spent !== undefined)
+    return { type: 'Stalled', status: 'True', reason: 'HealingBudgetSpent', message: spent }
   const hold = holdOf(input)
   const hopeless = hold !== undefined && classify(new StatusError(hold.reason, hold.message)) === 'stall'
   if (hopeless)
@@ -129,4 +135,8 @@ function stalled(input: ConditionInput): Draft {
     reason: 'Progressing',
     message: 'nothing is in the way for good',
   }
+}
+
+function whySpent({ container, world, observed }: ConditionInput): string | undefined {
+  return observed && tellHold(container, world, observed)
 }

@@ -1,6 +1,8 @@
 /** A container that fits its wish but does not do what it should: unhealthy, frozen, or ended. Pure. */
+import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { tellEnding } from './container.ending.ts'
 import { rungOf, whyHeal } from './container.healing.ts'
 import { previousStatus } from './container.look.ts'
 import { planRestart, restartAsked, whyRestart } from './container.restart.ts'
@@ -47,20 +49,28 @@ export function planEnded(subject: Subject, current: ObservedContainer): Omit<De
   if (request === undefined && hasFinished(container, current)) return {}
   const wait = whyNotStart(container, world)
   if (wait !== undefined) return { waiting: wait }
+  const log = world.observed.logTails.get(current.id)
+  const ending = tellEnding(current, container.spec, log)
   const cause =
     current.state === 'created'
       ? `spec.state is ${container.spec.state}`
-      : `spec.state: want ${container.spec.state}, found ${current.state} with exit code ${current.exitCode}`
+      : `spec.state: want ${container.spec.state}, found ${current.state} with ${ending}`
   const { notBefore, crashStreak } = restartState(previousStatus(container, world), current)
   if (request === undefined && current.state !== 'created' && world.now < notBefore) {
     const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
-    const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with exit code ${current.exitCode}`
+    const next = `it is started again at ${timestamp(notBefore)}`
+    const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with ${ending}; ${next}${lastWords(log)}`
     return { wakeAt: notBefore, waiting: { reason: 'CrashLoopBackOff', message } }
   }
   const start = { type: 'startContainer', container: current.id } as const
   if (request === undefined) builder.add(start, cause)
   else builder.add({ ...start, request }, whyRestart(request))
   return {}
+}
+
+function lastWords(log: readonly string[] = []): string {
+  const line = log.findLast((each) => each.trim() !== '')
+  return line === undefined ? '' : `; it wrote last: ${line.trim().slice(0, 200)}`
 }
 
 /** Whether its end is what the restart policy asked for. */

@@ -114,3 +114,16 @@ export function reportHealing(
     },
   }
 }
+
+/** Why it is not healed any more for now, and what would change that; undefined while there is budget left. */
+export function tellHold(
+  container: Container,
+  world: World,
+  observed: ObservedContainer,
+): string | undefined {
+  const rung = rungOf(container, world, observed)
+  if (rung?.heldSince === undefined) return undefined
+  const { restarts, window } = container.spec.healthcheck?.budget ?? usualBudget
+  const next = `tried again at ${timestamp(rung.due)}, or at once when its spec changes or it is restarted by "cove rollout restart container/${container.metadata.name}"`
+  return `its healthcheck fails although it was begun anew ${restarts} times within ${window}: ${next}`
+}

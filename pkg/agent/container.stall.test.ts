@@ -2,10 +2,11 @@ import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { container, now, observed, print, world } from '#test/helpers/world.ts'
-import { lastCheck, type Rearmed } from './container.stall.ts'
+import { lastCheck } from './container.stall.ts'
 import { planContainer } from './container.ts'
 import { RearmBook } from './rearmbook.ts'
 import { resolve } from './resolve.ts'
+import type { Rearmed } from './world.ts'
 
 const check = { shell: 'true', interval: '10s', timeout: '5s' }
 const ago = (seconds: number) => new Date(now - seconds * 1000).toISOString()

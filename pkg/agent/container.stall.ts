@@ -6,15 +6,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import type { Builder } from './container.subject.ts'
-import type { World } from './world.ts'
-
-/** What was done about one container's checks. */
-export interface Rearmed {
-  /** When it last went on after being frozen, by whomever; ms since the epoch. */
-  readonly at: number
-  /** How often in a row it was frozen for that, without a check that came of it. */
-  readonly count: number
-}
+import type { Rearmed, World } from './world.ts'
 
 /** In checks that should have been made meanwhile. */
 const missedChecks = 3

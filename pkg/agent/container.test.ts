@@ -253,7 +253,8 @@ test('a container that keeps ending waits longer each time and says until when',
   t.is(decision.wakeAt, Date.parse('2026-01-01T12:00:19Z'))
   t.deepEqual(decision.waiting, {
     reason: 'CrashLoopBackOff',
-    message: 'back-off 20s after 3 ends in a row, the last with exit code 1',
+    message:
+      'back-off 20s after 3 ends in a row, the last with exit code 1; it is started again at 2026-01-01T12:00:19Z',
   })
 })
 

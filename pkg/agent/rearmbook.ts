@@ -2,8 +2,8 @@
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import type { EngineEvent } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
-import type { Rearmed } from './container.stall.ts'
 import type { AgentOp } from './ops.ts'
+import type { Rearmed } from './world.ts'
 
 export class RearmBook {
   readonly #clock: Clock

@@ -17,7 +17,6 @@ import type {
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 import type { Attempt } from './container.ladder.ts'
-import type { Rearmed } from './container.stall.ts'
 import type { AgentOp } from './ops.ts'
 
 /** By `namespace/name`. */
@@ -61,6 +60,14 @@ export interface Pull {
   readonly finishedAt?: number
   readonly layers: readonly PullProgress[]
   readonly running: boolean
+}
+
+/** What was done about one container's checks. */
+export interface Rearmed {
+  /** When it last went on after being frozen, by whomever; ms since the epoch. */
+  readonly at: number
+  /** How often in a row it was frozen for that, without a check that came of it. */
+  readonly count: number
 }
 
 export interface World {

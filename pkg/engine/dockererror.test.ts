@@ -90,7 +90,10 @@ for (const [reason, statusCode, message] of refusals) {
   test(`a refusal is ${reason} when the engine says: ${message}`, (t) => {
     const error = refusalError({ statusCode, message })
     t.is(error.reason, reason)
-    t.is(error.message, message)
+    const [own, hint = ''] = [error.message.slice(0, message.length), error.message.slice(message.length)]
+    t.is(own, message)
+    t.is(/^ \(.*(program|of the image).*\)$/.test(hint), reason === 'ExecutableNotFound')
+    t.is(hint === '', reason !== 'ExecutableNotFound')
   })
 }
 

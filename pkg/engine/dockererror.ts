@@ -4,6 +4,7 @@
  * own words stay in the message. Sentences are those of Docker Engine, containerd, runc and Podman.
  */
 import { messageOf, type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { programError, tellProgramError } from './programerror.ts'
 
 /** A refusal as the engine gave it. */
 export interface Refusal {
@@ -99,7 +100,9 @@ const hiddenRepository =
 /** What the engine refused, by what it said. */
 export function refusalError(refusal: Refusal): StatusError {
   const rule = engineRules.find(({ when }) => when.test(refusal.message))
-  return new StatusError(rule?.reason ?? reasonOfCode(refusal.statusCode), sentence(refusal))
+  const program = rule?.reason === 'ExecutableNotFound' ? programError(refusal.message) : undefined
+  const hint = program === undefined ? '' : ` (${tellProgramError(program)})`
+  return new StatusError(rule?.reason ?? reasonOfCode(refusal.statusCode), `${sentence(refusal)}${hint}`)
 }
 
 /** Why an image could not be pulled. A 404 without known words is still a missing image. */
