@@ -21,7 +21,8 @@ export interface DriftInput {
 /** Why the container cannot become what is wanted, naming the field; undefined when it can. */
 export function whyRecreate(resolved: Resolved, observed: ObservedContainer): string | undefined {
   const found = observed.labels[engineLabels.fingerprint]
-  if (found !== resolved.fingerprint) return whyOther(resolved, observed)
+  const why = found === resolved.fingerprint ? undefined : whyOther(resolved, observed)
+  if (why !== undefined) return why
   const shared = whyOtherNetwork(resolved, observed)
   if (shared !== undefined) return shared
   const links = whyOtherLinks(resolved, observed)
@@ -43,10 +44,12 @@ export function whyRecreate(resolved: Resolved, observed: ObservedContainer): st
 const fieldsNamed = 5
 
 /** By the fields that differ, as far as the engine tells them. */
-function whyOther(resolved: Resolved, observed: ObservedContainer): string {
+function whyOther(resolved: Resolved, observed: ObservedContainer): string | undefined {
   const found = observed.labels[engineLabels.fingerprint]
   const all = differences(resolved, observed).filter(({ change }) => change === 'recreate')
   const named = all.slice(0, fieldsNamed).map(tell).join('; ')
+  // One that was taken over has nothing else to be known by than what it is.
+  if (all.length === 0 && found === undefined) return undefined
   if (all.length === 0)
     return `the resolved spec changed: fingerprint ${found} is now ${resolved.fingerprint}`
   return all.length > fieldsNamed ? `${named}; and ${all.length - fieldsNamed} more` : named

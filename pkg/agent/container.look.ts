@@ -5,13 +5,25 @@ import type { ObservedContainer, ObservedMount } from '#pkg/engine/port.ts'
 import type { World } from './world.ts'
 
 /** All containers made for the object, in order of their making. */
-export function containersOf(
-  container: Container,
-  world: Pick<World, 'observed' | 'clusterID'>,
-): ObservedContainer[] {
+export function containersOf(container: Container, world: Looked): ObservedContainer[] {
   return world.observed.containers
-    .filter(({ labels }) => isOurs(labels, world) && labels[engineLabels.uid] === container.metadata.uid)
+    .filter((observed) => isMadeFor(container, observed, world) || isTakenOver(container, observed, world))
     .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
+}
+
+type Looked = Pick<World, 'observed' | 'clusterID'> & Partial<Pick<World, 'statuses'>>
+
+function isMadeFor(container: Container, { labels }: ObservedContainer, world: Looked): boolean {
+  return isOurs(labels, world) && labels[engineLabels.uid] === container.metadata.uid
+}
+
+/** Whether it is a container of nobody's that the object has taken over. */
+export function isTakenOver(
+  { metadata, spec, status }: Container,
+  { id }: ObservedContainer,
+  { statuses }: Looked,
+): boolean {
+  return spec.adopt === id && (statuses?.get(metadata.uid ?? '') ?? status)?.adopted === id
 }
 
 /** The status it last had; an agent that has just started finds it in the API's copy. */

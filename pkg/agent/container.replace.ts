@@ -113,21 +113,17 @@ function preflight(
   }
   const names =
     cast.current === undefined ? [engineName(container.metadata)] : [successorName(container.metadata)]
-  const taken = [engineName(container.metadata), ...names].find((name) => isTaken(container, world, name))
+  const own = new Set(allOf(cast).map(({ id }) => id))
+  const holderOf = (name: string) => world.observed.containerNames.get(name)
+  const taken = [engineName(container.metadata), ...names].find(
+    (name) => holderOf(name) !== undefined && !own.has(holderOf(name) ?? ''),
+  )
   return taken === undefined ? undefined : { waiting: nameConflict(container, world, taken) }
-}
-
-function isTaken(container: Container, { observed, clusterID }: Subject['world'], name: string): boolean {
-  const holder = observed.containerNames.get(name)
-  if (holder === undefined) return false
-  const found = observed.containers.find(({ id }) => id === holder)
-  const { uid } = container.metadata
-  return found?.labels['cove.run/uid'] !== uid || found?.labels['cove.run/cluster'] !== clusterID
 }
 
 function nameConflict(container: Container, { observed }: Subject['world'], name: string): Waiting {
   const id = observed.containerNames.get(name)?.slice(0, 12)
-  const message = `the engine has another container named ${name} (${id}), which does not belong to ${objectKey(container.metadata)}; rename or remove it`
+  const message = `the engine has another container named ${name} (${id}), which does not belong to ${objectKey(container.metadata)}; rename or remove it, or take it over with \`cove adopt\``
   return { reason: 'NameConflict', message }
 }
 

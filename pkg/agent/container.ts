@@ -9,6 +9,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { updatePolicy } from '#pkg/apis/container.update.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
+import { planAdoption } from './container.adopt.ts'
 import { allOf, type Cast, castOf } from './container.cast.ts'
 import { planCreated, wantsNoStart } from './container.created.ts'
 import { failureInForce } from './container.failure.ts'
@@ -23,6 +24,10 @@ import { resolve } from './resolve.ts'
 import { type Decision, groupOf, type World } from './world.ts'
 
 export function planContainer(container: Container, world: World): Decision {
+  return planAdoption(container, world) ?? planOwn(container, world)
+}
+
+function planOwn(container: Container, world: World): Decision {
   const builder = new PlanBuilder<AgentOp>(groupOf('Container', container.metadata))
   const cast = castOf(container, world)
   if (container.metadata.deletionTimestamp !== undefined) return planDeletion(container, allOf(cast), builder)

@@ -7,6 +7,7 @@ import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { conditionsOf } from './conditions.ts'
+import { adoptedBy } from './container.adopt.ts'
 import { currentContainer } from './container.cast.ts'
 import { endingOf } from './container.ending.ts'
 import { hasFinished } from './container.heal.ts'
@@ -36,6 +37,7 @@ export function reportContainer(input: ReportInput): ContainerStatus {
     ...reportImage(input, observed),
     ...seen,
     ...reportAction(input, previous),
+    ...adoptedBy(container, input.decision, world),
     ...reportRestart(container, observed, previous),
     ...reportRollout(input),
     ...reportHealing(container, world, observed),

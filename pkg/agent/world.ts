@@ -120,6 +120,8 @@ export interface RolloutView {
 export interface Decision {
   readonly plan: Plan<AgentOp>
   readonly waiting?: Waiting
+  /** The engine's id of a container that the object takes over from now on. */
+  readonly takesOver?: string
   /** It waits for its image, which is to be pulled. */
   readonly wantsPull?: true
   /** When time alone will change the decision. */

@@ -182,6 +182,7 @@ export const containerStatus = Type.Object(
     health: Type.Optional(health),
     rollout: Type.Optional(rollout),
     healing: Type.Optional(healing),
+    adopted: text('Id on the engine of the container of spec.adopt, once it was taken over.'),
     restartRequest: text('The last value of the annotation cove.run/restartedAt that was acted on.'),
     differences: Type.Optional(
       atomicList(difference, { description: 'Where the engine differs from what is desired.' }),
