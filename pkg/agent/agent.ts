@@ -49,6 +49,7 @@ import { Runner } from './runner.ts'
 import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
 import { statusNotes } from './status.notes.ts'
 import { reportContainer } from './status.ts'
+import { volumeNotes } from './volumenotes.ts'
 import { type Desired, groupOf, type Observation, type World } from './world.ts'
 
 export interface AgentOptions {
@@ -291,7 +292,11 @@ export class Agent {
       // Kept also when it is not written: how a run ended is seen only until the next run begins.
       const { uid = '' } = container.metadata
       const before = this.#statuses.get(uid) ?? container.status
-      const notes = [...rolloutNotes(container, before, status), ...statusNotes(container, before, status)]
+      const notes = [
+        ...rolloutNotes(container, before, status),
+        ...statusNotes(container, before, status),
+        ...volumeNotes(container, { before, after: status }, world),
+      ]
       for (const note of notes) this.#recorder.record(note)
       this.#statuses.set(uid, status)
       this.#healings.taken(uid, world.healed.get(uid))

@@ -1,10 +1,11 @@
 /** The conditions of a Container: what holds, in a word and in a sentence. Pure. */
 import { classify, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Condition } from '#pkg/apimachinery/meta.ts'
-import type { ContainerStatus } from '#pkg/apis/container.ts'
+import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { endingOf, lacksCommand, tellEnding, tellHealth } from './container.ending.ts'
 import { tellHold } from './container.healing.ts'
+import { startHint } from './container.hints.ts'
 import { isAlive } from './container.look.ts'
 import { rolledBack, whyNotUpToDate } from './container.rollout.ts'
 import { canonicalImage, findImage } from './image.ts'
@@ -83,12 +84,15 @@ function healthy({ observed }: ConditionInput): Draft[] {
 function ready(input: ConditionInput): Draft {
   const { observed, phase, decision, container } = input
   const no = (reason: string, message: string): Draft => ({ type: 'Ready', status: 'False', reason, message })
+  // It runs with nothing but a loopback interface.
+  if (decision.waiting?.reason === 'NetworkContainerNotRunning')
+    return no(decision.waiting.reason, decision.waiting.message)
   if (phase === 'Running' && observed !== undefined) return runningReady(observed)
   if (phase === 'Paused' || phase === 'Stopped' || phase === 'Created')
     return no(phase, `spec.state is ${container.spec.state}`)
   if (phase === 'Succeeded') return no('Completed', 'it ended with exit code 0')
   const hold = holdOf(input)
-  if (hold !== undefined) return no(hold.reason, `${hold.action}: ${hold.message}`)
+  if (hold !== undefined) return no(hold.reason, tellFailure(hold, container))
   if (decision.waiting !== undefined) return no(decision.waiting.reason, decision.waiting.message)
   if (phase === 'Failed' && observed !== undefined) {
     const log = input.world.observed.logTails.get(observed.id)
@@ -112,6 +116,11 @@ function runningReady({ health, pid }: ObservedContainer): Draft {
   }
 }
 
+function tellFailure(hold: Hold, container: Container): string {
+  const hint = startHint(hold, container)
+  return `${hold.action}: ${hold.message}${hint === undefined ? '' : `; ${hint}`}`
+}
+
 /** Stalled: trying again is of no use until the object changes. */
 function stalled(input: ConditionInput): Draft {
   const { rollout } = input.decision
@@ -127,7 +136,7 @@ function stalled(input: ConditionInput): Draft {
       type: 'Stalled',
       status: 'True',
       reason: hold.reason,
-      message: `${hold.action}: ${hold.message}`,
+      message: tellFailure(hold, input.container),
     }
   return {
     type: 'Stalled',

@@ -87,6 +87,10 @@ export const eventReasons = {
     'Container',
     'It was begun anew so often as its budget allows and is unhealthy all the same: it is tried once an hour.',
   ),
+  AnonymousVolume: done(
+    'Container',
+    'The image declares a VOLUME where spec.mounts has nothing: a volume that nobody named keeps that data.',
+  ),
   InvalidEnvironmentVariableNames: trouble(
     'Container',
     'Keys of a Secret or ConfigMap are no names of variables and were left out.',

@@ -1,0 +1,39 @@
+import test from 'ava'
+import type { Reason } from '#pkg/apimachinery/errors.ts'
+import { container } from '#test/helpers/world.ts'
+import { startHint } from './container.hints.ts'
+
+function hint(reason: Reason, message: string, spec: Record<string, unknown> = {}): string {
+  return startHint({ reason, message }, container('web', spec)) ?? ''
+}
+
+const missing = (program: string) => `exec: "${program}": executable file not found in $PATH: unknown`
+
+test('a program that is not there: what to do depends on how it is asked for', (t) => {
+  const of = (program: string, spec = {}) => hint('ExecutableNotFound', missing(program), spec)
+  t.is(of('nosuch'), 'set spec.command or spec.args to a program that the image has')
+  t.regex(
+    of('exec', { args: ['exec', 'sleep', '1'] }),
+    /^"exec" is a word of the shell, no program: leave it out/,
+  )
+  t.regex(of('-x', { args: ['-x'] }), /the image has no ENTRYPOINT: begin with the program, then "-x"$/)
+  t.is(
+    of('./app', { workingDir: '/' }),
+    'the image asks for "./app", which is looked for in spec.workingDir /: mend the one or the other',
+  )
+  t.regex(
+    of('./app', { args: ['./app'] }),
+    /^the spec asks for "\.\/app", which is looked for in the WORKDIR of/,
+  )
+  t.regex(hint('ExecutableNotFound', 'something else'), /^set spec\.command/)
+})
+
+test('a user and a device that are not there are named', (t) => {
+  t.regex(hint('UserNotFound', 'x', { user: 'nosuch' }), /^spec\.user "nosuch" is not in \/etc\/passwd/)
+  t.regex(hint('UserNotFound', 'x'), /^the USER of the image is not in/)
+  t.regex(hint('DeviceNotFound', 'x', { devices: ['/dev/x'] }), /mend spec\.devices \(\/dev\/x\)$/)
+})
+
+test('of what the engine has said all, nothing more is said', (t) => {
+  t.is(hint('HostPortInUse', 'port is already allocated'), '')
+})
