@@ -1,6 +1,108 @@
 /** The part of the command table that is about containers as Docker's commands are: made by words, told what to do. */
+import type { Flag } from './args.ts'
 import type { Command } from './command.ts'
 import { createFlags, runFlags } from './run/flags.ts'
+
+const timeout: Flag = {
+  name: 'timeout',
+  type: 'text',
+  value: 'DURATION',
+  help: 'How long to wait until it is so (default: for ever)',
+}
+const time: Flag = {
+  name: 'time',
+  short: 't',
+  type: 'text',
+  value: 'SECONDS',
+  help: 'Time between the stop signal and SIGKILL, this once',
+}
+const yes: Flag = { name: 'yes', short: 'y', type: 'bool', help: 'Do not ask' }
+
+type Verb = 'start' | 'stop' | 'restart' | 'pause' | 'unpause'
+
+const loadVerb = (verb: Verb) => async () => {
+  const { changeState, verbs } = await import('./commands/state.ts')
+  return changeState(verbs[verb])
+}
+
+const stateCommands: readonly Command[] = [
+  {
+    name: 'start',
+    summary: 'Start containers that were made, stopped, or have ended',
+    usage: ['start NAME...'],
+    details:
+      'Sets spec.state to Running, and waits until they run. The same container goes on, with its files and its log.',
+    examples: ['cove start web'],
+    flags: [timeout],
+    load: loadVerb('start'),
+  },
+  {
+    name: 'stop',
+    summary: 'Stop containers, and keep them stopped',
+    usage: ['stop NAME... [options]'],
+    details:
+      'Sets spec.state to Stopped, and waits until they are: the stop signal first, SIGKILL when time is up.',
+    examples: ['cove stop web', 'cove stop -t 1 web db'],
+    flags: [time, timeout],
+    load: loadVerb('stop'),
+  },
+  {
+    name: 'restart',
+    summary: 'Stop and start containers once',
+    usage: ['restart NAME... [options]'],
+    details: 'The same as `rollout restart`, and waits until it is done. Starts stopped ones too.',
+    examples: ['cove restart web', 'cove restart -t 1 web db'],
+    flags: [time, timeout],
+    load: loadVerb('restart'),
+  },
+  {
+    name: 'pause',
+    summary: 'Freeze all processes of containers',
+    usage: ['pause NAME...'],
+    details: 'Sets spec.state to Paused, and waits until they are.',
+    examples: ['cove pause web'],
+    flags: [timeout],
+    load: loadVerb('pause'),
+  },
+  {
+    name: 'unpause',
+    summary: 'Let frozen containers go on',
+    usage: ['unpause NAME...'],
+    details: 'Sets spec.state to Running, and waits until they run.',
+    examples: ['cove unpause web'],
+    flags: [timeout],
+    load: loadVerb('unpause'),
+  },
+  {
+    name: 'rm',
+    summary: 'Delete Containers that have ended',
+    usage: ['rm NAME... [options]'],
+    details:
+      'Refuses one that runs; with -f its processes are killed. Volumes that nobody named go with it, Volume objects stay.',
+    examples: ['cove rm job', 'cove rm -f web'],
+    flags: [
+      {
+        name: 'force',
+        short: 'f',
+        type: 'bool',
+        help: 'Also one that runs, by SIGKILL; no error for one that is not there',
+      },
+      { name: 'volumes', short: 'v', type: 'bool', help: 'Its anonymous volumes too, as always' },
+      timeout,
+    ],
+    load: async () => (await import('./commands/rm.ts')).run,
+  },
+  {
+    name: 'rename',
+    summary: 'Give a Container a new name, by a new container',
+    usage: ['rename OLD NEW [--yes]'],
+    details:
+      'The name of an object does not change. This makes a Container of the new name with the same spec, deletes the old one, and starts the new one then: Volumes and paths of the node are the same, what was written elsewhere, anonymous volumes, the log and the id go. Asks before it does so.',
+    examples: ['cove rename web shop', 'cove rename web shop --yes'],
+    flags: [yes, timeout],
+    load: async () => (await import('./commands/rename.ts')).run,
+  },
+]
 
 export const containerCommands: readonly Command[] = [
   {
@@ -29,4 +131,5 @@ export const containerCommands: readonly Command[] = [
     commandFollows: true,
     load: async () => (await import('./commands/create.ts')).run,
   },
+  ...stateCommands,
 ]

@@ -224,8 +224,10 @@ export const commands: readonly Command[] = [
     usage: [
       'wait TYPE/NAME... --for=WHAT [options]',
       'wait TYPE [NAME...] --for=WHAT [-l SELECTOR|--all] [options]',
+      'wait NAME...',
     ],
-    details: 'WHAT is condition=TYPE[=STATUS], delete, or jsonpath={PATH}[=VALUE]. Exits 1 when time is up.',
+    details:
+      'WHAT is condition=TYPE[=STATUS], delete, or jsonpath={PATH}[=VALUE]. Exits 1 when time is up. Without --for, waits until the named containers have ended, as long as it takes, and prints their exit codes.',
     examples: [
       'cove wait container/web --for=condition=Ready',
       'cove wait ctr --all --for=delete --timeout=1m',
@@ -287,9 +289,9 @@ export const commands: readonly Command[] = [
     summary: "Join the streams of a container's own process",
     usage: ['attach NAME [-i] [-t]'],
     details:
-      'Output from now on, until the container ends. Input is read by containers with spec.stdin, keys by those with spec.tty.',
-    examples: ['cove attach web', 'cove attach -it shell'],
-    flags: [stdin, tty],
+      'Output from now on, until the container ends. Input is read by containers with spec.stdin, keys by those with spec.tty. Whoever leaves a shell with exit or Ctrl-D ends the container, so -it asks first; Ctrl-P Ctrl-Q leaves it running.',
+    examples: ['cove attach web', 'cove attach -it shell', 'cove attach -it --yes shell'],
+    flags: [stdin, tty, { name: 'yes', short: 'y', type: 'bool', help: 'Do not ask' }],
     load: async () => (await import('./commands/attach.ts')).run,
   },
   {

@@ -38,8 +38,14 @@ function worded({ reason, message }: Pick<Condition, 'reason' | 'message'>) {
 const deleted: Obstacle = { reason: 'Deleted', message: 'it was deleted', isFinal: true }
 
 function pending({ object, isGone }: FollowedObject): { readonly trouble?: Obstacle } {
-  const trouble = isGone ? deleted : troubleOf(object)
+  const trouble = isGone ? deleted : (startFailure(object) ?? troubleOf(object))
   return trouble === undefined ? {} : { trouble }
+}
+
+/** The engine counts a start that failed as an end. */
+function startFailure(object: KubeObject): Obstacle | undefined {
+  const { reason, message = '' } = currentStatus(object)?.lastTermination ?? {}
+  return reason === 'StartError' ? { reason, message, isFinal: true } : undefined
 }
 
 /** Made and not started: the engine's id of it. */
@@ -56,11 +62,12 @@ export function started(seen: FollowedObject): Found<string> {
   return id === undefined ? pending(seen) : { value: id }
 }
 
-/** The first end of a new Container, as its exit code. */
-export function ended({ object, isGone }: FollowedObject): Found<number> {
-  const { status } = asContainer(object)
-  const code = status?.lastTermination?.exitCode
-  if (code !== undefined) return { value: code }
+type Termination = NonNullable<ContainerStatus['lastTermination']>
+
+/** The first end of a new Container. */
+export function ended({ object, isGone }: FollowedObject): Found<Termination> {
+  const termination = asContainer(object).status?.lastTermination
+  if (termination !== undefined) return { value: termination }
   return isGone ? { trouble: deleted } : {}
 }
 

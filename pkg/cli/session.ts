@@ -33,6 +33,11 @@ export interface Session {
   readonly ca?: string
 }
 
+/** For what is put right because of a Ctrl-C, which must not take that back too. */
+export function unhurried(session: Session): Session {
+  return { ...session, signal: new AbortController().signal }
+}
+
 export interface StreamRequest {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly path: string

@@ -101,7 +101,7 @@ export function streamsSuite(test: TestFn, options: CoveOptions): void {
     await scene.running('shell', { command: ['sh'], stdin: true, tty: true })
     const session = await terminal(
       scene,
-      ['attach', '-it', 'shell'],
+      ['attach', '-it', '--yes', 'shell'],
       [
         { after: 'enter.\r\n', type: '\r' },
         { after: '# ', type: 'echo $((20+3)); exit 4\r' },

@@ -17,7 +17,7 @@ import {
   readManifests,
 } from '../run/making.ts'
 import type { RunManifests } from '../run/manifest.ts'
-import type { Context, Session } from '../session.ts'
+import { type Context, type Session, unhurried } from '../session.ts'
 import { Detached, join, mustSucceed, streamPath } from '../streaming.ts'
 
 export async function run(context: Context): Promise<number> {
@@ -66,9 +66,11 @@ async function runInFront(context: Context, manifests: RunManifests): Promise<nu
   try {
     await patiently(context, followed, made)
     mustSucceed(await attachAndStart(running, followed, interrupts))
-    const code = await followed.until(ended)
+    const { exitCode, reason, message = '' } = await followed.until(ended)
+    // The engine ends the streams of what it could not start as if it had ended.
+    if (reason === 'StartError') throw new Trouble(message, { reason, message, isFinal: true })
     if (args.bool('rm')) await remove(running, followed)
-    return code
+    return exitCode
   } catch (error) {
     if (error instanceof Detached) return exitCodes.ok
     if (error instanceof Trouble) return await giveUp(running, error)
@@ -104,11 +106,6 @@ function attachAndStart(running: Running, followed: Followed, interrupts: Interr
   })
 }
 
-/** Not taken back by the Ctrl-C that is the reason for what is done. */
-function unhurried(session: Session): Session {
-  return { ...session, signal: new AbortController().signal }
-}
-
 async function remove({ session, object }: Running, followed: Followed): Promise<void> {
   await deleteContainer(session, object)
   await followed.until(gone)
@@ -130,8 +127,9 @@ async function giveUp({ context, session, object }: Running, trouble: Trouble): 
 
 /** As docker run: 127 for a program that is not there, 126 for one that cannot be run. */
 function exitCodeOf({ obstacle, message }: Trouble): number {
-  if (obstacle?.reason !== 'ExecutableNotFound') return exitCodes.notRun
-  return /permission denied|is a directory/i.test(message) ? 126 : 127
+  if (obstacle?.reason !== 'ExecutableNotFound' && obstacle?.reason !== 'StartError') return exitCodes.notRun
+  if (/permission denied|is a directory/i.test(message)) return 126
+  return /not found|no such file/i.test(message) ? 127 : exitCodes.notRun
 }
 
 /** Ctrl-C ends the work, until the program in the container takes it. */

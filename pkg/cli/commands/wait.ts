@@ -14,7 +14,12 @@ import { parseTimeout, type Waited, type WaitResult, waitFailure, waitFor } from
 export async function run(context: Context): Promise<number> {
   const { args, io } = context
   const goalText = args.text('for')
-  if (goalText === undefined) throw new UsageError('say what to wait for with --for', 'wait')
+  if (goalText === undefined) {
+    if (args.positionals.length === 0 || chosenOtherwise(context))
+      throw new UsageError('say what to wait for with --for', 'wait')
+    const { waitForExits } = await import('../waitexit.ts')
+    return await waitForExits(context)
+  }
   const goal = parseGoal(goalText)
   const timeoutMs = await parseTimeout(args.text('timeout') ?? '30s', 'wait')
   const session = await context.session()
@@ -34,6 +39,10 @@ export async function run(context: Context): Promise<number> {
     await io.stderr.write(errorText(waitFailure(result)))
   }
   return missed.length === 0 ? exitCodes.ok : exitCodes.error
+}
+
+function chosenOtherwise({ args }: Context): boolean {
+  return ['all', 'selector', 'field-selector', 'all-namespaces'].some((flag) => args.has(flag))
 }
 
 interface Found {

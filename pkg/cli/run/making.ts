@@ -45,9 +45,9 @@ export async function makeObjects(
 ): Promise<KubeObject> {
   const path = collectionPath(builtinResource('Container'), session.namespace)
   const object = { ...container, spec: { ...container.spec, state } }
-  if (volumes.length > 0) await post(session, path, object, { dryRun: 'All' })
+  if (volumes.length > 0) await postObject(session, path, object, { dryRun: 'All' })
   for (const volume of volumes) await makeVolume(session, volume)
-  return await post(session, path, object)
+  return await postObject(session, path, object)
 }
 
 async function makeVolume(session: Session, volume: RunManifests['volumes'][number]): Promise<void> {
@@ -58,11 +58,11 @@ async function makeVolume(session: Session, volume: RunManifests['volumes'][numb
     await client.json({ method: 'GET', path: objectPath(resource, { namespace, name }) }, signal)
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error
-    await post(session, collectionPath(resource, namespace), volume).catch(unless('AlreadyExists'))
+    await postObject(session, collectionPath(resource, namespace), volume).catch(unless('AlreadyExists'))
   }
 }
 
-async function post(
+export async function postObject(
   { client, signal }: Session,
   path: string,
   object: unknown,
@@ -74,6 +74,11 @@ async function post(
   if (!isPlainObject(made) || !isPlainObject(made['metadata']))
     throw new CliError('the server did not answer with the object')
   return made as unknown as KubeObject
+}
+
+export async function getContainer(session: Session, name: string): Promise<KubeObject> {
+  const path = objectPath(builtinResource('Container'), { namespace: session.namespace, name })
+  return (await session.client.json({ method: 'GET', path }, session.signal)) as KubeObject
 }
 
 export async function patchContainer(session: Session, name: string, patch: unknown): Promise<KubeObject> {
