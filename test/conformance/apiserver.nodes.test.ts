@@ -236,3 +236,18 @@ test('a node whose Node was deleted is locked out, and cannot make it again', as
   const again = { apiVersion: 'cove.run/v1', kind: 'Node', metadata: { name: 'n1' } }
   t.is((await one(`POST ${cove}/nodes`, again)).status, 403)
 })
+
+test('a node reads no revisions, not even those of its Containers: they are of no use to it', async (t) => {
+  const { make, one } = await start(t)
+  await make(`POST ${here}/containers`, container('web', 'n1', 's'))
+  const revisions = '/apis/apps/v1/namespaces/default/controllerrevisions'
+  const metadata = { name: 'web-1' }
+  await make(`POST ${revisions}`, {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata,
+    revision: 1,
+  })
+  t.is((await one(`GET ${revisions}/web-1`)).status, 403)
+  t.is((await one(`GET ${revisions}`)).status, 403)
+})

@@ -173,3 +173,25 @@ test('collections are deleted by those who may, and roles are no exception', asy
   t.is((await ask(server.as('dora'), `DELETE ${roles}`)).status, 200)
   t.is((await ask(server.as('ed'), 'DELETE /api/v1/namespaces/default/configmaps')).status, 200)
 })
+
+test('revisions are for people to read; what is in them, nobody but the control plane decides', async (t) => {
+  const server = await open(t)
+  for (const name of ['view', 'edit']) await give(t, server, name, `${name}er`, 'default')
+  const path = '/apis/apps/v1/namespaces/default/controllerrevisions'
+  const body = {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: { name: 'web-1' },
+    data: { spec: { image: 'app:1' } },
+    revision: 1,
+  }
+  t.is((await ask(server.transport, `POST ${path}`, { body })).status, 201)
+  for (const name of ['viewer', 'editer']) {
+    const user = server.as(name)
+    t.is((await ask(user, `GET ${path}`)).body.items.length, 1, name)
+    t.is((await ask(user, `POST ${path}`, { body: { ...body, metadata: { name: 'web-2' } } })).status, 403)
+    t.is((await ask(user, `PATCH ${path}/web-1`, { body: { revision: 9 } })).status, 403, name)
+    t.is((await ask(user, `DELETE ${path}/web-1`)).status, 403, name)
+  }
+  t.is((await ask(server.as('nobody'), `GET ${path}/web-1`)).status, 403)
+})
