@@ -1,6 +1,6 @@
 /** A machine joins by a token, becomes a node and renews itself; programs are known by tokens of ServiceAccounts. */
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
@@ -169,15 +169,19 @@ test.serial(
     })
     await machine.agent.end('SIGTERM')
     // Without a copy it could do nothing.
-    await rm(join(machine.dir, 'agent/node.copy'))
+    const copy = join(machine.dir, 'agent/node.copy')
+    await rename(copy, `${copy}.aside`)
     await machine.start()
     t.is(await machine.agent.ended(), 1)
     t.regex(machine.agent.log(), /does not know this node any more/)
+    await rename(`${copy}.aside`, copy)
     await cove.restart()
     const again = await invite(cove, machine, '--node', cove.nodeName)
     await machine.agent.end('SIGTERM')
     await machine.start(...again.words)
+    await untilLogged(machine.agent, /joined/, 2)
     await untilReady(cove)
+    await scene.until('web', { restartCount: 1 })
   },
 )
 

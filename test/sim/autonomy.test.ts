@@ -341,3 +341,29 @@ test('a server that refuses, fails or breaks off in the middle has not said that
   await scene.advance(5000)
   t.is((await scene.seen('web'))?.state, 'running')
 })
+
+test('a rollout that went wrong while the server was away is not tried again after a reboot without it', async (t) => {
+  const scene = await start(t, {
+    behaviour: ({ image }) => (image === 'app:2' ? { exit: { after: 500, code: 1 } } : {}),
+  })
+  await scene.create('Container', 'web', app())
+  await scene.advance(30_000)
+  const { id } = (await scene.seen('web')) ?? {}
+  const creations = () => scene.engine('n1').calls.filter(({ method }) => method === 'createContainer').length
+  await scene.patch('web', { image: 'app:2' })
+  await scene.advance(100)
+  scene.wire('n1').cut()
+  await scene.advance(60_000)
+  t.is((await scene.seen('web'))?.id, id, 'the old one is back')
+  t.is((await scene.get('web')).status?.rollout?.failed, undefined)
+  const before = creations()
+  await scene.reboot()
+  await scene.advance(120_000)
+  t.like(await scene.seen('web'), { id, state: 'running' })
+  t.is(creations(), before)
+  scene.wire('n1').mend()
+  await scene.advance(60_000)
+  const { metadata, status } = await scene.get('web')
+  t.is(status?.rollout?.failed?.generation, metadata.generation)
+  t.is(creations(), before)
+})
