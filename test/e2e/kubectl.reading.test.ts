@@ -68,6 +68,13 @@ function oneOfEach(namespace: string): string {
       metadata: { name: 'lead' },
       spec: { holderIdentity: 'one' },
     },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'ControllerRevision',
+      metadata: { name: 'kept' },
+      data: { spec: { image: 'app:1' } },
+      revision: 3,
+    },
     own('Role', 'r', { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] }),
     own('ClusterRole', namespace, { rules: [] }),
     own('RoleBinding', 'rb', { roleRef: role, subjects }),
@@ -102,6 +109,7 @@ const headers: Readonly<Record<string, readonly [string, string]>> = {
   RoleBinding: ['NAME ROLE AGE', 'USERS GROUPS SERVICEACCOUNTS'],
   ClusterRoleBinding: ['NAME ROLE AGE', 'USERS GROUPS SERVICEACCOUNTS'],
   Lease: ['NAME HOLDER AGE', ''],
+  ControllerRevision: ['NAME CONTROLLER REVISION AGE', ''],
   Pod: ['NAME READY STATUS RESTARTS AGE', 'IP NODE'],
 }
 
@@ -185,6 +193,7 @@ const described: readonly (readonly [string, RegExp])[] = [
   ['cm/c', /Data\n====\na:\n----\n1\n/],
   ['sa/sa', /^Name: +sa\n[\s\S]*Tokens: +<none>/],
   ['lease/lead', /Holder Identity: +one/],
+  ['controllerrevision/kept', /Image: +app:1\n[\s\S]*Revision: +3/],
   ['role/r', /pods +\[\] +\[\] +\[get\]/],
   ['clusterrole/view', /containers\.cove\.run +\[\] +\[\] +\[get list watch\]/],
   ['rolebinding/rb', /Role:\n {2}Kind: +ClusterRole\n {2}Name: +view\n[\s\S]*User +joe/],
@@ -220,7 +229,7 @@ test('one command gets several types, names and files, under every name that a t
   t.regex(tables, /^volume\.cove\.run\/data +Pending/m)
   const file = join(await makeTempDir(t, 'files'), 'all.json')
   await writeFile(file, oneOfEach('several'))
-  t.is((await kubectl.ok(['get', '-f', file, '-o', 'name'])).trim().split('\n').length, 13)
+  t.is((await kubectl.ok(['get', '-f', file, '-o', 'name'])).trim().split('\n').length, 14)
   const unknown = await kubectl.run(['get', 'frobs'])
   t.deepEqual(
     [unknown.code, unknown.stderr],
