@@ -135,7 +135,7 @@ titled('what cannot start is told at once, with the exit codes of docker run', a
   assert.equal(missing.code, 127, missing.stderr)
   assert.match(
     missing.stderr,
-    /^error: container missing does not start: ExecutableNotFound: .*no-such-program/,
+    /^error: container missing does not start: .*no-such-program/,
   )
   assert.equal((await scene.get('Container', 'missing')).spec.state, 'Stopped')
   const denied = await run(scene, 'run --rm --name denied IMAGE /etc')
