@@ -31,9 +31,11 @@ export function referencePage(kind: Kind): string {
 }
 
 /** What its objects can be selected by, besides labels. */
-function selectable({ selectableFields, namespaced }: Kind): string {
+function selectable({ selectableFields, selectableAliases = {}, namespaced }: Kind): string {
   const common = namespaced ? ['metadata.name', 'metadata.namespace'] : ['metadata.name']
-  const fields = [...common, ...selectableFields].map((field) => `\`${field}\``)
+  const fields = [...common, ...selectableFields, ...Object.keys(selectableAliases)].map(
+    (field) => `\`${field}\``,
+  )
   return `Fields for \`--field-selector\`: ${fields.join(', ')}.`
 }
 

@@ -120,3 +120,8 @@ test('what is tried out is judged, not healed; with None it is only shown', (t) 
 test('nothing is said of healing where nothing was tried', (t) => {
   t.deepEqual(reportHealing(web, world({ objects: [web] }), undefined), {})
 })
+
+test('another revision has not failed yet', (t) => {
+  const held = look({ status: spent }).report
+  t.is(look({ status: { ...held, fingerprint: 'other' } }).report.healing, undefined)
+})

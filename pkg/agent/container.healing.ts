@@ -5,6 +5,7 @@
 import { findCondition, timestamp } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
+import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { type Attempt, forgetAfter, nextRung, type Rung } from './container.ladder.ts'
 import { previousStatus } from './container.look.ts'
@@ -28,8 +29,8 @@ export function healingState(
 ): HealingState {
   const previous = previousStatus(container, world)
   const fresh = world.healed.get(container.metadata.uid ?? '') ?? []
-  if (isAnswered(container, previous) || isWellAgain(previous, observed, world.now))
-    return { attempts: fresh }
+  const isOver = isAnswered(container, previous, observed) || isWellAgain(previous, observed, world.now)
+  if (isOver) return { attempts: fresh }
   const { attempts = [], heldSince } = previous?.healing ?? {}
   const before = attempts.map(({ time, action }) => ({ at: Date.parse(time), action }))
   const held = heldSince !== undefined && observed?.health?.status !== 'healthy'
@@ -39,9 +40,16 @@ export function healingState(
   }
 }
 
-/** Somebody has changed the object since: what is wanted now has not failed yet. */
-function isAnswered({ metadata }: Container, previous: ContainerStatus | undefined): boolean {
-  return previous?.observedGeneration !== undefined && previous.observedGeneration !== metadata.generation
+/** Somebody has changed the object since, or it is another revision: what is there now has not failed yet. */
+function isAnswered(
+  { metadata }: Container,
+  previous: ContainerStatus | undefined,
+  observed: ObservedContainer | undefined,
+): boolean {
+  const { observedGeneration, fingerprint } = previous ?? {}
+  if (observedGeneration !== undefined && observedGeneration !== metadata.generation) return true
+  const now = observed?.labels[engineLabels.fingerprint]
+  return now !== undefined && fingerprint !== undefined && fingerprint !== now
 }
 
 function isWellAgain(

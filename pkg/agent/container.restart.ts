@@ -43,7 +43,10 @@ export function afterRestart(
 ): ContainerStatus | undefined {
   const { op } = planned
   if (outcome !== 'done' || (op.type !== 'restartContainer' && op.type !== 'startContainer')) return undefined
-  return op.request === undefined ? undefined : { ...status, restartRequest: op.request }
+  if (op.request === undefined) return undefined
+  // Whoever asks for a restart wants it tried anew: what was tried before is forgotten, a spent budget included.
+  const { healing: _, ...rest } = status ?? {}
+  return { ...rest, restartRequest: op.request }
 }
 
 /** A container that was made after the request has answered it. */

@@ -27,6 +27,7 @@ export const containerKind: Kind<Container> = {
     ...['commit', 'kill'].map((name) => ({ name, verbs: ['create'] })),
   ],
   selectableFields: ['spec.nodeName', 'spec.image', 'status.phase', 'status.health.status'],
+  selectableAliases: { 'status.health': 'status.health.status' },
   columns: containerColumns,
   prepare: withDefaultPullPolicy,
   rules: [],

@@ -58,6 +58,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly statusSubresource: boolean
   /** Field selectors beside metadata.name and metadata.namespace, as dotted paths. */
   readonly selectableFields: readonly string[]
+  /** Shorter words for selectable fields, by the word: those of Docker's filters. */
+  readonly selectableAliases?: Readonly<Record<string, string>>
   /** Absent: objects of the kind are stored, and can be written. */
   readonly viewOf?: ViewOf<T>
   /** Absent: none besides status. */

@@ -45,7 +45,10 @@ export type WriteOptions = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 
 
 /** `write`: how Kubernetes names the options of a request that writes; the others have none of these. */
 export function parseOptions(query: URLSearchParams, kind: Kind, write?: WriteOptions): RequestOptions {
-  const fieldSelector = parseFieldSelector(query.get('fieldSelector') ?? '')
+  const fieldSelector = parseFieldSelector(query.get('fieldSelector') ?? '').map((requirement) => ({
+    ...requirement,
+    field: unaliased(kind, requirement.field),
+  }))
   for (const { field } of fieldSelector) {
     if (!isSelectable(kind, field)) throw badRequest(`field label not supported: ${field}`)
   }
@@ -96,6 +99,10 @@ function notSupported(
   const message = `Unsupported value: ${value}: supported values: ${words}`
   const cause = { reason: 'FieldValueNotSupported' as const, field, message }
   return invalid({ group: 'meta.k8s.io', kind: write }, '', [cause])
+}
+
+function unaliased({ selectableAliases = {} }: Kind, field: string): string {
+  return Object.hasOwn(selectableAliases, field) ? (selectableAliases[field] ?? field) : field
 }
 
 function isSelectable(kind: Kind, field: string): boolean {
