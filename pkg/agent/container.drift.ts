@@ -23,10 +23,8 @@ export function whyRecreate(resolved: Resolved, observed: ObservedContainer): st
   const found = observed.labels[engineLabels.fingerprint]
   const why = found === resolved.fingerprint ? undefined : whyOther(resolved, observed)
   if (why !== undefined) return why
-  const shared = whyOtherNetwork(resolved, observed)
-  if (shared !== undefined) return shared
-  const links = whyOtherLinks(resolved, observed)
-  if (links !== undefined) return links
+  const bereft = whyBereft(resolved, observed)
+  if (bereft !== undefined) return bereft
   const rights = securityDrift(resolved.create, observed)
   if (rights !== undefined) return rights
   const { limits } = resolved.create
@@ -53,6 +51,15 @@ function whyOther(resolved: Resolved, observed: ObservedContainer): string | und
   if (all.length === 0)
     return `the resolved spec changed: fingerprint ${found} is now ${resolved.fingerprint}`
   return all.length > fieldsNamed ? `${named}; and ${all.length - fieldsNamed} more` : named
+}
+
+/**
+ * Why a container that was made for this very wish is of no use any more: what it is bound to is another container than
+ * the one that has the name now.
+ */
+export function whyBereft(resolved: Resolved, observed: ObservedContainer): string | undefined {
+  if (observed.labels[engineLabels.fingerprint] !== resolved.fingerprint) return undefined
+  return whyOtherNetwork(resolved, observed) ?? whyOtherLinks(resolved, observed)
 }
 
 /** Nobody moves from one container's network to another's. */

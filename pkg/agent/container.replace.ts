@@ -73,6 +73,18 @@ export function planReplacement(subject: Subject, why: string): Decision {
   return { plan: builder.build() }
 }
 
+/**
+ * In the place of one that was made for this very wish, and is bound to a container that is no more: its successor needs
+ * no trial, and there is nothing to go back to.
+ */
+export function planSuccession(subject: Subject, current: ObservedContainer, why: string): Decision {
+  const { next } = subject.cast
+  const candidate = next !== undefined && fits(subject, next) ? next : undefined
+  const wait = preflight(subject, candidate)
+  if (wait !== undefined) return { ...planKept(subject, current), ...wait }
+  return stopFirst(subject, candidate, { aside: 'old', cause: why })
+}
+
 /** What a container that serves on needs although another one is wanted: to be there and to run. */
 export function planKept(subject: Subject, current: ObservedContainer): Decision {
   const { container } = subject
@@ -164,12 +176,16 @@ function startFirst(subject: Subject, candidate: ObservedContainer | undefined):
   return { plan: builder.build() }
 }
 
-function stopFirst(subject: Subject, candidate: ObservedContainer | undefined): Decision {
+function stopFirst(
+  subject: Subject,
+  candidate: ObservedContainer | undefined,
+  how: { readonly aside?: Aside; readonly cause: string } = { cause: 'its successor is ready to start' },
+): Decision {
   const { builder, cast } = subject
   const cause = whyChange(subject)
   dropUnfitNext(subject)
   const made = candidate === undefined ? makeNext(subject, cause) : undefined
-  if (cast.current !== undefined) retire(subject, cast.current, { cause: 'its successor is ready to start' })
+  if (cast.current !== undefined) retire(subject, cast.current, how)
   takeOver(subject, {
     container: candidate?.id ?? made ?? '',
     name: candidate?.name ?? made ?? '',

@@ -12,11 +12,12 @@ import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planAdoption } from './container.adopt.ts'
 import { allOf, type Cast, castOf } from './container.cast.ts'
 import { planCreated, wantsNoStart } from './container.created.ts'
+import { whyBereft } from './container.drift.ts'
 import { failureInForce } from './container.failure.ts'
 import { whyWorn } from './container.healing.ts'
 import { isAlive } from './container.look.ts'
 import { anonymousVolumes, planDeletion, remove, stop } from './container.remove.ts'
-import { planChange, planReplacement } from './container.replace.ts'
+import { planChange, planReplacement, planSuccession } from './container.replace.ts'
 import { type Builder, fits, type Subject } from './container.subject.ts'
 import { planRolledBack, planServing } from './container.trial.ts'
 import type { AgentOp } from './ops.ts'
@@ -52,6 +53,8 @@ function planWanted(subject: Subject): Decision {
       urgent: true,
     }
   }
+  const bereft = current && whyBereft(resolved, current)
+  if (current !== undefined && bereft !== undefined) return planSuccession(subject, current, bereft)
   if (current !== undefined && fits(subject, current)) {
     const worn = whyWorn(container, world, current)
     return worn === undefined ? planServing(subject, current) : planReplacement(subject, worn)

@@ -69,10 +69,14 @@ test('a container whose link leads to a predecessor is made anew; one whose link
   t.is(print(planContainer(plainWeb, worldOf([plainWeb, plainDb], [db, web])).plan), '')
   const stale = { ...web, links: ['db_prev-abc123:sql'] }
   const { plan } = planContainer(plainWeb, worldOf([plainWeb, plainDb], [db, stale]))
-  t.regex(
-    print(plan),
-    /^Container\/default\/web#1: create container web_next because spec\.links: want db:sql, found db_prev-abc123:sql/,
-  )
+  const cause = 'spec.links: want db:sql, found db_prev-abc123:sql'
+  t.deepEqual(print(plan).split('\n'), [
+    `Container/default/web#1: create container web_next because ${cause}`,
+    `Container/default/web#2: stop container id-web because ${cause} (after Container/default/web#1)`,
+    `Container/default/web#3: rename container id-web to web_old-id-web because ${cause} (after Container/default/web#2)`,
+    `Container/default/web#4: rename container web_next to web because ${cause} (after Container/default/web#3)`,
+    'Container/default/web#5: start container web because spec.state is Running (after Container/default/web#4)',
+  ])
 })
 
 test('links that somebody took out of a Network are put back without a new container', (t) => {
