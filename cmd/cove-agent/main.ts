@@ -39,8 +39,8 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
       streamsHandler({
         engine,
         clock: ambient.clock,
-        owns: (labels) => agent.owns(labels),
-        statusOf: (labels) => agent.statusOf(labels),
+        nodeName,
+        ownerOf: (found) => agent.ownerOf(found),
         // An engine that is reached by its socket is on this machine.
         ...('socketPath' in parseHost(options.engine) && { machine: linuxMachine() }),
       }),

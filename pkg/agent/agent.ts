@@ -12,7 +12,7 @@ import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
 import { Client } from '#pkg/client/rest.ts'
@@ -20,7 +20,6 @@ import { ServerLink } from '#pkg/client/serverlink.ts'
 import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { nameWithoutRole } from './container.cast.ts'
-import { isOurs } from './container.look.ts'
 import { afterRestart } from './container.restart.ts'
 import { rolloutNotes } from './container.rollout.ts'
 import { imagesInQuestion } from './container.security.ts'
@@ -36,6 +35,7 @@ import type { CopyStore } from './nodecopyfile.ts'
 import { furtherNotes, noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
 import type { AgentOp } from './ops.ts'
+import { type Found, type Owned, ownedBy } from './owned.ts'
 import { perform } from './perform.ts'
 import { runCheck } from './probe.check.ts'
 import { probeTargets, withHealth } from './probe.targets.ts'
@@ -170,15 +170,12 @@ export class Agent {
     }
   }
 
-  /** Whether a container with these labels was made for an object of this agent's API. */
-  owns(labels: Readonly<Record<string, string>>): boolean {
+  /** The object of this agent's API that a container stands for. */
+  ownerOf(found: Found): Owned | undefined {
     const { clusterID } = this.#link
-    return clusterID !== undefined && isOurs(labels, { clusterID })
-  }
-
-  /** What was last reported of the object that a container with these labels was made for. */
-  statusOf(labels: Readonly<Record<string, string>>): ContainerStatus | undefined {
-    return this.#statuses.get(labels[engineLabels.uid] ?? '')
+    if (clusterID === undefined) return undefined
+    const containers = this.#desired.snapshot().containers.values()
+    return ownedBy(found, { clusterID, containers, statuses: this.#statuses })
   }
 
   async #pass(signal: AbortSignal): Promise<number | undefined> {
@@ -191,7 +188,7 @@ export class Agent {
     if (resync) await this.#options.files.sweep((directory) => isMounted(directory, world))
     const decision = planNode(world)
     this.#runner.forgive(decision.pending)
-    const plan = this.#link.isAway() ? withoutServer(decision.plan) : decision.plan
+    const plan = this.#link.answers() ? decision.plan : withoutServer(decision.plan)
     this.#runner.cancel((group, generation) => isWanted(group, generation, world))
     this.#runner.launch(plan, (group) => generationOf(group, world), signal)
     this.#report(world, decision)

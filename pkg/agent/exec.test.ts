@@ -16,7 +16,7 @@ import { type ApiResponse, readAll } from '#pkg/apimachinery/transport.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { commands, simulatedCommands } from '#test/conformance/engineprograms.ts'
 import { clusterID, container, world } from '#test/helpers/world.ts'
-import { isOurs } from './container.look.ts'
+import { ownedBy } from './owned.ts'
 import { connectTo } from './portforward.ts'
 import { resolve } from './resolve.ts'
 import { streamsHandler } from './streams.ts'
@@ -37,8 +37,8 @@ async function serve() {
   const handler = streamsHandler({
     engine,
     clock,
-    owns: (labels) => isOurs(labels, { clusterID }),
-    statusOf: () => undefined,
+    nodeName: 'n1',
+    ownerOf: (found) => ownedBy(found, { clusterID, containers: [], statuses: new Map() }),
     connect: (_host, port, signal) => connectTo('127.0.0.1', port, signal),
   })
   const aborter = new AbortController()

@@ -7,8 +7,8 @@ import type { ContainerCreate } from '#pkg/engine/port.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { call } from '#test/helpers/apiserver.ts'
 import { clusterID, container, world } from '#test/helpers/world.ts'
-import { isOurs } from './container.look.ts'
-import { ownerOf } from './nodelooks.ts'
+import { tellOwner } from './nodelooks.ts'
+import { ownedBy } from './owned.ts'
 import { resolve } from './resolve.ts'
 import { streamsHandler } from './streams.ts'
 
@@ -30,8 +30,11 @@ async function serve() {
   const handler = streamsHandler({
     engine,
     clock,
-    owns: (labels) => isOurs(labels, { clusterID }),
-    statusOf: () => ({ health: { status: 'healthy', failingStreak: 0, log: [] } }),
+    nodeName: 'n1',
+    ownerOf: (found) => {
+      const owned = ownedBy(found, { clusterID, containers: [], statuses: new Map() })
+      return owned && { ...owned, status: { health: { status: 'healthy', failingStreak: 0, log: [] } } }
+    },
   })
   const user = { name: 'server', groups: [] }
   const ask = async (line: string, signal?: AbortSignal) => {
@@ -156,12 +159,14 @@ test('a node tells of all its containers and whose they are', async (t) => {
 })
 
 test('an owner is known by labels', (t) => {
-  const nobodys = () => false
   const cove = { [engineLabels.cluster]: 'x', [engineLabels.namespace]: 'a', [engineLabels.name]: 'b' }
-  t.deepEqual(ownerOf(cove, nobodys), { type: 'OtherCluster', namespace: 'a', name: 'b' })
-  t.deepEqual(ownerOf({ 'com.docker.swarm.service.name': 's' }, nobodys), { type: 'SwarmService', name: 's' })
+  t.deepEqual(tellOwner(cove, undefined), { type: 'OtherCluster', namespace: 'a', name: 'b' })
+  t.deepEqual(tellOwner({ 'com.docker.swarm.service.name': 's' }, undefined), {
+    type: 'SwarmService',
+    name: 's',
+  })
   const pod = { 'io.kubernetes.pod.name': 'p', 'io.kubernetes.pod.namespace': 'n' }
-  t.deepEqual(ownerOf(pod, nobodys), { type: 'KubernetesPod', name: 'p', namespace: 'n' })
+  t.deepEqual(tellOwner(pod, undefined), { type: 'KubernetesPod', name: 'p', namespace: 'n' })
 })
 
 test('a node tells what its Containers use, under their names and not those of strangers or of what stands aside', async (t) => {

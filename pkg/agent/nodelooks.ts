@@ -4,11 +4,11 @@
  */
 import { sleep } from '#pkg/apimachinery/ambient.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
-import type { ContainerStatus } from '#pkg/apis/container.ts'
 import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Owner, Usage } from '#pkg/apis/looks.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
 import type { ListedContainer } from '#pkg/engine/looks.ts'
 import type { MachineSample, ReadMachine } from './machine.ts'
+import type { Owned, OwnerOf } from './owned.ts'
 import type { Target } from './target.ts'
 import type { UsageBook } from './usage.ts'
 
@@ -16,8 +16,8 @@ type Labels = Readonly<Record<string, string>>
 
 export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   readonly request: ApiRequest
-  readonly owns: (labels: Labels) => boolean
-  readonly statusOf: (labels: Labels) => ContainerStatus | undefined
+  readonly nodeName: string
+  readonly ownerOf: OwnerOf
   /** Absent: the engine's machine is another one, and its containers stand for it. */
   readonly machine?: ReadMachine
 }
@@ -25,12 +25,16 @@ export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
 /** How long the machine is looked at. */
 const machineMs = 500
 
-export async function listContainers({ engine, owns, statusOf }: NodeTarget): Promise<ApiResponse> {
+export async function listContainers({ engine, ownerOf }: NodeTarget): Promise<ApiResponse> {
   const listed = await engine.listContainers()
   const items = listed.map((container): NodeContainer => {
     const { labels, health, ...shown } = container
-    const own = owns(labels) ? statusOf(labels)?.health?.status : undefined
-    return { ...shown, health: health ?? own ?? '', owner: ownerOf(labels, owns) }
+    const owned = ownerOf(container)
+    return {
+      ...shown,
+      health: health ?? owned?.status?.health?.status ?? '',
+      owner: tellOwner(labels, owned),
+    }
   })
   return json({ kind: 'NodeContainers', apiVersion: 'cove.run/v1', items })
 }
@@ -42,15 +46,16 @@ const marks = [
 ] as const
 const pod = { name: 'io.kubernetes.pod.name', namespace: 'io.kubernetes.pod.namespace' } as const
 
-/** Whose a container with these labels is. Pure. */
-export function ownerOf(labels: Labels, owns: (labels: Labels) => boolean): Owner {
+/** Whose a container with these labels is, whoever owns it of this API. Pure. */
+export function tellOwner(labels: Labels, owned: Owned | undefined): Owner {
+  if (owned !== undefined) return { type: 'Container', namespace: owned.namespace, name: owned.name }
   const {
     [engineLabels.namespace]: namespace,
     [engineLabels.name]: name,
     [engineLabels.cluster]: cluster,
   } = labels
   const object = { ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }) }
-  if (cluster !== undefined) return { type: owns(labels) ? 'Container' : 'OtherCluster', ...object }
+  if (cluster !== undefined) return { type: 'OtherCluster', ...object }
   const { [pod.name]: podName, [pod.namespace]: podNamespace } = labels
   if (podName !== undefined)
     return {
@@ -67,22 +72,21 @@ export function ownerOf(labels: Labels, owns: (labels: Labels) => boolean): Owne
 
 /** `namespace`: only Containers of this one. */
 export async function nodeStats(target: NodeTarget): Promise<ApiResponse> {
-  const { engine, request, owns, usage } = target
+  const { engine, request, ownerOf, usage } = target
   const wanted = request.query.get('namespace')
   const running = (await engine.listContainers()).filter(isUp)
-  const own = running.filter(
-    ({ name, labels }) =>
-      owns(labels) &&
-      name === engineName(ofObject(labels)) &&
-      (wanted === null || labels[engineLabels.namespace] === wanted),
-  )
+  const own = running.flatMap(({ id, name, labels }) => {
+    const owned = ownerOf({ id, labels })
+    const serves = owned !== undefined && name === engineName(owned)
+    return serves && (wanted === null || owned.namespace === wanted) ? [{ id, owned }] : []
+  })
   const [node, ...used] = await Promise.all([
     nodeUsage(target, running),
     ...own.map(({ id }) => usage.usageOf(id, request.signal)),
   ])
-  const items = own.flatMap(({ labels }, index): ContainerUsage[] => {
+  const items = own.flatMap(({ owned: { namespace, name } }, index): ContainerUsage[] => {
     const found = used[index]
-    return found === undefined ? [] : [{ ...ofObject(labels), usage: found }]
+    return found === undefined ? [] : [{ namespace, name, usage: found }]
   })
   const answer: NodeUsages = { node, items }
   return json(answer)
@@ -90,10 +94,6 @@ export async function nodeStats(target: NodeTarget): Promise<ApiResponse> {
 
 function isUp({ state }: ListedContainer): boolean {
   return state === 'running' || state === 'paused'
-}
-
-function ofObject(labels: Labels): { readonly namespace: string; readonly name: string } {
-  return { namespace: labels[engineLabels.namespace] ?? '', name: labels[engineLabels.name] ?? '' }
 }
 
 async function nodeUsage(target: NodeTarget, running: readonly ListedContainer[]): Promise<NodeUsage> {

@@ -5,7 +5,7 @@ import { readAll } from '#pkg/apimachinery/transport.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { call } from '#test/helpers/apiserver.ts'
 import { clusterID, container, world } from '#test/helpers/world.ts'
-import { isOurs } from './container.look.ts'
+import { ownedBy } from './owned.ts'
 import { resolve } from './resolve.ts'
 import { streamsHandler } from './streams.ts'
 
@@ -30,8 +30,8 @@ async function serve() {
   const handler = streamsHandler({
     engine,
     clock,
-    owns: (labels) => isOurs(labels, { clusterID }),
-    statusOf: () => undefined,
+    nodeName: 'n1',
+    ownerOf: (found) => ownedBy(found, { clusterID, containers: [], statuses: new Map() }),
   })
   const user = { name: 'server', groups: [] }
   const get = async (path: string, accept = '*/*') => {

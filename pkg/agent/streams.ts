@@ -8,15 +8,16 @@
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler } from '#pkg/apimachinery/transport.ts'
-import type { ContainerStatus } from '#pkg/apis/container.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
 import type { Engine } from '#pkg/engine/port.ts'
+import { adoptable } from './adoptable.ts'
 import { getArchive, putArchive } from './archive.ts'
 import { attach, exec } from './exec.ts'
 import { log } from './logs.ts'
 import * as looks from './looks.ts'
 import type { ReadMachine } from './machine.ts'
 import { listContainers, type NodeTarget, nodeStats } from './nodelooks.ts'
+import type { OwnerOf } from './owned.ts'
 import { connectTo, portForward } from './portforward.ts'
 import type { Connect, Target } from './target.ts'
 import { UsageBook } from './usage.ts'
@@ -24,10 +25,9 @@ import { UsageBook } from './usage.ts'
 export interface StreamsOptions {
   readonly engine: Engine
   readonly clock: Clock
-  /** Whether a container with these labels is this agent's: a stranger may have the name of an object. */
-  readonly owns: (labels: Readonly<Record<string, string>>) => boolean
-  /** What was last reported of the object that a container with these labels was made for. */
-  readonly statusOf: (labels: Readonly<Record<string, string>>) => ContainerStatus | undefined
+  readonly nodeName: string
+  /** The object that a container stands for: a stranger may have the name of one. */
+  readonly ownerOf: OwnerOf
   /** How a port of a container is reached; absent: over TCP. */
   readonly connect?: Connect
   /** How the machine itself is looked at; absent: the engine is on another one. */
@@ -58,6 +58,7 @@ const doors: Readonly<Record<string, Door>> = {
 const nodeDoors: Readonly<Record<string, (target: NodeTarget) => Promise<ApiResponse>>> = {
   'GET /containers': listContainers,
   'GET /stats': nodeStats,
+  'GET /adoptable': adoptable,
 }
 
 export function streamsHandler(options: StreamsOptions): Handler {
@@ -85,16 +86,13 @@ async function route(request: ApiRequest, options: Serving): Promise<ApiResponse
   if (match === null || door === undefined)
     throw new StatusError('NotFound', `this node has nothing at ${request.method} ${request.path}`)
   const [namespace, name] = [decodeSegment(match[1] ?? ''), decodeSegment(match[2] ?? '')]
-  const { engine, clock, owns, statusOf, connect = connectTo, usage } = options
+  const { engine, clock, ownerOf, connect = connectTo, usage } = options
   const observed = await engine.inspectContainer(engineName({ namespace, name }))
-  if (observed === undefined || !owns(observed.labels) || !isOf(observed.labels, namespace, name))
+  const owner = observed && ownerOf(observed)
+  // What replaces a container of one namespace may for a moment have the name of another namespace's.
+  if (observed === undefined || owner?.namespace !== namespace || owner.name !== name)
     throw badRequest(`container "${name}" was not made yet: see \`cove describe container ${name}\``)
-  return door({ request, engine, clock, name, observed, status: statusOf(observed.labels), connect, usage })
-}
-
-/** What replaces a container of one namespace may for a moment have the name of another namespace's. */
-function isOf(labels: Readonly<Record<string, string>>, namespace: string, name: string): boolean {
-  return labels[engineLabels.namespace] === namespace && labels[engineLabels.name] === name
+  return door({ request, engine, clock, name, observed, status: owner.status, connect, usage })
 }
 
 function decodeSegment(segment: string): string {

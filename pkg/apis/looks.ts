@@ -5,6 +5,7 @@
  */
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 
 /** What a running container uses: rates over the window that ends at `time`, amounts at that time, sums since its start. */
 export interface Usage {
@@ -80,6 +81,18 @@ export interface NodeContainer {
   readonly owner: Owner
 }
 
+/** A container that is nobody's of this API, and the manifests that would take it over. */
+export interface Adoptable {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  readonly owner: Owner
+  /** What the Container needs comes first. */
+  readonly manifests: readonly KubeObject[]
+  /** What will be otherwise, or cannot be said. */
+  readonly notes: readonly string[]
+}
+
 type Json = Readonly<Record<string, unknown>>
 
 export function decodeUsage(value: unknown): Usage {
@@ -145,6 +158,21 @@ export function decodeNodeContainers(value: unknown): readonly NodeContainer[] {
       health: text(from['health']),
       ports: array(from['ports']).map(decodePort),
       owner: decodeOwner(from['owner']),
+    }
+  })
+}
+
+export function decodeAdoptables(value: unknown): readonly Adoptable[] {
+  return array(object(value)['items']).map((item) => {
+    const { id, name, state, owner, manifests, notes } = object(item)
+    return {
+      id: text(id),
+      name: text(name),
+      state: text(state),
+      owner: decodeOwner(owner),
+      // Checked as every manifest is before anything is done with it.
+      manifests: array(manifests).map((manifest) => object(manifest) as unknown as KubeObject),
+      notes: array(notes).map(text),
     }
   })
 }

@@ -90,6 +90,7 @@ export const nodeKind: Kind<Node> = {
   subresources: [
     { name: 'certificate', verbs: ['create'], kind: nodeCertificateKind },
     { name: 'containers', verbs: ['get'] },
+    { name: 'adoptable', verbs: ['get'] },
   ],
   columns: [
     {

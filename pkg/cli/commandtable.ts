@@ -2,6 +2,7 @@
 import type { Flag } from './args.ts'
 import type { Command } from './command.ts'
 import { containerCommands } from './commandtable.containers.ts'
+import { lookCommands } from './commandtable.looks.ts'
 import { rolloutCommands } from './commandtable.rollout.ts'
 import { serverCommands } from './commandtable.server.ts'
 
@@ -135,12 +136,36 @@ export const commands: readonly Command[] = [
   {
     name: 'diff',
     summary: 'Show what apply would change, field by field',
-    usage: ['diff -f FILE|DIR|URL|- [options]'],
+    usage: ['diff -f FILE|DIR|URL|- [options]', 'diff container NAME'],
     details:
-      'Asks the server to try without storing. Exits 0 when nothing would change, 1 when something would, 2 on an error.',
+      'Asks the server to try without storing. Exits 0 when nothing would change, 1 when something would, 2 on an error. Of a container by its name, lists files as `cove changes` does.',
     examples: ['cove diff -f web.yaml'],
     flags: [filename, recursive],
     load: async () => (await import('./commands/diff.ts')).run,
+  },
+  {
+    name: 'adopt',
+    summary: 'Take over containers that Cove did not make, as they run',
+    usage: [
+      'adopt CONTAINER... [options]',
+      'adopt --all [options]',
+      'adopt --compose-project NAME [options]',
+    ],
+    details:
+      'Writes the manifests of the containers, and of the volumes and networks they use, to standard output, and makes the objects: applying what was written changes nothing. A container is taken over only when it is exactly what its manifest says; it is neither stopped nor changed for that. The manifests hold all variables of the containers, secret ones too.',
+    examples: [
+      'cove adopt web > web.yaml',
+      'cove adopt --compose-project shop --dry-run',
+      'cove adopt --all --node n1',
+    ],
+    flags: [
+      { name: 'all', type: 'bool', help: 'All containers that nobody manages' },
+      { name: 'compose-project', type: 'text', value: 'NAME', help: 'The containers of a Compose project' },
+      { name: 'node', type: 'text', value: 'NAME', help: 'Of this node only' },
+      { name: 'dry-run', type: 'bool', help: 'Only write the manifests' },
+      timeout('How long to wait for the nodes (default 1m)'),
+    ],
+    load: async () => (await import('./commands/adopt.ts')).run,
   },
   {
     name: 'convert',
@@ -337,5 +362,6 @@ export const commands: readonly Command[] = [
   },
   ...rolloutCommands,
   ...containerCommands,
+  ...lookCommands,
   ...serverCommands,
 ]

@@ -1,7 +1,7 @@
 /**
  * What a node is asked about one Container, or does to it once: the subresources `top`, `stats`, `changes`, `ports`,
  * `inspect`, `export`, `commit` and `kill`. The node answers; here is only who is asked, and for how long. And
- * `containers` of a Node: all that its engine holds.
+ * of a Node `containers`, all that its engine holds, and `adoptable`, what of it could be taken over.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { notFound } from '#pkg/apimachinery/errors.ts'
@@ -76,7 +76,7 @@ function pass({ node, path, look, request, clock }: Passing): Promise<ApiRespons
   return node.transport({ method, path, query, headers: { accept: '*/*' }, signal })
 }
 
-const nodePath = /^\/apis\/cove\.run\/v1\/nodes\/([^/]+)\/containers$/
+const nodePath = /^\/apis\/cove\.run\/v1\/nodes\/([^/]+)\/(containers|adoptable)$/
 
 export interface NodeLooksOptions {
   /** Whether there is such a Node. */
@@ -93,7 +93,9 @@ export function nodeContainers({ hasNode, reachNode, clock }: NodeLooksOptions):
     if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed(['GET'])
     const name = decodeURIComponent(match[1] ?? '')
     if (!hasNode(name)) throw notFound({ group: 'cove.run', plural: 'nodes' }, name)
-    const question = { method: 'GET', path: '/containers', query: new URLSearchParams() }
+    const namespace = request.query.get('namespace')
+    const query = new URLSearchParams(namespace === null ? {} : { namespace })
+    const question = { method: 'GET', path: `/${match[2]}`, query }
     return askNode(reachNode(name), question, { clock, signal: request.signal, within: answerWithin })
   }
 }
