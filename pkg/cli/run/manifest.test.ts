@@ -125,6 +125,7 @@ const mapped: readonly (readonly [string, Record<string, unknown>])[] = [
     "--health-cmd 'test -e /x' --health-interval 5s --health-retries 2 bb",
     { healthcheck: { shell: 'test -e /x', interval: '5s', retries: 2 } },
   ],
+  ["-l 'com.example/text=any text, really' bb", { labels: { 'com.example/text': 'any text, really' } }],
   ['--no-healthcheck bb', { healthcheck: { disabled: true } }],
 ]
 

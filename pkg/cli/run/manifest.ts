@@ -2,6 +2,7 @@
  * The Container that a command line of `cove run` means, and the Volumes that it names. Pure: the words say everything,
  * and what they say of Docker that Cove does not have is refused with what to do instead.
  */
+import { whyNoLabelValue, whyNoQualifiedName } from '#pkg/manifest/qualifiednames.ts'
 import type { Args } from '../args.ts'
 import { UsageError } from '../errors.ts'
 import { type Mount, mountsOf } from './mounts.ts'
@@ -42,6 +43,7 @@ export function runManifests(input: RunInput): RunManifests {
     tmpfs: args.list('tmpfs'),
     directory,
   })
+  const { selectable, others } = labelsOf(args)
   const spec = present({
     image,
     imagePullPolicy: pullPolicies[args.text('pull') ?? ''],
@@ -66,10 +68,11 @@ export function runManifests(input: RunInput): RunManifests {
       options: pairs('log-opt', args.list('log-opt')),
     }),
     ...lifeFields(args),
+    labels: others,
     nodeName: args.text('node'),
   })
   const metadata = present({
-    labels: pairs('label', args.list('label')),
+    labels: selectable,
     annotations: pairs('annotation', args.list('annotation')),
   })
   return {
@@ -84,6 +87,17 @@ function object(kind: string, name: string, args: Args, more: Readonly<Record<st
     apiVersion: 'cove.run/v1',
     kind,
     metadata: { name, ...(namespace !== undefined && { namespace }), ...more },
+  }
+}
+
+/** Labels in Kubernetes' form are the object's, and the engine's with it; any other text is for the engine only. */
+function labelsOf(args: Args) {
+  const all = Object.entries(pairs('label', args.list('label')))
+  const isSelectable = ([key, value]: readonly [string, string]) =>
+    whyNoQualifiedName(key).length === 0 && whyNoLabelValue(value).length === 0
+  return {
+    selectable: Object.fromEntries(all.filter(isSelectable)),
+    others: Object.fromEntries(all.filter((label) => !isSelectable(label))),
   }
 }
 
