@@ -367,3 +367,32 @@ test('a rollout that went wrong while the server was away is not tried again aft
   t.is(status?.rollout?.failed?.generation, metadata.generation)
   t.is(creations(), before)
 })
+
+test('a server that takes requests and never answers holds nobody up', async (t) => {
+  const scene = await start(t)
+  for (const name of ['web', ...Array.from({ length: 10 }, (_, index) => `gone${index}`)])
+    await scene.create('Container', name, app({ terminationGracePeriodSeconds: 0 }))
+  await scene.advance(10_000)
+  for (let index = 0; index < 10; index++)
+    await scene.client.delete(containerKind, { namespace: 'default', name: `gone${index}` }, never)
+  await scene.advance(0)
+  const silent = () => new Promise<never>(() => {})
+  scene.wire('n1').mend(silent)
+  await scene.engine('n1').stopContainer((await scene.seen('web'))?.id ?? '', 0)
+  await scene.advance(1000)
+  t.is((await scene.seen('web'))?.state, 'running')
+  await scene.advance(60_000)
+  t.is(await scene.seen('gone9'), undefined)
+  await Promise.all([scene.killAgent('n1'), scene.advance(60_000)])
+  scene.engine('n1').reboot()
+  scene.startAgent('n1')
+  // It is the second end in a row, so it rests for 10 s.
+  await scene.advance(11_000)
+  t.is((await scene.seen('web'))?.state, 'running', 'it goes on from the copy')
+  scene.wire('n1').mend(scene.transport('n1'))
+  await scene.advance(60_000)
+  t.deepEqual(
+    (await scene.client.list(containerKind, {}, never)).items.map(({ metadata }) => metadata.name),
+    ['web'],
+  )
+})
