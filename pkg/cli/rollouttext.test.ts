@@ -66,6 +66,8 @@ test('what was rolled back is told with its reason and the last it wrote', (t) =
     stateOf({ conditions: good, rollout: { phase: 'RolledBack', failed } }),
     'failed: rolled back: Unhealthy: 3 checks in a row failed\nthe last it wrote:\n  one\n  two',
   )
+  const older = { ...failed, generation: 1 }
+  t.is(stateOf({ conditions: good, rollout: { phase: 'RolledBack', failed: older } }), 'done')
   t.is(stateOf({ rollout: { phase: 'Held', message: 'it is not good' } }), 'failed: held: it is not good')
 })
 

@@ -23,13 +23,15 @@ export function rolloutState(container: Container): RolloutState {
     return pending(
       spec.nodeName === undefined ? placement(status) : `node ${spec.nodeName} has not seen the change yet`,
     )
-  return givenUp(status) ?? stillWaiting(container, status) ?? outcome(container, status)
+  return givenUp(metadata.generation, status) ?? stillWaiting(container, status) ?? outcome(container, status)
 }
 
 /** What will not get better until the object changes. */
-function givenUp(status: ContainerStatus): RolloutState | undefined {
+function givenUp(generation: number | undefined, status: ContainerStatus): RolloutState | undefined {
   const { rollout } = status
-  if (rollout?.phase === 'RolledBack' || rollout?.phase === 'Held') {
+  // Until the node has decided about a new generation, the verdict is that on the one before.
+  const isOfNow = rollout?.failed === undefined || rollout.failed.generation === generation
+  if (isOfNow && (rollout?.phase === 'RolledBack' || rollout?.phase === 'Held')) {
     const what = rollout.phase === 'RolledBack' ? 'rolled back' : 'held'
     const why = rollout.failed === undefined ? (rollout.message ?? '') : failureText(rollout.failed)
     return failed(why === '' ? what : `${what}: ${why}`)

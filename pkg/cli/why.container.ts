@@ -23,12 +23,13 @@ function whoHasNotSeen({ spec, status = {} }: Container): string {
   return ready?.status === 'False' ? `has no node: ${ready.reason}: ${ready.message}` : 'has no node yet'
 }
 
-function troubleOf({ spec, status = {} }: Container): string | undefined {
+function troubleOf({ metadata, spec, status = {} }: Container): string | undefined {
   const { conditions, rollout, healing, phase } = status
   const of = (type: string) => findCondition(conditions, type)
   const told = (type: string) => `${of(type)?.reason}: ${of(type)?.message}`
   if (healing?.heldSince !== undefined) return 'is unhealthy, and healing it is held'
-  if (rollout?.phase === 'RolledBack') return 'was rolled back: what the spec asks for did not work'
+  if (rollout?.phase === 'RolledBack' && rollout.failed?.generation === metadata.generation)
+    return 'was rolled back: what the spec asks for did not work'
   if (of('Stalled')?.status === 'True') return `cannot go on by itself: ${told('Stalled')}`
   if (spec.update?.paused === true && of('UpToDate')?.status !== 'True') return 'is paused in its rollout'
   const wanted = spec.state === 'Running'
@@ -181,7 +182,8 @@ export function nextOf({ metadata, status = {} }: Container, now: number): strin
     const when = next.time === undefined ? '' : ` at ${whenText(next.time, now)}`
     return [...held, `${upper(next.action)}${when}, because ${next.cause}.`]
   }
-  if (status.rollout?.phase === 'RolledBack')
+  const { rollout } = status
+  if (rollout?.phase === 'RolledBack' && rollout.failed?.generation === metadata.generation)
     return [
       `Nothing is tried again until the spec changes: cove rollout undo container/${metadata.name} goes back.`,
     ]
