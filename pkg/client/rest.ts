@@ -38,7 +38,7 @@ export type WatchEvent<T> =
 export interface Request {
   readonly method: string
   readonly path: string
-  readonly query?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string>> | URLSearchParams
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }

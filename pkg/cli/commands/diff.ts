@@ -19,6 +19,9 @@ import { failureText } from './apply.ts'
 const differs = 1
 
 export async function run(context: Context): Promise<number> {
+  // `diff container NAME` is what `docker diff NAME` is: about the container's files, not about manifests.
+  if (context.args.positionals.length > 0 && !context.args.has('filename'))
+    return (await import('./changes.ts')).run(context)
   const objects = await checkedManifests(context, 'diff', { exitCode: exitCodes.usage })
   const session = await context.session()
   const current = await readCurrent(objects, session)
