@@ -96,7 +96,7 @@ test('every field that differs is named with both values', (t) => {
   }
   t.deepEqual(told(spec, seen({ env: { A: '1' } }, { labels: {} })), [
     'spec.image: want app:2, found app:1',
-    'spec.env.A: want 2, found 1',
+    'spec.env.A: want 2, found another value',
     'spec.env[dotted.name]: want x, found none',
     'spec.workingDir: want /tmp, found /',
     'spec.user: want 7, found none',

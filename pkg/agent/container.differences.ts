@@ -1,8 +1,8 @@
 /**
  * Where a container differs from its wish, field by field, whoever made it. What an engine or an image adds by itself is
  * no difference: the numbers that stand for 0, variables, labels and volumes of the image, a host name made of the id.
- * Without the image's configuration what the image may have brought is left out. Labels and the name are not compared:
- * they say who a container is, not what it does. Pure.
+ * Without the image's configuration what the image may have brought is left out. Labels of the
+ * metadata and the name are not compared: they say who a container is, not what it does. Pure.
  */
 import { posix } from 'node:path'
 import { containerChange } from '#pkg/apis/container.changes.ts'
@@ -55,6 +55,7 @@ export function differences(
     ...rightsDifferences(resolved.create, found),
     ...devicesAndKernel(pair),
     ...logging(pair),
+    ...ownLabels(pair),
   ]
   return [
     ...drafts.map((draft): Difference => ({ ...draft, change: changeOf(draft) })),
@@ -270,6 +271,13 @@ function logging({ resolved: { create }, found: { settings }, fits }: Pair): Dra
     ...compare('spec.logging.driver', want.driver, settings.logging.driver),
     ...compareMaps('spec.logging.options', want.options, settings.logging.options),
   ]
+}
+
+/** Those that are asked for: of others it is not told whether the image, metadata or somebody else put them on. */
+function ownLabels({ resolved: { ownLabels: wanted }, found }: Pair): Draft[] {
+  return Object.keys(wanted)
+    .sort()
+    .flatMap((name) => compare(memberOf('spec.labels', name), wanted[name], ownValue(found.labels, name)))
 }
 
 const defaultNetwork = 'bridge'

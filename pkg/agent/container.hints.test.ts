@@ -25,6 +25,7 @@ test('a program that is not there: what to do depends on how it is asked for', (
     of('./app', { args: ['./app'] }),
     /^the spec asks for "\.\/app", which is looked for in the WORKDIR of/,
   )
+  t.regex(of('docker-init', { init: true }), /^spec\.init is run by a program of the node, docker-init/)
   t.regex(hint('ExecutableNotFound', 'something else'), /^set spec\.command/)
 })
 

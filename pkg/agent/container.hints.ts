@@ -36,6 +36,8 @@ export function startHint({ reason, message }: Failure, { spec }: Container): st
 }
 
 function programHint(program: string | undefined, { args, command, workingDir }: Container['spec']): string {
+  if (program === 'docker-init')
+    return 'spec.init is run by a program of the node, docker-init, which its engine lacks: install it there, or leave spec.init out'
   const where = command === undefined && args === undefined ? 'the image asks for' : 'the spec asks for'
   const otherwise = 'set spec.command or spec.args to a program that the image has'
   if (program === undefined) return otherwise

@@ -95,9 +95,12 @@ export function imagesInQuestion(
   images: readonly ObservedImage[],
   containers: readonly ObservedContainer[],
 ): Set<string> {
-  const wanted = [...desired.containers.values()].flatMap(
-    ({ spec }) => findImage(images, spec.image)?.id ?? [],
+  const byName = new Map(
+    images.flatMap(({ id, references }) => references.map((reference) => [reference, id] as const)),
   )
+  const named = new Set([...desired.containers.values()].map(({ spec }) => spec.image))
+  // Most names are written as engines list them; the others cost a comparison with every image.
+  const wanted = [...named].flatMap((name) => byName.get(name) ?? findImage(images, name)?.id ?? [])
   const held = new Set(images.map(({ id }) => id))
   const used = containers.map(({ imageID }) => imageID).filter((id) => held.has(id))
   return new Set([...wanted, ...used])

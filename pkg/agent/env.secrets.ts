@@ -24,10 +24,12 @@ export function secretsLabel(names: readonly string[]): Record<string, string> {
 /** Variables of another container, as the engine hands them on through links of the default bridge. */
 const linked = /^[A-Z0-9_]+_ENV_/
 
-/** Whether a variable of the container may hold what a Secret held: of one of ours that does not say so, any may. */
+/**
+ * Whether a variable of the container may hold what a Secret held. Of a container that does not say so any may: whoever
+ * may write a Container is not to read by it what others gave to theirs.
+ */
 export function mayBeSecret(name: string, { labels }: Pick<ObservedContainer, 'labels'>): boolean {
   if (linked.test(name)) return true
   const told = labels[engineLabels.secretVariables]
-  if (told === undefined) return labels[engineLabels.uid] !== undefined
-  return told.split(',').includes(name)
+  return told === undefined || told.split(',').includes(name)
 }

@@ -37,6 +37,8 @@ export interface Resolved {
   readonly create: ContainerCreate
   readonly fingerprint: string
   readonly projections: readonly ProjectedFiles[]
+  /** Of the spec: labels for programs that read them on the engine. */
+  readonly ownLabels: Readonly<Record<string, string>>
   /** Variables whose values come from Secrets. */
   readonly secretVariables: readonly string[]
   /** Variables that are as they were when a container was made, whatever they would be now. */
@@ -125,6 +127,7 @@ function assemble(
     create,
     fingerprint: hash,
     projections: mounts.flatMap(({ projection }) => projection ?? []),
+    ownLabels: spec.labels ?? {},
     secretVariables: hidden,
     frozenVariables: Object.keys(frozen).filter((name) => !Object.hasOwn(recreated.env, name)),
     imageConfigs: input.observed.imageConfigs,
