@@ -110,9 +110,18 @@ test('a new generation begins anew', (t) => {
   t.regex(look({ status: held, object }).plan, /restart container id-web/)
 })
 
-test('what is tried out is judged, not healed; with None it is only shown', (t) => {
-  const rollout = { phase: 'Progressing' as const, containerID: 'id-web' }
-  t.is(look({ status: { observedGeneration: 1, rollout } }).plan, '')
+test('what is tried out is judged, not healed, while there is something to go back to', (t) => {
+  const { current, world: of } = look({ status: attempts(-60, -40) })
+  const more = { name: 'web_prev-id-old', id: 'id-old' }
+  const labels = { ...current.labels, 'cove.run/fingerprint': 'other' }
+  const parked = { ...current, ...more, labels, state: 'exited' as const }
+  const trial = { ...of, observed: { ...of.observed, containers: [current, parked] } }
+  t.is(whyWorn(web, trial, current), undefined)
+  const alone = { ...trial, observed: { ...of.observed, containers: [current] } }
+  t.truthy(whyWorn(web, alone, current))
+})
+
+test('with None it is only shown', (t) => {
   const object = container('web', { healthcheck: { ...check, onUnhealthy: 'None' } })
   t.is(look({ object }).plan, '')
 })

@@ -5,8 +5,10 @@
 import { findCondition, timestamp } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
+import { updatePolicy } from '#pkg/apis/container.update.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { castOf } from './container.cast.ts'
 import { type Attempt, forgetAfter, nextRung, type Rung } from './container.ladder.ts'
 import { previousStatus } from './container.look.ts'
 import type { World } from './world.ts'
@@ -83,10 +85,12 @@ export function rungOf(container: Container, world: World, observed: ObservedCon
   })
 }
 
-/** Whether a new revision is being tried: the verdict on it says what becomes of it. */
-function isOnTrial(container: Container, world: World, { id }: ObservedContainer): boolean {
-  const { rollout } = previousStatus(container, world) ?? {}
-  return rollout?.phase === 'Progressing' && rollout.containerID === id
+/** Whether it is a new revision that an older one would take the place of again: there is nothing to heal then. */
+function isOnTrial(container: Container, world: World, observed: ObservedContainer): boolean {
+  const revisionOf = ({ labels }: ObservedContainer) => labels[engineLabels.fingerprint]
+  const proven = previousStatus(container, world)?.rollout?.stable === revisionOf(observed)
+  if (proven || updatePolicy(container.spec).onFailure === 'Hold') return false
+  return castOf(container, world).parked.some((parked) => revisionOf(parked) !== revisionOf(observed))
 }
 
 /** Why a container that fits its spec is to make place for a new one all the same; undefined while it is not. */
