@@ -45,6 +45,25 @@ test('what nothing has touched is not looked at again', async (t) => {
   t.deepEqual(await states(), { ann: 'running', bob: 'created' })
 })
 
+test('when one is renamed, those that link are looked at again: links are told by name', async (t) => {
+  const { engine, observer } = await twoContainers()
+  const web = resolve({ container: container('web', { command: ['run'] }), ...world() })
+  if ('missing' in web) throw new Error(web.missing.message)
+  const { id } = await engine.createContainer({ ...web.create, links: ['ann:db'] })
+  await observer.observe()
+  const asked: string[] = []
+  const inspect = engine.inspectContainer.bind(engine)
+  engine.inspectContainer = (name) => {
+    asked.push(name)
+    return inspect(name)
+  }
+  const { id: ann = '' } = (await engine.inspectContainer('ann')) ?? {}
+  asked.length = 0
+  observer.hint({ type: 'container', action: 'rename', id: ann, name: 'ann2' })
+  await observer.observe()
+  t.deepEqual(asked.sort(), [ann, id].sort())
+})
+
 test('what an image brings is asked once, when somebody asks for it, and forgotten with the image', async (t) => {
   const engine = new SimEngine({ clock: new ManualClock() })
   engine.loadImage('app:1', makeSimImage({ user: '7' }, 'app:1'))

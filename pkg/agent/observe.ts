@@ -72,6 +72,7 @@ export class Observer {
     if (event.type === 'container') {
       if (noise.test(event.action)) return false
       this.#markContainer(event.id, event.name)
+      if (event.action === 'rename') this.#markLinked()
       return true
     }
     if (event.type === 'network' && event.container !== undefined) this.#markContainer(event.container)
@@ -106,6 +107,12 @@ export class Observer {
       logTails,
       lookedAt: new Map(this.#lookedAt),
     }
+  }
+
+  /** Links are told by the names that the linked ones have now. */
+  #markLinked(): void {
+    for (const { id, name, links } of this.#containers.values())
+      if (links !== undefined) this.#markContainer(id, name)
   }
 
   async #lookAtAll(): Promise<void> {
