@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
-import { program, sharedCove, type TestCove } from '#test/helpers/cove.ts'
+import { decode, program, sharedCove, type TestCove } from '#test/helpers/cove.ts'
 import { baseImage } from '#test/helpers/engine.ts'
 import type { Output } from '#test/helpers/kubectl.ts'
 import { makeScene, type Scene } from '#test/helpers/scene.ts'
@@ -85,6 +85,62 @@ titled('-d prints the id of what runs', async (_t, scene) => {
   assert.equal((await scene.get('Volume', 'data')).status.phase, 'Ready')
 })
 
+titled('what the flags say is what the engine is given', async (_t, scene) => {
+  const flags = [
+    ...[
+      '-h box --init --stop-signal INT --stop-timeout 3 --add-host db:10.0.0.1 --dns 9.9.9.9 --dns-search lan',
+    ],
+    ...['--ulimit nofile=100:200 --sysctl net.ipv4.ip_unprivileged_port_start=80 --shm-size 8m'],
+    ...['--log-driver json-file --log-opt max-size=1m --device /dev/null:/dev/nothing -m 32m --cpus 0.5'],
+    ...['--pids-limit 50 --cap-add NET_ADMIN --cap-drop MKNOD --read-only --security-opt no-new-privileges'],
+    ...["--tmpfs /t:size=1m --health-cmd true --health-interval 5s -w /tmp -u 0:0 -l 'note=any text'"],
+  ].join(' ')
+  await ok(scene, `run -d --name all ${flags} IMAGE sleep 86400`)
+  const { Config, HostConfig } = await scene.inspect('all')
+  assert.partialDeepStrictEqual(Config, {
+    Hostname: 'box',
+    StopSignal: 'INT',
+    Healthcheck: { Test: ['CMD-SHELL', 'true'], Interval: 5e9 },
+    WorkingDir: '/tmp',
+    User: '0:0',
+    Labels: { note: 'any text' },
+    Cmd: ['sleep', '86400'],
+  })
+  assert.partialDeepStrictEqual(HostConfig, {
+    Init: true,
+    ExtraHosts: ['db:10.0.0.1'],
+    Dns: ['9.9.9.9'],
+    DnsSearch: ['lan'],
+    Ulimits: [{ Name: 'nofile', Soft: 100, Hard: 200 }],
+    Sysctls: { 'net.ipv4.ip_unprivileged_port_start': '80' },
+    ShmSize: 8 * 1024 ** 2,
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } },
+    Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/nothing' }],
+    Memory: 32 * 1024 ** 2,
+    NanoCpus: 5e8,
+    PidsLimit: 50,
+    CapAdd: ['NET_ADMIN'],
+    CapDrop: ['MKNOD'],
+    ReadonlyRootfs: true,
+    SecurityOpt: ['no-new-privileges'],
+  })
+})
+
+titled('networks, links, and every exposed port', async (_t, scene) => {
+  await scene.create('Network', 'front')
+  const image = await scene.image('open', ['EXPOSE 80'])
+  await ok(scene, `run -d --name web -P --network front --network-alias www ${image} sleep 86400`)
+  const web = await scene.inspect('web')
+  assert.ok(Number(web.NetworkSettings.Ports['80/tcp'][0].HostPort) > 0)
+  const reached = await ok(scene, 'run --rm --network front IMAGE ping -c 1 www')
+  assert.match(reached, /1 packets received/)
+  await ok(scene, 'run -d --name db IMAGE sleep 86400')
+  assert.match(await ok(scene, 'run --rm --link db:database IMAGE cat /etc/hosts'), /database/)
+  const shared = await ok(scene, 'run --rm --network container:web IMAGE hostname -i')
+  const [address] = Object.values(web.NetworkSettings.Networks).map((each) => decode(each).IPAddress)
+  assert.equal(shared.trim(), address)
+})
+
 titled('on a terminal it is a shell, which ends with its container', async (t, scene) => {
   const session = await terminal(scene, 'run -it --rm --name shell IMAGE sh', [
     { after: '# ', type: 'stty size; echo $((20+3))\r' },
@@ -133,10 +189,7 @@ titled('without a terminal, Ctrl-C is passed on, and the program says how it end
 titled('what cannot start is told at once, with the exit codes of docker run', async (_t, scene) => {
   const missing = await run(scene, 'run --name missing IMAGE no-such-program')
   assert.equal(missing.code, 127, missing.stderr)
-  assert.match(
-    missing.stderr,
-    /^error: container missing does not start: .*no-such-program/,
-  )
+  assert.match(missing.stderr, /^error: container missing does not start: .*no-such-program/)
   assert.equal((await scene.get('Container', 'missing')).spec.state, 'Stopped')
   const denied = await run(scene, 'run --rm --name denied IMAGE /etc')
   assert.equal(denied.code, 126, denied.stderr)
