@@ -60,9 +60,3 @@ export function reportRestart(
   const answered = asked !== undefined && made === asked ? asked : previous?.restartRequest
   return answered === undefined ? {} : { restartRequest: answered }
 }
-
-/** For a container that is made now. */
-export function restartLabel({ metadata }: Container): Record<string, string> {
-  const asked = metadata.annotations?.[restartAnnotation]
-  return asked === undefined ? {} : { [engineLabels.restartedAt]: asked }
-}

@@ -22,7 +22,6 @@ import type {
 } from '#pkg/engine/port.ts'
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import { networkOwner } from './container.followers.ts'
-import { restartLabel } from './container.restart.ts'
 import { resolveSecurity } from './container.security.ts'
 import { secretsLabel, secretVariables } from './env.secrets.ts'
 import { resolveEnv } from './env.ts'
@@ -31,6 +30,7 @@ import { bridgeLinks, linksFingerprint, linksIn, linkVariables } from './links.t
 import type { ProjectedFiles } from './ops.ts'
 import { probeOf, writeProbe } from './probe.ts'
 import { resolveHealthcheck, resolveRuntime, usualLogging } from './resolve.runtime.ts'
+import { restartLabel } from './restart.label.ts'
 import { type Desired, groupOf, type Waiting, type World } from './world.ts'
 
 export interface Resolved {
