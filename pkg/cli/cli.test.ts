@@ -25,7 +25,7 @@ test('every example of the help is a command line that is understood', async (t)
       const words = example
         .replace(/^.*\| /, '')
         .replace(/^cove /, '')
-        .replace(/ 2>.*$/, '')
+        .replace(/ 2?>.*$/, '')
       const { code } = await cove(words)
       // Without a server it fails, but not as a usage error.
       t.true(name === 'diff' || code !== 2, example)
@@ -35,5 +35,5 @@ test('every example of the help is a command line that is understood', async (t)
 test('commands of others are listed, and their help is pointed to', async (t) => {
   t.regex((await cove('')).stdout, / up +Run it\n/)
   t.is((await cove('help up')).stdout, 'Run it.\n\nUse "cove up --help" for its options.\n')
-  t.regex((await cove('pu')).stderr, /did you mean "up"/)
+  t.regex((await cove('upp')).stderr, /did you mean "up"/)
 })
