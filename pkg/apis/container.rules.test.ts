@@ -29,7 +29,7 @@ function broken(spec: Record<string, unknown>, name?: string): string[] {
     .map(({ reason, field, message }) => `${reason} ${field}: ${message}`)
 }
 
-const checks = 'command, shell, disabled'
+const checks = 'command, shell, http, tcp, disabled'
 
 /** What is said of each spec. */
 const table: readonly (readonly [string, Record<string, unknown>, readonly string[]])[] = [
@@ -120,13 +120,7 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
     { healthcheck: { disabled: true, shell: 'true' } },
     ['FieldValueInvalid spec.healthcheck.disabled: excludes shell'],
   ],
-  [
-    'a check that shall recreate',
-    { healthcheck: { shell: 'true', onUnhealthy: 'Recreate' } },
-    [
-      'FieldValueForbidden spec.healthcheck.onUnhealthy: Recreate is not implemented in this version of Cove; use Restart or None',
-    ],
-  ],
+  ['a check that shall recreate', { healthcheck: { shell: 'true', onUnhealthy: 'Recreate' } }, []],
   [
     'a check without time',
     { healthcheck: { shell: 'true', interval: '0s', timeout: '100us' } },

@@ -1,6 +1,16 @@
 /** What the engine port promises of how a container is run: what was asked for is what it tells afterwards. */
-import type { Body } from './engine.ts'
-import { create, fails, makeCreate, mustInspect, run, untilState } from './enginesubject.ts'
+import type { ExecutionContext } from 'ava'
+import {
+  create,
+  type EngineUnderTest,
+  fails,
+  makeCreate,
+  mustInspect,
+  run,
+  untilState,
+} from './enginesubject.ts'
+
+type Body = (t: ExecutionContext, on: EngineUnderTest) => Promise<void>
 
 const asked = {
   hostname: 'inside',

@@ -126,10 +126,11 @@ test('metadata is one component, quantities another, and defaults are told', asy
   const { properties } = value.components.schemas['run.cove.v1.Container']
   const objectMeta = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
   t.deepEqual(properties.metadata.allOf, [{ $ref: objectMeta }])
-  const { interval, http } = properties.spec.properties.healthcheck.properties
+  const { interval } = properties.spec.properties.healthcheck.properties
+  const { imageFrom } = properties.spec.properties
   t.regex(interval.description, /Default: "30s"\.$/)
-  t.regex(http.description, /Not supported by this version, which refuses it\.$/)
-  t.is('x-cove-unimplemented' in http, false)
+  t.regex(imageFrom.description, /Not supported by this version, which refuses it\.$/)
+  t.is('x-cove-unimplemented' in imageFrom, false)
   const { memory } = properties.spec.properties.resources.properties.limits.properties
   t.regex(memory.allOf[0].$ref, /Quantity$/)
 })
