@@ -27,7 +27,7 @@ export function troubleOf(object: KubeObject): Obstacle | undefined {
   if (stalled?.status === 'True') return { ...worded(stalled), isFinal: true }
   const ready = findCondition(conditions, 'Ready')
   return ready?.status === 'False' && !passing.includes(ready.reason)
-    ? { ...worded(ready), isFinal: false }
+    ? { ...worded(ready), isFinal: ready.reason === 'ErrImageNeverPull' }
     : undefined
 }
 
