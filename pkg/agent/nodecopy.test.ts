@@ -27,7 +27,7 @@ test('what was encoded is decoded as it was, absent objects too', (t) => {
 test('what is no copy of this node and this format is refused with a reason', (t) => {
   const refused = (text: string, message: RegExp, nodeName = 'n1') =>
     t.throws(() => decodeCopy(text, nodeName), { message })
-  refused('{"format":1', /not JSON/)
+  refused('{"format":1 secret', /^it is not JSON$/)
   refused('[]', /not of format 1/)
   refused(encodeCopy(copy).replace('"format":1', '"format":2'), /another version of Cove/)
   refused(encodeCopy(copy).replace('"clusterID":"one"', '"clusterID":""'), /not as the agent writes it/)

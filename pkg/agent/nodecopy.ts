@@ -2,7 +2,7 @@
  * What a node must know to go on without its server: the desired state as the server last told it, and what the node has
  * not been able to tell the server yet. A value and its text; where the text lies is nodecopyfile.ts's business. Pure.
  */
-import { badRequest } from '#pkg/apimachinery/errors.ts'
+import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
@@ -59,7 +59,8 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw badRequest(`it is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    // The error itself quotes the text, which may be a Secret's.
+    throw new StatusError('BadRequest', 'it is not JSON', {}, { cause: error })
   }
 }
 
