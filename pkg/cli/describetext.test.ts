@@ -58,7 +58,7 @@ test('of a Container is told what comes next, what differs, how its change goes 
     },
   }
   t.is(
-    describeObject(container, [], now),
+    describeObject(container, [], now, ['Node n1 is ready.', 'Its last sign of life was just now.']),
     `Name:          web
 Namespace:     default
 Kind:          Container (cove.run/v1)
@@ -72,6 +72,7 @@ Next:          heal the container at 2026-01-01T00:00:10Z (in 10s)
 Differences:
   FIELD        WANT   FOUND   CHANGE
   spec.env.A   2      1       recreate
+Node:          Node n1 is ready. Its last sign of life was just now.
 Rollout:       RolledBack since 2025-12-31T23:59:00Z (60s ago)
   failed:      2025-12-31T23:59:00Z (60s ago): Exited: it ended with exit code 3
   The last it wrote:

@@ -15,13 +15,19 @@ const mostLines = 20
 /** Parts of status that have sections of their own. */
 const sectioned = 'conditions health lastAction next differences rollout healing'.split(' ')
 
-/** Ages are reckoned from `now`. */
-export function describeObject(object: KubeObject, events: readonly KubeObject[], now: number): string {
+/** Ages are reckoned from `now`; `node` is how the node of the object is, in sentences. */
+export function describeObject(
+  object: KubeObject,
+  events: readonly KubeObject[],
+  now: number,
+  node: readonly string[] = [],
+): string {
   const sections = [
     metadataSection(object, now),
     actionSection(object, now),
     nextSection(object, now),
     differenceSection(object),
+    ...(node.length === 0 ? [] : [line('Node', node.join(' '))]),
     dataSection(object),
     accessSection(object),
     treeSection('Spec', object.spec),

@@ -275,6 +275,17 @@ test('one whose node is away: what is known is old, and when it was last heard o
   ])
 })
 
+test('a node that has not reported for long is out of reach, and one that is hidden is told as such', (t) => {
+  const silent = { ...node, status: { ...node.status, lastHeartbeat: at(-700) } }
+  t.true(
+    why(web(running), { node: silent }).includes(
+      `           It is out of reach: its last sign of life was at ${at(-700)} (11m ago); what runs on it goes on.`,
+    ),
+  )
+  t.is(why(web(running), { node: 'hidden' }).at(-1), 'Node:      How node n1 is, is not for you to read.')
+  t.is(why(web(running), { node: undefined }).at(-1), 'Node:      Node n1 does not exist.')
+})
+
 test('other kinds: their conditions, what was done, and their node', (t) => {
   const data = volume(
     'data',

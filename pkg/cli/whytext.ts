@@ -4,19 +4,15 @@
  */
 import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
-import type { Lease } from '#pkg/apis/lease.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import { type EventView, viewEvents } from './eventrows.ts'
+import { type NodeFacts, nodeNameOf, nodeSentences } from './nodetext.ts'
 import { desiredOf, differencesOf, headlineOf, nextOf, observedOf, timesOf } from './why.container.ts'
 import { agoText, whenText } from './why.times.ts'
 
-export interface WhyFacts {
+export interface WhyFacts extends NodeFacts {
   readonly object: KubeObject
   readonly events: readonly KubeObject[]
-  /** That it is on; undefined when it is on none, or the Node does not exist. */
-  readonly node: Node | 'hidden' | undefined
-  /** By which the node says that it is there; undefined when it holds none. */
-  readonly lease: Lease | undefined
   readonly now: number
 }
 
@@ -49,7 +45,7 @@ function containerSections(container: Container, facts: WhyFacts): Section[] {
     ['Done', [...lastActionOf(container, facts), ...eventsOf(facts)]],
     ['How often', timesOf(container, now)],
     ['Next', nextOf(container, now)],
-    ['Node', nodeOf(facts, container.spec.nodeName)],
+    ['Node', nodeSentences(container.spec.nodeName, facts, now)],
   ]
 }
 
@@ -66,7 +62,7 @@ function plainSections(facts: WhyFacts): Section[] {
     ['', [`${nameOf(object)} ${deletionTimestamp === undefined ? `${state}${why}` : `${going}${waits}`}.`]],
     ['Observed', conditions.map((condition) => conditionText(condition, now))],
     ['Done', eventsOf(facts)],
-    ['Node', nodeOf(facts, nodeNameOf(object))],
+    ['Node', nodeSentences(nodeNameOf(object), facts, now)],
   ]
 }
 
@@ -85,12 +81,6 @@ function conditionText(condition: NonNullable<Status['conditions']>[number], now
 export function nameOf({ kind, metadata }: KubeObject): string {
   const { namespace, name } = metadata
   return `${kind.toLowerCase()} ${namespace === undefined ? name : `${namespace}/${name}`}`
-}
-
-export function nodeNameOf({ kind, metadata, spec }: KubeObject): string | undefined {
-  if (kind === 'Node') return metadata.name
-  const name = (spec as { nodeName?: unknown } | undefined)?.nodeName
-  return typeof name === 'string' ? name : undefined
 }
 
 /** Unless an event tells it; events are forgotten after an hour. */
@@ -117,28 +107,6 @@ function eventsOf({ object, events, now }: WhyFacts): string[] {
 function eventText({ reason, message, count, first, last }: EventView, now: number): string {
   const often = count > 1 ? `, ${count} times since ${new Date(first).toISOString().slice(0, 19)}Z` : ''
   return `${reason} ${agoText(last, now)}${often}: ${message}.`
-}
-
-function nodeOf({ node, lease, now }: WhyFacts, name: string | undefined): string[] {
-  if (name === undefined) return []
-  if (node === undefined) return [`Node ${name} does not exist.`]
-  if (node === 'hidden') return [`How node ${name} is, is not for you to read.`]
-  const ready = findCondition(node.status?.conditions, 'Ready')
-  const state =
-    ready === undefined
-      ? `Node ${name} has reported nothing yet.`
-      : `Node ${name} is ${ready.status === 'True' ? 'ready' : 'not ready'}: ${ready.reason}: ${ready.message}.`
-  return [state, ...signOfLife(node, lease, now)]
-}
-
-function signOfLife({ status }: Node, lease: Lease | undefined, now: number): string[] {
-  const { renewTime, leaseDurationSeconds = 40 } = lease?.spec ?? {}
-  if (renewTime !== undefined && now - Date.parse(renewTime) > leaseDurationSeconds * 1000)
-    return [
-      `It is out of reach: its last sign of life was at ${whenText(renewTime, now)}; what runs on it goes on.`,
-    ]
-  const last = renewTime ?? status?.lastHeartbeat
-  return last === undefined ? [] : [`Its last sign of life was at ${whenText(last, now)}.`]
 }
 
 /** Each sentence begins a line; further lines of one are indented below it. */

@@ -5,6 +5,8 @@ import { objectPath } from '#pkg/apis/paths.ts'
 import { describeObject } from '../describetext.ts'
 import { errorText, exitCodes } from '../errors.ts'
 import { listObjects } from '../follow.ts'
+import { readNodeFacts } from '../nodefacts.ts'
+import { nodeNameOf, nodeSentences } from '../nodetext.ts'
 import { eventsOf } from '../objectevents.ts'
 import type { Context, Session } from '../session.ts'
 import { parseTargets, type Target } from '../targets.ts'
@@ -15,14 +17,18 @@ export async function run(context: Context): Promise<number> {
   const targets = await parseTargets(args.positionals, session, 'describe')
   const found = (await Promise.all(targets.map((target) => findTarget(target, context, session)))).flat()
   const objects = found.flatMap((one) => ('object' in one ? [one.object] : []))
-  const texts = await Promise.all(
-    objects.map(async (object) => describeObject(object, await eventsOf(object, session), io.clock.now())),
-  )
+  const texts = await Promise.all(objects.map((object) => describe(object, session, io.clock.now())))
   await io.stdout.write(texts.join('\n\n'))
   const failures = found.flatMap((one) => ('error' in one ? [one.error] : []))
   for (const failure of failures) await io.stderr.write(errorText(failure))
   if (found.length === 0) await io.stderr.write('No resources found\n')
   return failures.length === 0 ? exitCodes.ok : exitCodes.error
+}
+
+async function describe(object: KubeObject, session: Session, now: number): Promise<string> {
+  const name = object.kind === 'Node' ? undefined : nodeNameOf(object)
+  const [events, facts] = await Promise.all([eventsOf(object, session), readNodeFacts(name, session)])
+  return describeObject(object, events, now, nodeSentences(name, facts, now))
 }
 
 type Found = { readonly object: KubeObject } | { readonly error: StatusError }
