@@ -78,6 +78,17 @@ const table: readonly (readonly [what: string, spec: object, baseline: string[],
     ['spec.sysctls[kernel.msgmax] must not be "kernel.msgmax"'],
   ],
   [
+    'a log that the engine sends elsewhere',
+    { ...careful, logging: { driver: 'syslog' } },
+    ['spec.logging.driver must not be "syslog"'],
+  ],
+  ['a log of another size', { ...careful, logging: { options: { 'max-size': '1m' } } }, []],
+  [
+    'priority over the node',
+    { ...careful, ulimits: { nofile: 1024, rtprio: 99 } },
+    ['spec.ulimits[rtprio] must not be "rtprio"'],
+  ],
+  [
     'every system call',
     rights({ seccompProfile: { type: 'Unconfined' } }),
     ['spec.securityContext.seccompProfile.type must not be "Unconfined"'],

@@ -72,6 +72,14 @@ function oneOfThese(...values: readonly string[]): Allowed {
   }
 }
 
+function noneOfThese(...refused: readonly string[]): Allowed {
+  return {
+    values: `not ${refused.join(', ')}`,
+    allows: (value) => typeof value !== 'string' || !refused.includes(value),
+    must: (value) => `must not be ${quoted(value)}`,
+  }
+}
+
 function including(item: string): Allowed {
   return {
     values: `a list with ${item}`,
@@ -124,6 +132,13 @@ export const containerControls: readonly Control[] = [
   { name: 'containers of others', field: 'spec.adopt', baseline: absent },
   { name: 'devices', field: 'spec.devices[]', baseline: { ...absent, allows: () => false } },
   { name: 'forbidden sysctls', field: 'spec.sysctls{}', baseline: oneOfThese(...safeSysctls) },
+  // The others are run by the engine, with its rights and its credentials, and reach out to other machines.
+  {
+    name: 'logging driver',
+    field: 'spec.logging.driver',
+    baseline: oneOfThese('json-file', 'local', 'none'),
+  },
+  { name: 'priority over the node', field: 'spec.ulimits{}', baseline: noneOfThese('nice', 'rtprio') },
   { name: 'seccompProfile', field: `${rights}.seccompProfile.type`, baseline: not('Unconfined') },
   {
     name: 'non-default capabilities',

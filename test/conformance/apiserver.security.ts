@@ -48,6 +48,20 @@ export function securing(test: TestFn, name: string, open: OpenApi): void {
     t.is(headers['warning'], undefined)
   })
 
+  test(`${name}: devices and parameters of the kernel are judged by the level`, async (t) => {
+    const { transport } = await open(t)
+    await enforced(transport, 'baseline')
+    const safe = { 'net.ipv4.ip_unprivileged_port_start': '80' }
+    const bad = container('web', { devices: ['/dev/sda'], sysctls: { 'kernel.msgmax': '1', ...safe } })
+    const { body } = await ask(transport, `POST ${containers}`, { body: bad })
+    t.deepEqual(
+      body.details.causes.map(({ field }: { field: string }) => field),
+      ['spec.devices[0]', 'spec.sysctls[kernel.msgmax]'],
+    )
+    const good = container('web', { sysctls: safe, logging: { driver: 'local' }, ulimits: { nofile: 512 } })
+    t.is((await ask(transport, `POST ${containers}`, { body: good })).status, 201)
+  })
+
   test(`${name}: what the level does not allow is refused, with every field`, async (t) => {
     const { transport } = await open(t)
     await enforced(transport, 'restricted')
