@@ -110,7 +110,7 @@ export const lookCommands: readonly Command[] = [
     summary: 'Make an image of the files and settings of a container',
     usage: ['commit NAME [REPOSITORY[:TAG]] [options]'],
     details: 'The image is on the node of the container alone, and there for all namespaces. Prints its id.',
-    examples: ['cove commit web', `cove commit web shop/web:kept -m "before the change" -c 'CMD ["sh"]'`],
+    examples: ['cove commit web', `cove commit web shop/web:kept -m 'before the change' -c 'CMD ["sh"]'`],
     flags: [
       { name: 'author', short: 'a', type: 'text', value: 'NAME', help: 'Who made it' },
       { name: 'message', short: 'm', type: 'text', value: 'TEXT', help: 'Why it was made' },

@@ -323,7 +323,7 @@ test('kustomize builds what apply, diff, get and delete take with -k', async (t)
   t.is(await kubectl.ok(['get', 'ctr,cm', '-o', 'name']), '')
 })
 
-test('commands for kinds that Cove does not have fail, change nothing and say why', async (t) => {
+test('commands for kinds that Cove does not have, and about what does not run, fail, change nothing and say why', async (t) => {
   const kubectl = await withWeb('lacking')
   const before = await kubectl.ok(['get', 'all,cm,secret', '-o', 'yaml'])
   const notRegistered = /no kind "Container" is registered for version "cove\.run\/v1"/
@@ -342,7 +342,7 @@ test('commands for kinds that Cove does not have fail, change nothing and say wh
     [['label', 'pod', 'web', 'a=b'], readOnly],
     [['delete', 'pod', 'web'], readOnly],
     [['delete', 'pods', '--all'], readOnly],
-    [['top', 'pod'], /Metrics API not available/],
+    [['top', 'pod'], /metrics not available yet/],
   ]
   for (const [args, why] of refused) {
     const { code, stderr } = await kubectl.run(args)

@@ -124,13 +124,15 @@ export function answerOfError(error: unknown): Answer {
 }
 
 const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'tunnel'])
+/** What shows of a container all that a command in it could read. */
+const revealing: ReadonlySet<string> = new Set(['inspect', 'export'])
 const reading: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head'])
 /** Written by every node many times a minute: they would bury the rest. */
 const heartbeats: ReadonlySet<string> = new Set(['cove.run/nodes/status', 'coordination.k8s.io/leases'])
 
 /**
  * Whether an exchange belongs into the log: refusals, writes, reads of Secrets, everything that opens a way into a
- * container, and the server's own maintenance. Left out: other reads and watches, health checks, discovery, what a
+ * container or shows all of it, and the server's own maintenance. Left out: other reads and watches, health checks, discovery, what a
  * node says of itself.
  */
 export function isAudited({ request, attributes }: Pick<Exchange, 'request' | 'attributes'>, status: number) {
@@ -140,6 +142,7 @@ export function isAudited({ request, attributes }: Pick<Exchange, 'request' | 'a
   const { group, resource, verb } = attributes
   const [plural = '', subresource = ''] = resource.split('/')
   if (connecting.has(subresource)) return true
+  if (revealing.has(subresource)) return true
   if (reading.has(verb)) return group === '' && plural === 'secrets'
   return !heartbeats.has(`${group}/${resource}`)
 }
