@@ -21,7 +21,7 @@ import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { nameWithoutRole } from './container.cast.ts'
 import { afterRestart } from './container.restart.ts'
-import { rolloutNotes } from './container.rollout.ts'
+import { rolloutNotes, type Trial, trialsOf } from './container.rollout.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { lastCheck } from './container.stall.ts'
 import { DesiredState } from './desired.ts'
@@ -91,6 +91,8 @@ export class Agent {
   readonly #memory: NodeMemory
   #engineInfo: EngineInfo | undefined
   #resyncAt = 0
+  /** Verdicts that time alone brings: from a look of then, not from the last that an event gave reason to. */
+  #trials: readonly Trial[] = []
   #calledAt = Number.NEGATIVE_INFINITY
 
   constructor(options: AgentOptions) {
@@ -135,6 +137,8 @@ export class Agent {
       ambient,
       source: { component: 'cove-agent', host: nodeName },
       self: { apiVersion: 'cove.run/v1', kind: 'Node', metadata: { name: nodeName } },
+      // What was taken must not be sent again by the next run.
+      onDrained: () => this.#memory.keep(),
     })
     this.#memory = new NodeMemory({
       ambient,
@@ -184,9 +188,11 @@ export class Agent {
     if (resync) this.#resync()
     // Also when the engine is away: it may be up again before the server is.
     this.#memory.keep()
+    for (const { id, at } of this.#trials) if (at <= clock.now()) this.#observer.invalidateContainer(id)
     const world = await this.#look(signal)
     if (resync) await this.#options.files.sweep((directory) => isMounted(directory, world))
     const decision = planNode(world)
+    this.#trials = trialsOf(decision.decisions.values())
     this.#runner.forgive(decision.pending)
     const plan = this.#link.answers() ? decision.plan : withoutServer(decision.plan)
     this.#runner.cancel((group, generation) => isWanted(group, generation, world))

@@ -28,6 +28,8 @@ export interface RecorderOptions {
   readonly source: { readonly component: string; readonly host?: string }
   /** What an event about dropped events is about; absent: only the log tells. */
   readonly self?: Subject
+  /** The server has taken all that waited. */
+  readonly onDrained?: () => void
 }
 
 const mostWaiting = 1000
@@ -87,7 +89,10 @@ export class EventRecorder {
       }
       this.#waiting.delete(next[0])
       failures = (await this.#write(next[1].event, signal)) ? 0 : failures + 1
-      if (failures === 0) continue
+      if (failures === 0) {
+        if (this.#waiting.size === 0) this.#options.onDrained?.()
+        continue
+      }
       this.#putBack(next[1])
       const delay = Math.min(backoff.most, backoff.first * 2 ** (failures - 1))
       this.#rest = new AbortController()

@@ -221,6 +221,29 @@ test('back-off goes on after a reboot without the server, and the server hears o
   t.true((await scene.events('crasher')).length > 0)
 })
 
+test('events that waited are sent once, though the agent is killed as soon as they are', async (t) => {
+  const scene = await start(t)
+  await scene.create('Container', 'web', app())
+  await scene.advance(10_000)
+  scene.wire('n1').cut()
+  await scene.engine('n1').stopContainer((await scene.seen('web'))?.id ?? '', 0)
+  await scene.advance(5000)
+  t.true(JSON.parse(scene.copy('n1').text ?? '').events.length > 0)
+  await scene.killAgent('n1')
+  scene.startAgent('n1')
+  await scene.advance(2000)
+  scene.wire('n1').mend()
+  const count = async () =>
+    (await scene.events('web')).find(({ message }) => message?.includes('exited'))?.count
+  for (let turn = 0; turn < 60 && (await count()) === undefined; turn++) await scene.advance(500)
+  await scene.advance(1100)
+  t.deepEqual(JSON.parse(scene.copy('n1').text ?? '').events, [])
+  await scene.killAgent('n1')
+  scene.startAgent('n1')
+  await scene.advance(20_000)
+  t.is(await count(), 1)
+})
+
 test('a server of another cluster is sent nothing, and containers stay as they are', async (t) => {
   const scene = await start(t)
   const other = await start(t, { seed: 2 })
