@@ -15,10 +15,11 @@ import { type Connect, mustRun, type Target } from './target.ts'
 const connectWithinMs = 10_000
 
 export async function portForward(target: Target): Promise<ApiResponse> {
-  const { request, name, observed } = target
+  const { request, name } = target
   const port = portOf(request.query)
   mustRun(target)
-  const socket = await firstThatAnswers(target, addressesOf(name, observed), port)
+  const holder = await addressHolder(target)
+  const socket = await firstThatAnswers(target, addressesOf(name, holder), port)
   const { input, signal } = request
   const end = () => socket.destroy()
   signal.addEventListener('abort', end, { once: true })
@@ -34,6 +35,16 @@ function portOf(query: URLSearchParams): number {
   if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
     throw badRequest(`port: "${text}" is not a number from 1 to 65535`)
   return port
+}
+
+/** One that shares the network of another container is reached there. */
+async function addressHolder({
+  engine,
+  observed,
+}: Pick<Target, 'engine' | 'observed'>): Promise<ObservedContainer> {
+  const [mode, id = ''] = observed.networkMode.split(':')
+  const owner = mode === 'container' ? await engine.inspectContainer(id) : undefined
+  return owner === undefined ? observed : addressHolder({ engine, observed: owner })
 }
 
 /** One that shares the node's network is reached there. */

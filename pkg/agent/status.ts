@@ -90,7 +90,7 @@ function reportObserved(
     ...(!isAlive(observed) &&
       observed.state === 'exited' && { exitCode: observed.exitCode, oomKilled: observed.oomKilled }),
     ...(waitsForRestart && decision.wakeAt !== undefined && { nextRestartAt: timestamp(decision.wakeAt) }),
-    ...reportAddress(container, observed),
+    ...reportAddress(container, addressHolder(observed, world)),
     ...reportTermination({ container, world }, observed, previous),
     ...reportHealth(observed, previous),
   }
@@ -100,6 +100,13 @@ function reportPort(port: ObservedContainer['ports'][number]): NonNullable<Conta
   const protocols = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP' } as const
   const { containerPort, hostPort = 0, hostIP = '0.0.0.0', protocol } = port
   return { containerPort, hostPort, hostIP, protocol: protocols[protocol] }
+}
+
+/** Whoever shares the network of another container has its address. */
+function addressHolder(observed: ObservedContainer, world: ReportInput['world']): ObservedContainer {
+  const [mode, id] = observed.networkMode.split(':')
+  const owner = mode === 'container' ? world.observed.containers.find((one) => one.id === id) : undefined
+  return owner === undefined ? observed : addressHolder(owner, world)
 }
 
 /** The address in the first network of the spec, else in whichever it has. */

@@ -37,6 +37,29 @@ const envVar = Type.Object({
   ),
 })
 
+const wholeReference = (what: string) =>
+  object(
+    {
+      name: Type.String({ description: `Name of the ${what}.` }),
+      optional: flag('Whether it may be missing.'),
+    },
+    `A ${what}.`,
+  )
+
+const envSource = Type.Object({
+  prefix: text('Begins the name of each variable.'),
+  secretRef: wholeReference('Secret'),
+  configMapRef: wholeReference('ConfigMap'),
+})
+
+const toleration = Type.Object({
+  key: text('Of the taint.'),
+  operator: text('Exists or Equal.'),
+  value: text('Of the taint.'),
+  effect: text('NoSchedule, PreferNoSchedule or NoExecute.'),
+  tolerationSeconds: integer('For how long.'),
+})
+
 const port = Type.Object({
   name: text('Name of the port.'),
   containerPort: Type.Integer({ description: 'Port inside the container.' }),
@@ -99,6 +122,7 @@ const container = Type.Object({
   args: Type.Optional(Type.Array(Type.String(), { description: "Replaces the image's CMD." })),
   workingDir: text('Working directory.'),
   env: Type.Optional(Type.Array(envVar, { description: 'Environment variables.' })),
+  envFrom: Type.Optional(Type.Array(envSource, { description: 'Every key of a Secret or ConfigMap.' })),
   ports: Type.Optional(Type.Array(port, { description: 'Ports.' })),
   resources: Type.Object(
     { limits: quantities('Most it may use.'), requests: quantities('What is set aside for it.') },
@@ -119,8 +143,14 @@ const volume = Type.Object({
   ),
   hostPath: object({ path: Type.String({ description: 'Path on the node.' }) }, 'A path of the node.'),
   emptyDir: object({ medium: text('Memory.'), sizeLimit: Type.Optional(quantity()) }, 'Memory.'),
-  configMap: object({ name: Type.String({ description: 'Its name.' }) }, 'A ConfigMap.'),
-  secret: object({ secretName: Type.String({ description: 'Its name.' }) }, 'A Secret.'),
+  configMap: object(
+    { name: Type.String({ description: 'Its name.' }), optional: flag('Whether it may be missing.') },
+    'A ConfigMap.',
+  ),
+  secret: object(
+    { secretName: Type.String({ description: 'Its name.' }), optional: flag('Whether it may be missing.') },
+    'A Secret.',
+  ),
 })
 
 export const podSpec = Type.Object(
@@ -130,6 +160,12 @@ export const podSpec = Type.Object(
     nodeName: text('The node it runs on.'),
     hostNetwork: flag("Whether it is on the node's own network."),
     nodeSelector: Type.Optional(stringMap({ description: 'Labels the node must have.' })),
+    tolerations: Type.Optional(atomicList(toleration, { description: 'Taints that do not keep it away.' })),
+    imagePullSecrets: Type.Optional(
+      atomicList(Type.Object({ name: Type.String({ description: 'Its name.' }) }), {
+        description: 'Secrets with credentials of registries.',
+      }),
+    ),
     restartPolicy: Type.String({ description: 'What happens when it ends by itself.' }),
     terminationGracePeriodSeconds: integer('Time between the stop signal and SIGKILL.'),
   },

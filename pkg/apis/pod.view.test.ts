@@ -174,3 +174,18 @@ test('what a Container may do to its node is told as of a Pod, a user by name no
   t.is(named.hostNetwork, undefined)
   t.is(named.containers[0]?.securityContext, undefined)
 })
+
+test('what of placement, pulling and variables Kubernetes has a word for is told in it', (t) => {
+  const envFrom = [{ prefix: 'A_', secretRef: { name: 's', optional: true } }]
+  const spec = {
+    envFrom,
+    imagePullSecrets: [{ name: 'login' }],
+    tolerations: [{ key: 'gpu', operator: 'Exists' }],
+    mounts: [{ mountPath: '/c', readOnly: false, configMap: 'c', optional: true }],
+  }
+  const pod = podOf(container('web', spec))
+  t.deepEqual(pod.spec.containers[0]?.envFrom, envFrom)
+  t.deepEqual(pod.spec.imagePullSecrets, spec.imagePullSecrets)
+  t.deepEqual(pod.spec.tolerations, spec.tolerations)
+  t.deepEqual(pod.spec.volumes?.[0]?.configMap, { name: 'c', optional: true })
+})

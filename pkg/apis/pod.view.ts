@@ -42,6 +42,8 @@ function viewSpec(container: Container): PodSpec {
     ...(spec.nodeName !== undefined && { nodeName: spec.nodeName }),
     ...(spec.networkMode === 'host' && { hostNetwork: true }),
     ...(Object.keys(spec.nodeSelector).length > 0 && { nodeSelector: spec.nodeSelector }),
+    ...(spec.tolerations !== undefined && { tolerations: spec.tolerations }),
+    ...(spec.imagePullSecrets !== undefined && { imagePullSecrets: spec.imagePullSecrets }),
     restartPolicy: spec.restartPolicy,
     terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds,
   }
@@ -57,6 +59,7 @@ function viewContainer({ metadata, spec }: Container): PodContainer {
     ...(args !== undefined && { args }),
     ...(workingDir !== undefined && { workingDir }),
     ...(env.length > 0 && { env: env.map(viewVariable) }),
+    ...(spec.envFrom !== undefined && { envFrom: spec.envFrom }),
     ...(ports.length > 0 && { ports: ports.map((port) => ({ ...port })) }),
     resources: viewResources(spec.resources?.limits, spec.resources?.requests),
     ...(mounts.length > 0 && { volumeMounts: mounts.map(viewMount) }),
@@ -110,11 +113,12 @@ function viewMount(mount: ContainerMount, index: number): NonNullable<PodContain
 
 function viewVolume(mount: ContainerMount, index: number): PodVolume {
   const name = volumeName(mount, index)
-  const { volume, hostPath, tmpfs, configMap, secret } = mount
+  const { volume, hostPath, tmpfs, configMap, secret, optional } = mount
+  const missing = { ...(optional !== undefined && { optional }) }
   if (volume !== undefined) return { name, persistentVolumeClaim: { claimName: volume } }
   if (hostPath !== undefined) return { name, hostPath: { path: hostPath } }
-  if (configMap !== undefined) return { name, configMap: { name: configMap } }
-  if (secret !== undefined) return { name, secret: { secretName: secret } }
+  if (configMap !== undefined) return { name, configMap: { name: configMap, ...missing } }
+  if (secret !== undefined) return { name, secret: { secretName: secret, ...missing } }
   const sizeLimit = tmpfs?.sizeLimit
   return {
     name,

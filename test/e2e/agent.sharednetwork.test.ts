@@ -28,6 +28,8 @@ test('a follower that is written down first waits for the one whose network it s
   await scene.ready('sidecar')
   t.is((await scene.inspect('sidecar')).HostConfig.NetworkMode, `container:${id}`)
   await hears(scene)
+  const ipOf = async (name: string) => (await scene.get('Container', name)).status.ip
+  t.is(await ipOf('sidecar'), await ipOf('web'))
 })
 
 test('when that one is started anew behind our back, the follower is started anew and hears it again', async (t) => {
