@@ -186,6 +186,33 @@ titled('without a terminal, Ctrl-C is passed on, and the program says how it end
   assert.equal(code, 3)
 })
 
+titled('whoever kills cove leaves a program that ends as it would, and --rm holds', async (_t, scene) => {
+  const child = spawn(process.execPath, [program, ...wordsOf(scene, 'run --rm --name on IMAGE sleep 2')], {
+    env: environment(scene.cove),
+    stdio: 'ignore',
+  })
+  await scene.until('on', { phase: 'Running' })
+  child.kill('SIGKILL')
+  await scene.sees('on', { State: { Running: true } })
+  await isGone(scene, 'on')
+})
+
+titled('Ctrl-C before the start takes everything back', async (_t, scene) => {
+  const child = spawn(
+    process.execPath,
+    [program, ...wordsOf(scene, 'run --name no --network nosuch IMAGE true')],
+    {
+      env: environment(scene.cove),
+      stdio: 'ignore',
+    },
+  )
+  await scene.eventually('the Container', () => scene.get('Container', 'no'))
+  child.kill('SIGINT')
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 130)
+  await scene.gone('Container', 'no')
+})
+
 titled('what cannot start is told at once, with the exit codes of docker run', async (_t, scene) => {
   const missing = await run(scene, 'run --name missing IMAGE no-such-program')
   assert.equal(missing.code, 127, missing.stderr)
