@@ -38,6 +38,8 @@ export interface SimContainer {
   /** Names of the volumes made for it alone. */
   readonly anonymousVolumes: readonly string[]
   readonly networks: Map<string, SimEndpoint>
+  /** On the default bridge: to the container itself, whatever its name. */
+  readonly links: readonly { readonly source: SimContainer; readonly alias: string }[]
   state: ContainerState
   limits: ResourceLimits
   restartPolicy: string
@@ -81,7 +83,9 @@ export function observeContainer(container: SimContainer): ObservedContainer {
     ...(health && { health }),
     command: commandOf(create, image),
     networks: [...container.networks].map(([network, endpoint]) => ({ network, ...endpoint })),
-    ...(create.links && create.links.length > 0 && { links: create.links }),
+    ...(container.links.length > 0 && {
+      links: container.links.map(({ source, alias }) => `${source.name}:${alias}`),
+    }),
     networkMode: create.networkMode ?? 'bridge',
     security: create.security ?? usualSecurity,
     ports: isUp(container) ? container.published : [],

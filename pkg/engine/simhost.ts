@@ -237,17 +237,27 @@ export class SimHost {
   }
 
   /** Those whose network it shares, and those it links to on the default bridge, must run when it starts. */
-  checkNeighbours({ create }: SimContainer): void {
-    const { networkMode = 'bridge', links = [] } = create
+  checkNeighbours({ create, links }: SimContainer): void {
+    const { networkMode = 'bridge' } = create
     const shared = networkMode.startsWith('container:') ? [networkMode.slice('container:'.length)] : []
     for (const name of shared) {
       if (!isUp(this.mustContainer(name)))
         refuse('Conflict', `cannot join network of a non running container: ${name}`)
     }
-    for (const name of links.map((link) => link.split(':')[0] ?? '')) {
-      if (!isUp(this.mustContainer(name)))
-        refuse('Conflict', `Cannot link to a non running container: /${name}`)
+    for (const { source } of links) {
+      if (!isUp(source)) refuse('Conflict', `Cannot link to a non running container: /${source.name}`)
     }
+  }
+
+  /** What links of a create call lead to; the engine refuses one to nobody. */
+  findLinked({ links = [] }: ContainerCreate): SimContainer['links'] {
+    return links.map((link) => {
+      const [name = '', alias = ''] = link.split(':')
+      const source = this.findContainer(name)
+      return source === undefined
+        ? refuse('InvalidSpec', `could not get container for ${name}`)
+        : { source, alias }
+    })
   }
 
   leave(container: SimContainer, network: string): void {

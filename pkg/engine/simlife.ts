@@ -49,6 +49,7 @@ export class SimLife {
       ...this.#host.makeMounts(create, image, now),
       // Whoever shares the network of another container is in none itself.
       networks: new Map(networkMode.startsWith('container:') ? [] : [[network, endpoint]]),
+      links: this.#host.findLinked(create),
       state: 'created',
       limits: create.limits,
       restartPolicy: 'no',

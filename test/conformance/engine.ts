@@ -5,6 +5,7 @@
 import type { ExecutionContext, TestFn } from 'ava'
 import type { RegistryCredentials } from '#pkg/engine/port.ts'
 import { lookPromises } from './engine.looks.ts'
+import { neighbourPromises } from './engine.neighbours.ts'
 import { securityPromises } from './engine.security.ts'
 import { settingsPromises } from './engine.settings.ts'
 import { streamPromises } from './engine.streams.ts'
@@ -40,6 +41,7 @@ export function engineSuite(test: TestFn, open: OpenEngine, exemptions: Exemptio
   for (const [title, body] of Object.entries({
     ...promises,
     ...lookPromises,
+    ...neighbourPromises,
     ...securityPromises,
     ...settingsPromises,
     ...streamPromises,
