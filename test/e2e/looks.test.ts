@@ -139,6 +139,11 @@ titled('stats are lines on a pipe and one table on a terminal', async ({ t, scen
   t.is(code, 0)
   t.regex(text, /^NAME .*\nweb .*\nweb /)
   t.false(text.includes('\u001b'))
+  const words = [process.execPath, program, 'stats', '-n', scene.namespace]
+  const terminal = await inTerminal(words, [{ after: 'web', type: '\x03' }], env)
+  t.true(terminal.output.includes('\u001b[H\u001b[JNAME '))
+  t.regex(terminal.output, /\r\nweb +\d/)
+  t.is(terminal.code, 0)
 })
 
 titled('ps shows what is managed and what is not, and whose it is', async ({ t, scene, ok, docker }) => {
@@ -323,6 +328,12 @@ titled(
       t.false(await may(role, 'get', 'nodes.cove.run', 'containers'))
       t.true(await may(role, 'list', 'pods.metrics.k8s.io'))
     }
+    const operator = `operator-${scene.namespace}`
+    const resources = '--resource=nodes.cove.run,nodes.cove.run/containers'
+    await kubectl.ok(['create', 'clusterrole', operator, '--verb=get,list', resources])
+    const binding = ['clusterrolebinding', operator, `--clusterrole=${operator}`]
+    await kubectl.ok(['create', ...binding, `--user=operator-${scene.namespace}`])
+    t.true(await may('operator', 'get', 'nodes.cove.run', 'containers'))
     const asViewer = (path: string) => kubectl.run(['get', '--raw', path, `--as=view-${scene.namespace}`])
     const base = `/apis/cove.run/v1/namespaces/${scene.namespace}/containers/web`
     t.is((await asViewer(`${base}/stats`)).code, 0)

@@ -4,8 +4,7 @@
  */
 import { notFound } from '#pkg/apimachinery/errors.ts'
 import { parseFieldSelector, parseLabelSelector } from '#pkg/apimachinery/selector.ts'
-import type { NodeStatus } from '#pkg/apis/node.ts'
-import { nodeKind } from '#pkg/apis/node.ts'
+import { type NodeSpec, type NodeStatus, nodeKind } from '#pkg/apis/node.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type ApiObject, decodeObject } from '../cache/encoded.ts'
 import { jsonAnswer, onlyReads, type Surface } from '../http/answer.ts'
@@ -39,18 +38,21 @@ export function coreNodes(cache: () => Cache): Surface {
 /** A Node whose schema has accepted it. */
 function coreNode({ metadata, spec, status = {} }: ApiObject) {
   const { managedFields: _managers, finalizers: _finalizers, ...shown } = metadata
-  const node = status as NodeStatus
-  const { cpu = 0, memory = 0 } = node.capacity ?? {}
-  const amounts = { cpu: String(cpu), memory: String(memory) }
-  const isUnschedulable = (spec as { unschedulable?: boolean } | undefined)?.unschedulable === true
+  const { unschedulable, taints } = (spec ?? {}) as NodeSpec
+  const { capacity, allocatable = capacity, conditions, addresses } = status as NodeStatus
   return {
     metadata: shown,
-    spec: isUnschedulable ? { unschedulable: true } : {},
+    spec: { ...(unschedulable && { unschedulable }), ...(taints !== undefined && { taints }) },
     status: {
-      capacity: amounts,
-      allocatable: amounts,
-      ...(node.conditions !== undefined && { conditions: node.conditions }),
-      ...(node.addresses !== undefined && { addresses: node.addresses }),
+      ...(capacity !== undefined && { capacity: amounts(capacity) }),
+      ...(allocatable !== undefined && { allocatable: amounts(allocatable) }),
+      ...(conditions !== undefined && { conditions }),
+      ...(addresses !== undefined && { addresses }),
     },
   }
+}
+
+/** As quantities. */
+function amounts({ cpu, memory }: NonNullable<NodeStatus['capacity']>) {
+  return { cpu: String(cpu), memory: String(memory) }
 }

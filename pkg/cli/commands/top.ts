@@ -83,7 +83,9 @@ async function topNodes({ io, args, session: open }: Context, names: readonly st
     readMetrics({ of: 'nodes', ...(name === undefined ? selection : { name }) }, session),
     client.list(nodeKind, selection, signal),
   ])
-  const capacity = new Map(nodes.items.map(({ metadata, status }) => [metadata.name, status?.capacity]))
+  const capacity = new Map(
+    nodes.items.map(({ metadata, status }) => [metadata.name, status?.allocatable ?? status?.capacity]),
+  )
   const header = ['NAME', 'CPU(cores)', 'CPU(%)', 'MEMORY(bytes)', 'MEMORY(%)']
   const rows = sorted(metrics, args.text('sort-by')).map((one) => {
     const [cpu = '', memory = ''] = topRow(one)
