@@ -5,7 +5,7 @@
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
-import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { apiVersionOf, type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { type ControllerRevision, controllerRevisionKind } from '#pkg/apis/controllerrevision.ts'
@@ -24,6 +24,7 @@ import {
 } from './revisions.plan.ts'
 
 const worksAtOnce = 16
+const containerVersion = apiVersionOf(containerKind)
 /** Specs that follow each other faster than this are not all kept: whoever writes a million makes few objects. */
 const settleMs = 100
 
@@ -37,8 +38,8 @@ export class RevisionController {
   readonly #due = new Set<string>()
   /** By key: UID and generation that nothing was to be recorded of, because only other fields changed. */
   readonly #looked = new Map<string, string>()
-  /** By UID of the owner, then by key. */
-  readonly #owned = new Map<string, Map<string, ControllerRevision>>()
+  /** By UID of the owner; few each. */
+  readonly #owned = new Map<string, readonly ControllerRevision[]>()
   /** UID of the owner, by key of the revision. */
   readonly #owners = new Map<string, string>()
 
@@ -86,9 +87,9 @@ export class RevisionController {
     if (before !== undefined && before !== owner?.uid) this.#lose(key, before)
     if (revision === undefined || owner === undefined) return
     this.#owners.set(key, owner.uid)
-    const siblings = this.#owned.get(owner.uid) ?? new Map<string, ControllerRevision>()
-    const known = siblings.get(key)
-    this.#owned.set(owner.uid, siblings.set(key, revision))
+    const siblings = this.#owned.get(owner.uid) ?? []
+    const known = siblings.find((sibling) => objectKey(sibling.metadata) === key)
+    this.#owned.set(owner.uid, [...siblings.filter((sibling) => sibling !== known), revision])
     // Our own writes come back, and nothing is new.
     if (sameRevision(known, revision)) return
     const container = objectKey({ ...revision.metadata, name: owner.name })
@@ -98,10 +99,11 @@ export class RevisionController {
 
   /** One that somebody took away is made again, if the Container still asks for it. */
   #lose(key: string, owner: string): void {
-    const siblings = this.#owned.get(owner)
-    const lost = siblings?.get(key)
-    siblings?.delete(key)
-    if (siblings?.size === 0) this.#owned.delete(owner)
+    const siblings = this.#owned.get(owner) ?? []
+    const lost = siblings.find((sibling) => objectKey(sibling.metadata) === key)
+    const left = siblings.filter((sibling) => sibling !== lost)
+    if (left.length === 0) this.#owned.delete(owner)
+    else this.#owned.set(owner, left)
     this.#owners.delete(key)
     const name = lost?.metadata.ownerReferences?.find(({ uid }) => uid === owner)?.name
     if (lost === undefined || name === undefined) return
@@ -146,7 +148,7 @@ export class RevisionController {
     if (known === undefined || signal.aborted) return
     const container = await this.#read(known, signal)
     if (container === undefined) return
-    const revisions = this.#owned.get(container.metadata.uid ?? '')?.values() ?? []
+    const revisions = this.#owned.get(container.metadata.uid ?? '') ?? []
     const plan = planRevisions(container, revisionsOf(container.metadata.uid, revisions))
     const results = await execute(plan, {
       run: (op) => this.#perform(op, signal),
@@ -200,7 +202,7 @@ export class RevisionController {
   }
 
   #newest({ metadata }: KubeObject): ControllerRevision | undefined {
-    return revisionsOf(metadata.uid, this.#owned.get(metadata.uid ?? '')?.values() ?? []).at(-1)
+    return revisionsOf(metadata.uid, this.#owned.get(metadata.uid ?? '') ?? []).at(-1)
   }
 }
 
@@ -214,12 +216,12 @@ function lookOf(container: KubeObject): string {
   return JSON.stringify([uid, generation, causeOf(container)])
 }
 
-function trimmedContainer({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+function trimmedContainer({ metadata }: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion, generation, deletionTimestamp } = metadata
   const cause = metadata.annotations?.[changeCauseAnnotation]
   return {
-    apiVersion,
-    kind,
+    apiVersion: containerVersion,
+    kind: 'Container',
     metadata: {
       name,
       ...(namespace !== undefined && { namespace }),
@@ -232,19 +234,37 @@ function trimmedContainer({ apiVersion, kind, metadata }: KubeObject): KubeObjec
   }
 }
 
-export function trimmedRevision({ data: _, ...revision }: ControllerRevision): ControllerRevision {
-  const { labels, annotations, creationTimestamp: _created, ...metadata } = revision.metadata
+/** There may be ten times as many as Containers: what all have in common is there once. */
+function trimmedRevision({ metadata, revision }: ControllerRevision): ControllerRevision {
+  const { name, namespace, uid, resourceVersion, labels, annotations = {}, ownerReferences = [] } = metadata
   const hash = labels?.[revisionHashLabel]
-  const kept = Object.entries(annotations ?? {}).filter(
-    ([name]) => name === generationAnnotation || name === changeCauseAnnotation,
+  const owner = ownerReferences.find(({ controller, kind }) => controller === true && kind === 'Container')
+  const kept = Object.entries(annotations).filter(
+    ([key]) => key === generationAnnotation || key === changeCauseAnnotation,
   )
   return {
-    ...revision,
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
     metadata: {
-      ...metadata,
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
       ...(hash !== undefined && { labels: { [revisionHashLabel]: hash } }),
       annotations: Object.fromEntries(kept),
+      ...(owner !== undefined && {
+        ownerReferences: [
+          {
+            apiVersion: containerVersion,
+            kind: 'Container',
+            name: owner.name,
+            uid: owner.uid,
+            controller: true,
+          },
+        ],
+      }),
     },
+    revision,
   }
 }
 

@@ -19,6 +19,8 @@ import { execute, makeSlots } from '#pkg/plan/execute.ts'
 import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
 
 const writesAtOnce = 16
+/** Of more that no node takes only their conditions tell: as many events would be half of the store. */
+const mostTold = 100
 
 const kinds: Readonly<Record<PlaceOp['kind'], Kind>> = {
   Container: anyKind(containerKind),
@@ -78,7 +80,8 @@ export class Scheduler {
       slots: makeSlots(writesAtOnce),
       signal,
     })
-    for (const each of unplaced) await this.#explain(each, signal)
+    const few = unplaced.length <= mostTold
+    for (const each of unplaced) await this.#explain(each, few, signal)
     const failed = results.find((result) => result.outcome === 'failed')
     if (failed?.outcome === 'failed' && !signal.aborted) throw failed.error
   }
@@ -101,8 +104,8 @@ export class Scheduler {
     }
   }
 
-  /** Says on the object why no node takes it. */
-  async #explain({ object, message }: Unplaced, signal: AbortSignal): Promise<void> {
+  /** Says on the object why no node takes it, and in an event if it is to be told. */
+  async #explain({ object, message }: Unplaced, tell: boolean, signal: AbortSignal): Promise<void> {
     const { namespace = 'default', name, generation = 0 } = object.metadata
     const previous = object.status?.conditions ?? []
     const draft = {
@@ -122,7 +125,7 @@ export class Scheduler {
         { status },
         signal,
       )
-      this.#recorder.record({ object, type: 'Warning', reason: 'FailedScheduling', message })
+      if (tell) this.#recorder.record({ object, type: 'Warning', reason: 'FailedScheduling', message })
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error
     }
