@@ -35,15 +35,22 @@ export function linksIn(
 }
 
 /** The first link that leads nowhere: its Container is not on this node, or in no network of this one. */
-export function whyNoLink(container: Container, { desired, nodeName }: World): Waiting | undefined {
+export function whyNoLink(container: Container, world: World): Waiting | undefined {
+  const { desired, observed, nodeName } = world
   const reasons = linksOf(container).map((link): Waiting | undefined => {
     const source = sourceOf(link, container, desired)
     const what = `spec.links: Container ${link.container}`
     if (source === undefined)
       return { reason: 'LinkNotFound', message: `${what} does not exist on node ${nodeName}` }
-    const shared = networksShared(container, source).length > 0 || (onBridge(container) && onBridge(source))
+    const bridged = onBridge(container) && onBridge(source)
     const message = `${what} is in no network that ${container.metadata.name} is in; let both join one Network`
-    return shared ? undefined : { reason: 'LinkNotPossible', message }
+    if (!bridged && networksShared(container, source).length === 0)
+      return { reason: 'LinkNotPossible', message }
+    // The engine links to whoever has the name when the link is made.
+    const isNamed = observed.containerNames.has(engineName(source.metadata))
+    return bridged && !isNamed && currentContainer(source, world) !== undefined
+      ? { reason: 'LinkNotFound', message: `${what} has no container of its name` }
+      : undefined
   })
   return reasons.find((reason) => reason !== undefined)
 }

@@ -49,11 +49,36 @@ const specFields = fc.record(
 const containerSpec = fc
   .record({
     spec: specFields,
-    networkMode: fc.option(fc.constantFrom('bridge', 'host', 'none'), { nil: undefined }),
+    networkMode: fc.option(
+      fc.constantFrom('bridge', 'host', 'none', ...names.map((each) => `container:${each}`)),
+      {
+        nil: undefined,
+      },
+    ),
+    links: fc.subarray(
+      names.map((each) => ({ container: each, alias: `to-${each}`, injectEnv: each === 'aa' })),
+    ),
   })
-  .map(({ spec, networkMode }) =>
-    networkMode === undefined || (spec.networks?.length ?? 0) > 0 ? spec : { ...spec, networkMode },
-  )
+  .map(({ spec, networkMode, links }): Record<string, unknown> => {
+    const isMode = networkMode !== undefined && (spec.networks?.length ?? 0) === 0
+    if (isMode && networkMode !== 'bridge') return { ...spec, networkMode }
+    const linked = links.length > 0 ? { ...spec, links } : spec
+    return isMode ? { ...linked, networkMode } : linked
+  })
+
+/** Nobody shares the own network, or links to itself. */
+function withoutItself(each: { name: string; spec: Record<string, unknown>; deleted: boolean }) {
+  const { networkMode, links = [], ...spec } = each.spec
+  const others = Array.isArray(links) ? links.filter(({ container: other }) => other !== each.name) : []
+  return {
+    ...each,
+    spec: {
+      ...spec,
+      ...(networkMode !== undefined && networkMode !== `container:${each.name}` && { networkMode }),
+      ...(others.length > 0 && { links: others }),
+    },
+  }
+}
 
 interface Wish {
   readonly containers: readonly { name: string; spec: Record<string, unknown>; deleted: boolean }[]
@@ -62,9 +87,12 @@ interface Wish {
 }
 
 const wish: fc.Arbitrary<Wish> = fc.record({
-  containers: fc.uniqueArray(fc.record({ name, spec: containerSpec, deleted: fc.boolean() }), {
-    selector: (each) => each.name,
-  }),
+  containers: fc.uniqueArray(
+    fc.record({ name, spec: containerSpec, deleted: fc.boolean() }).map(withoutItself),
+    {
+      selector: (each) => each.name,
+    },
+  ),
   volumes: fc.uniqueArray(
     fc.record({ name, reclaimPolicy: fc.constantFrom('Retain', 'Delete'), deleted: fc.boolean() }),
     { selector: (each) => each.name },
