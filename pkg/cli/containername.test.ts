@@ -6,6 +6,7 @@ import { ask, startTestServer } from '#test/helpers/apiserver.ts'
 import { findContainer, withoutType } from './containername.ts'
 import { CliError } from './errors.ts'
 import type { Session } from './session.ts'
+import { parseTargets } from './targets.ts'
 
 const ids = {
   web: `cafe00${'1'.repeat(58)}`,
@@ -58,7 +59,9 @@ async function start(t: ExecutionContext) {
     const found = await findContainer(word, session)
     return `${found.session.namespace}/${found.name}`
   }
-  return { find, asked }
+  const targets = async (...words: readonly string[]) =>
+    (await parseTargets(words, session, 'get')).flatMap(({ names = [] }) => names)
+  return { find, asked, targets }
 }
 
 test('a name is taken as it is, without asking', async (t) => {
@@ -93,4 +96,14 @@ test('the type may stand before names as a word of its own', (t) => {
   t.deepEqual(withoutType(['container', 'a', 'b']), ['a', 'b'])
   t.deepEqual(withoutType(['container']), ['container'])
   t.deepEqual(withoutType(['a', 'b']), ['a', 'b'])
+})
+
+test('commands about objects take a Container by as much of its id as is printed, and by no less', async (t) => {
+  const { targets, asked } = await start(t)
+  t.deepEqual(await targets('container', 'web', 'cafe00'), ['web', 'cafe00'])
+  t.deepEqual(asked, [])
+  t.deepEqual(await targets('ctr', ids.web.slice(0, 12), 'web', ids.db), ['web', 'db'])
+  t.deepEqual(await targets(`container/${ids.db.slice(0, 12)}`), ['db'])
+  t.deepEqual(await targets('container', ids.beef.slice(0, 12)), [ids.beef.slice(0, 12)])
+  t.deepEqual(await targets('secret', ids.web.slice(0, 12)), [ids.web.slice(0, 12)])
 })

@@ -7,9 +7,8 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { CliError } from './errors.ts'
 import { listObjects } from './follow.ts'
-import { builtinResource } from './resources.ts'
+import { builtinResource, type Resource } from './resources.ts'
 import type { Session } from './session.ts'
-import { singleName } from './targets.ts'
 
 /** A Container, and the session in its namespace. */
 export interface NamedContainer {
@@ -45,6 +44,20 @@ export async function findContainer(word: string, session: Session): Promise<Nam
   return { name: only.metadata.name, session: within(session, only.metadata.namespace) }
 }
 
+/**
+ * The name for what may be the whole of what `cove ps` prints, of the session's namespace; any other word is a name as it
+ * is. Throws CliError when several begin so.
+ */
+export async function nameOfID(word: string, session: Session): Promise<string> {
+  if (word.length < shortIDLength || !idLike.test(word)) return word
+  const resource = builtinResource('Container')
+  const { objects } = await listObjects({ resource, namespace: session.namespace }, session)
+  if (objects.some(({ metadata }) => metadata.name === word)) return word
+  const found = byID(objects, word)
+  if (found.length > 1) throw ambiguous(word, found)
+  return found[0]?.metadata.name ?? word
+}
+
 /** Also `container NAME...`, for those who say the type as a word of its own. */
 export function withoutType(words: readonly string[]): readonly string[] {
   const [first = '', ...names] = words
@@ -75,4 +88,15 @@ function ambiguous(prefix: string, candidates: readonly KubeObject[]): CliError 
     .map((container) => `${idOf(container).slice(0, shortIDLength)} (${container.metadata.name})`)
     .toSorted()
   return new CliError(`"${prefix}" is the beginning of several ids: ${list.join(', ')}`)
+}
+
+/** NAME of the given type, or TYPE/NAME. */
+function singleName(word: string, resource: Resource): string {
+  const [type = '', name, more] = word.split('/')
+  if (name === undefined) return type
+  const known = [resource.plural, resource.singular, resource.kind.toLowerCase(), ...resource.shortNames]
+  if (more !== undefined || name === '' || !known.includes(type.toLowerCase().split('.')[0] ?? '')) {
+    throw new CliError(`"${word}" is not the name of a ${resource.singular}`)
+  }
+  return name
 }

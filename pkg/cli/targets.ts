@@ -1,6 +1,7 @@
 /** What a command is about: `TYPE[,TYPE] [NAME...]`, or `TYPE/NAME...`. */
+import { nameOfID } from './containername.ts'
 import { resolveResources } from './discovery.ts'
-import { CliError, UsageError } from './errors.ts'
+import { UsageError } from './errors.ts'
 import type { Resource } from './resources.ts'
 import type { Session } from './session.ts'
 
@@ -10,8 +11,25 @@ export interface Target {
   readonly names?: readonly string[]
 }
 
-/** Throws UsageError when the words mix both forms or name nothing. */
+/**
+ * Throws UsageError when the words mix both forms or name nothing. A Container may be named by as much of its engine's id
+ * as `cove ps` prints.
+ */
 export async function parseTargets(
+  words: readonly string[],
+  session: Session,
+  command: string,
+): Promise<readonly Target[]> {
+  return Promise.all((await wordTargets(words, session, command)).map((target) => byName(target, session)))
+}
+
+async function byName({ resource, names }: Target, session: Session): Promise<Target> {
+  if (names === undefined || resource.kind !== 'Container' || resource.group !== 'cove.run')
+    return { resource, ...(names !== undefined && { names }) }
+  return { resource, names: unique(await Promise.all(names.map((name) => nameOfID(name, session)))) }
+}
+
+async function wordTargets(
   words: readonly string[],
   session: Session,
   command: string,
@@ -38,17 +56,6 @@ async function slashTargets(words: readonly string[], session: Session, command:
     for (const resource of await resolve(type, session)) targets.push({ resource, names: [name] })
   }
   return targets
-}
-
-/** The one object that a command takes, such as `logs`: NAME of the given type, or TYPE/NAME. */
-export function singleName(word: string, resource: Resource): string {
-  const [type = '', name, more] = word.split('/')
-  if (name === undefined) return type
-  const known = [resource.plural, resource.singular, resource.kind.toLowerCase(), ...resource.shortNames]
-  if (more !== undefined || name === '' || !known.includes(type.toLowerCase().split('.')[0] ?? '')) {
-    throw new CliError(`"${word}" is not the name of a ${resource.singular}`)
-  }
-  return name
 }
 
 function resolve(word: string, { client, signal }: Session): Promise<readonly Resource[]> {
