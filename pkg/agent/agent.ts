@@ -25,6 +25,7 @@ import { rolloutNotes, type Trial, trialsOf } from './container.rollout.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { lastCheck } from './container.stall.ts'
 import { DesiredState } from './desired.ts'
+import { EndBook } from './endbook.ts'
 import { HealingBook } from './healingbook.ts'
 import { generationOf, isWanted } from './holds.ts'
 import { tailsWanted } from './logtails.ts'
@@ -44,7 +45,7 @@ import type { NodeFiles } from './projection.ts'
 import { PullBook } from './pulls.ts'
 import { RearmBook } from './rearmbook.ts'
 import { Reporter } from './reporter.ts'
-import { isMounted } from './resolve.ts'
+import { isMounted } from './resolve.mounts.ts'
 import { Runner } from './runner.ts'
 import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
 import { statusNotes } from './status.notes.ts'
@@ -85,6 +86,7 @@ export class Agent {
   readonly #healings: HealingBook
   readonly #prober: Prober
   readonly #rearmed: RearmBook
+  readonly #asked: EndBook
   readonly #loop: Loop
   readonly #statuses = new Map<string, ContainerStatus>()
   readonly #link: ServerLink
@@ -115,6 +117,7 @@ export class Agent {
     this.#pulls = new PullBook(ambient.clock, poke)
     this.#healings = new HealingBook(ambient.clock)
     this.#rearmed = new RearmBook(ambient.clock)
+    this.#asked = new EndBook(ambient.clock)
     this.#prober = new Prober({ clock: ambient.clock, check: runCheck, onChange: poke })
     const context = {
       engine,
@@ -238,6 +241,7 @@ export class Agent {
         statuses: this.#statuses,
         healed: this.#healings.snapshot(),
         rearmed: this.#rearmed.snapshot(),
+        asked: this.#asked.snapshot(),
       }
     } catch (error) {
       if (isReason(error, 'EngineUnavailable')) {
@@ -259,6 +263,7 @@ export class Agent {
     )
     this.#prober.sync(targets)
     this.#rearmed.sync(lastCheck(seen.containers))
+    this.#asked.sync(seen.containers)
     return { ...seen, containers: withHealth(seen.containers, (id) => this.#prober.healthOf(id)) }
   }
 
@@ -362,6 +367,7 @@ export class Agent {
         for await (const event of events) {
           failures = 0
           this.#rearmed.noteEvent(event)
+          this.#asked.noteEvent(event)
           if (this.#observer.hint(event)) this.#loop.poke()
         }
       } catch (error) {

@@ -9,17 +9,9 @@ import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { referencesOf } from '#pkg/apis/container.references.ts'
-import type { Container, ContainerLimits, ContainerMount, ContainerSpec } from '#pkg/apis/container.ts'
-import type { Network } from '#pkg/apis/network.ts'
-import type { Volume } from '#pkg/apis/volume.ts'
-import { engineLabels, engineName, engineNameOf } from '#pkg/apis/wellknown.ts'
-import type {
-  ContainerCreate,
-  Mount,
-  NetworkAttachment,
-  PortMapping,
-  ResourceLimits,
-} from '#pkg/engine/port.ts'
+import type { Container, ContainerLimits, ContainerSpec } from '#pkg/apis/container.ts'
+import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import type { ContainerCreate, NetworkAttachment, PortMapping, ResourceLimits } from '#pkg/engine/port.ts'
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import { networkOwner } from './container.followers.ts'
 import { resolveSecurity } from './container.security.ts'
@@ -29,9 +21,16 @@ import { canonicalImage } from './image.ts'
 import { bridgeLinks, linksFingerprint, linksIn, linkVariables } from './links.ts'
 import type { ProjectedFiles } from './ops.ts'
 import { probeOf, writeProbe } from './probe.ts'
+import {
+  contentOf,
+  desiredName,
+  type ResolvedMount,
+  type ResolveInput,
+  resolveMount,
+} from './resolve.mounts.ts'
 import { resolveHealthcheck, resolveRuntime, usualLogging } from './resolve.runtime.ts'
 import { restartLabel } from './restart.label.ts'
-import { type Desired, groupOf, type Waiting, type World } from './world.ts'
+import type { Waiting } from './world.ts'
 
 export interface Resolved {
   readonly create: ContainerCreate
@@ -47,15 +46,6 @@ export interface Resolved {
   readonly imageConfigs: ReadonlyMap<string, ImageConfig>
   /** The name of the Container whose network it joins. */
   readonly sharesNetworkOf?: string
-}
-
-export interface ResolveInput extends Pick<World, 'desired' | 'observed' | 'clusterID' | 'projectionRoot'> {
-  readonly container: Container
-}
-
-interface ResolvedMount {
-  readonly mount: Mount
-  readonly projection?: ProjectedFiles
 }
 
 /** Either everything the engine needs, or what is missing. */
@@ -177,99 +167,6 @@ function networkModeOf(input: ResolveInput): ContainerCreate['networkMode'] {
     : undefined
 }
 
-/** Projected files count by their content, not by where the node keeps them. */
-function contentOf({ mount, projection }: ResolvedMount): unknown {
-  return projection === undefined ? mount : { ...mount, source: projection.files }
-}
-
-function resolveMount(mount: ContainerMount, input: ResolveInput): ResolvedMount | { missing: Waiting } {
-  const { mountPath: target, readOnly } = mount
-  const { desired } = input
-  const { namespace = 'default' } = input.container.metadata
-  if (mount.volume !== undefined) {
-    const source = desiredName(desired.volumes, { namespace, name: mount.volume })
-    return { mount: { type: 'volume', source, target, readOnly } }
-  }
-  if (mount.hostPath !== undefined)
-    return { mount: { type: 'bind', source: mount.hostPath, target, readOnly } }
-  if (mount.tmpfs !== undefined) {
-    const sizeBytes = parseQuantity(mount.tmpfs.sizeLimit ?? '')
-    return {
-      mount: {
-        type: 'tmpfs',
-        target,
-        readOnly,
-        ...(sizeBytes !== undefined && { sizeBytes: Math.ceil(sizeBytes) }),
-      },
-    }
-  }
-  return projectMount(mount, input)
-}
-
-function projectMount(mount: ContainerMount, input: ResolveInput): ResolvedMount | { missing: Waiting } {
-  const { desired, container, projectionRoot } = input
-  const { namespace = 'default', uid = '' } = container.metadata
-  const secret = mount.secret !== undefined
-  const name = mount.secret ?? mount.configMap ?? ''
-  const key = objectKey({ namespace, name })
-  const all = secret ? desired.secrets.get(key)?.data : configMapFiles(desired, key)
-  const files = keysOf(all ?? {}, mount.subPath)
-  const found = secret ? desired.secrets.has(key) : desired.configMaps.has(key)
-  if (!found && mount.optional !== true) {
-    const kind = secret ? 'Secret' : 'ConfigMap'
-    return { missing: { reason: `${kind}NotFound`, message: `mounts ${kind} ${key}, which does not exist` } }
-  }
-  if (mount.subPath !== undefined && files[mount.subPath] === undefined && mount.optional !== true) {
-    const message = `mounts key ${mount.subPath} of ${secret ? 'Secret' : 'ConfigMap'} ${key}, which has no such key`
-    return { missing: { reason: 'KeyNotFound', message } }
-  }
-  const salt = secret ? desired.secrets.get(key)?.metadata.uid : undefined
-  const projection = {
-    directory: `${uid}/${fingerprint({ name, files, ...(salt !== undefined && { salt }) })}`,
-    secret,
-    files,
-  }
-  const directory = `${projectionRoot}/${projection.directory}`
-  return {
-    mount: {
-      type: 'bind',
-      source: mount.subPath === undefined ? directory : `${directory}/${mount.subPath}`,
-      target: mount.mountPath,
-      readOnly: true,
-    },
-    projection,
-  }
-}
-
-/** Only the key that is mounted counts: others may change without a new container. */
-function keysOf(
-  files: Readonly<Record<string, string>>,
-  subPath: string | undefined,
-): Record<string, string> {
-  if (subPath === undefined) return { ...files }
-  const content = Object.hasOwn(files, subPath) ? files[subPath] : undefined
-  return content === undefined ? {} : { [subPath]: content }
-}
-
-/** Whether a directory of projected files is mounted, or about to be: its Container is at work. */
-export function isMounted(directory: string, world: World): boolean {
-  const source = `${world.projectionRoot}/${directory}`
-  const uid = directory.split('/')[0]
-  const owner = [...world.desired.containers.values()].find(({ metadata }) => metadata.uid === uid)
-  if (owner !== undefined && world.busy.has(groupOf('Container', owner.metadata))) return true
-  return world.observed.containers.some(({ mounts }) =>
-    mounts.some((mount) => mount.source === source || mount.source.startsWith(`${source}/`)),
-  )
-}
-
-function configMapFiles(desired: Desired, key: string): Record<string, string> {
-  const { data = {}, binaryData = {} } = desired.configMaps.get(key) ?? {}
-  const text = Object.entries(data).map(
-    ([name, value]) => [name, Buffer.from(value).toString('base64')] as const,
-  )
-  return { ...Object.fromEntries(text), ...binaryData }
-}
-
 function resolvePort(port: Container['spec']['ports'][number]): PortMapping {
   const protocols = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const
   return {
@@ -294,15 +191,6 @@ function resolveNetworks({ container, desired }: ResolveInput): NetworkAttachmen
       ...(links.length > 0 && { links }),
     }
   })
-}
-
-/** What the engine calls the Volume or Network of this name, whether or not there is one yet. */
-function desiredName(
-  objects: ReadonlyMap<string, Volume | Network>,
-  meta: { namespace: string; name: string },
-): string {
-  const object = objects.get(objectKey(meta))
-  return object === undefined ? engineName(meta) : engineNameOf(object)
 }
 
 function resolveLimits(limits: ContainerLimits | undefined): ResourceLimits {
