@@ -8,8 +8,9 @@ import { makeScene, type Scene } from '#test/helpers/scene.ts'
 import { inTerminal, type Step } from '#test/helpers/terminal.ts'
 
 const cove = sharedCove(test)
+/** One after the other: each command is a process that takes a core for a second. */
 const titled = (title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>) =>
-  test(title, async (t) => {
+  test.serial(title, async (t) => {
     await body(t, await makeScene(cove()))
     t.pass()
   })
