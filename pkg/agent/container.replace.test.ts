@@ -307,3 +307,17 @@ function subject(spec: Fields, more: Parameters<typeof observed>[2] = {}) {
   const policy = updatePolicy(web.spec)
   return { container: web, world: given, resolved, cast: castOf(web, given), policy, builder }
 }
+
+test('one that stopped for its successor has not crashed: it is started again at once, every time', async (t) => {
+  const it = await serving(t, { order: 'StopFirst' })
+  for (let round = 1; round <= 5; round++) {
+    it.want({ args: ['exits', String(round)], update: it.update })
+    await it.settle()
+    await it.clock.advance(500)
+    const back = await it.pass(2)
+    t.deepEqual(back.slice(1), ['rename container A to web', 'start container A'])
+    it.kill()
+    t.is((await it.settle())[0], 'start container A', `round ${round}`)
+    await it.wait(2000)
+  }
+})

@@ -92,10 +92,26 @@ export function planKept(subject: Subject, current: ObservedContainer): Decision
   // What the new spec needs is no need of a container that was made before.
   const { networkMode: _, ...spec } = container.spec
   const bare = { ...container, spec: { ...spec, networks: [], mounts: [], ports: [], dependsOn: [] } }
-  const kept: Subject = { ...subject, container: bare, builder }
+  const kept: Subject = { ...withoutOwnStop(subject, current), container: bare, builder }
   const healed = isAlive(current) ? planRunning(kept, current) : planEnded(kept, current)
   startAnew({ ...subject, builder }, current)
   return { ...healed, plan: builder.build(), urgent: true }
+}
+
+/**
+ * The subject as it is when the last end of the container was Cove's doing: one that stopped for its successor has not
+ * crashed, and is started again at once. It was if it has not run since the successor has, or was to.
+ */
+export function withoutOwnStop(subject: Subject, current: ObservedContainer): Subject {
+  const { container, world, cast } = subject
+  const { uid = '' } = container.metadata
+  const endedAt = Date.parse(current.finishedAt ?? '')
+  const wasAsked = [...cast.failed, ...(cast.next === undefined ? [] : [cast.next])].some(({ startedAt }) =>
+    startedAt === undefined ? cast.next !== undefined : endedAt <= Date.parse(startedAt),
+  )
+  if (!wasAsked) return subject
+  const { crashStreak: _, ...status } = previousStatus(container, world) ?? {}
+  return { ...subject, world: { ...world, statuses: new Map([...world.statuses, [uid, status]]) } }
 }
 
 /** After a failure a group rests; the container that serves is looked after all the same. */

@@ -79,6 +79,20 @@ export function rolledBack({ decision, container }: ReportInput): Draft[] {
     : []
 }
 
+/** A container on trial, and when its trial may end; ms since the epoch. */
+export interface Trial {
+  readonly id: string
+  readonly at: number
+}
+
+export function trialsOf(decisions: Iterable<Decision>): Trial[] {
+  return [...decisions].flatMap(({ rollout, lookAgainAt }) =>
+    rollout?.containerID === undefined || lookAgainAt === undefined
+      ? []
+      : [{ id: rollout.containerID, at: lookAgainAt }],
+  )
+}
+
 /** What is worth an event between two statuses of a Container; ops tell of themselves. */
 export function rolloutNotes(
   object: Container,

@@ -11,7 +11,7 @@ import { startAnew } from './container.followers.ts'
 import { planEnded, planRunning } from './container.heal.ts'
 import { isAlive, previousStatus } from './container.look.ts'
 import { anonymousVolumes, remove, stop } from './container.remove.ts'
-import { lookAgain, planChange, planFailed, planKept, viewOf } from './container.replace.ts'
+import { lookAgain, planChange, planFailed, planKept, viewOf, withoutOwnStop } from './container.replace.ts'
 import { fits, type Subject } from './container.subject.ts'
 import { judge, type Verdict } from './container.verdict.ts'
 import type { Decision, RolloutView } from './world.ts'
@@ -32,7 +32,9 @@ export function planServing(subject: Subject, current: ObservedContainer): Decis
     return { plan: builder.build(), urgent: true, rollout: { ...view, judged: verdict } }
   }
   planDrift({ container, world, resolved, observed: current, builder })
-  const healed = isAlive(current) ? planRunning(subject, current) : planEnded(subject, current)
+  const healed = isAlive(current)
+    ? planRunning(subject, current)
+    : planEnded(withoutOwnStop(subject, current), current)
   startAnew(subject, current)
   const kept = verdict.is === 'good' ? keptUntil(subject) : undefined
   tidy(subject, { current, expires: kept })

@@ -74,7 +74,7 @@ function reportObserved(
   observed: ObservedContainer,
   previous: ContainerStatus | undefined,
 ): Partial<ContainerStatus> {
-  const { restartCount, crashStreak } = restartState(previous, observed)
+  const { restartCount, crashStreak } = restartState(previous, observed, world.asked.get(observed.id))
   const waitsForRestart = decision.wakeAt !== undefined && !hasFinished(container, observed)
   return {
     containerID: observed.id,
@@ -82,7 +82,7 @@ function reportObserved(
     effectiveCommand: [...observed.command],
     restartCount,
     // An end that was asked for is no crash: Running again means at once.
-    crashStreak: container.spec.state === 'Stopped' ? 0 : crashStreak,
+    crashStreak: container.spec.state === 'Stopped' || isBack(decision, previous) ? 0 : crashStreak,
     ports: observed.ports.map(reportPort),
     ...(observed.pid > 0 && { pid: observed.pid }),
     ...(observed.startedAt !== undefined && { startedAt: observed.startedAt }),
@@ -94,6 +94,11 @@ function reportObserved(
     ...reportTermination({ container, world }, observed, previous),
     ...reportHealth(observed, previous),
   }
+}
+
+/** It stopped for a successor that was not good, and serves again. */
+function isBack({ rollout }: ReportInput['decision'], previous: ContainerStatus | undefined): boolean {
+  return rollout?.phase === 'RolledBack' && previous?.rollout?.phase !== 'RolledBack'
 }
 
 function reportPort(port: ObservedContainer['ports'][number]): NonNullable<ContainerStatus['ports']>[number] {
