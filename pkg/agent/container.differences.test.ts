@@ -111,7 +111,7 @@ test('every field that differs is named with both values', (t) => {
     'spec.dns.servers: want ["10.0.0.53"], found none',
     'spec.healthcheck: want {"shell":"true","interval":"5s","timeout":"30s","retries":3,"startPeriod":"0s"}, found none',
     'spec.securityContext.privileged: want true, found false',
-    'spec.devices: want ["/dev/null:/dev/null:mrw"], found none',
+    'spec.devices: want ["/dev/null:/dev/null:rwm"], found none',
     'spec.ulimits: want ["nofile=10:20"], found none',
     'spec.sysctls[net.core.somaxconn]: want 10, found none',
     'spec.shmSize: want 1048576, found 67108864',
@@ -166,6 +166,12 @@ test('changed files are told as their content, by what they are mounted at', (t)
   t.deepEqual(told(spec, seen({}, { mounts: [{ ...mount, source: earlier }] })), [
     'spec.mounts[/conf]: want its content now, found earlier content',
   ])
+  const one = { mounts: [{ configMap: 'conf', subPath: 'a', mountPath: '/conf/a' }] }
+  const file = { ...mount, target: '/conf/a', source: `${earlier}/a` }
+  t.deepEqual(told(one, seen({}, { mounts: [file] })), [
+    'spec.mounts[/conf/a]: want its content now, found earlier content',
+  ])
+  t.deepEqual(told(one, seen({}, { mounts: [{ ...file, source: '/etc/a' }] })).length, 1)
 })
 
 test('without the configuration of the image what it may bring is left out', (t) => {

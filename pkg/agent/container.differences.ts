@@ -174,11 +174,13 @@ function mounts({ resolved, found }: Pair): Draft[] {
   })
 }
 
-/** Projected files lie in `UID/CONTENT`: of the same object, with other content. */
+/** Projected files lie in `UID/CONTENT`, all of them or one: of the same object, with other content. */
 function isSameFiles(want: Mount, found: ObservedMount, projected: readonly string[]): boolean {
   if (want.type !== 'bind' || found.type !== 'bind' || want.readOnly !== found.readOnly) return false
-  const isProjected = projected.some((path) => want.source.endsWith(`/${path}`))
-  return isProjected && posix.dirname(want.source) === posix.dirname(found.source)
+  const content = projected.find((path) => `${want.source}/`.includes(`/${path}/`))
+  if (content === undefined) return false
+  const ofObject = want.source.slice(0, want.source.indexOf(content) + content.indexOf('/') + 1)
+  return found.source.startsWith(ofObject)
 }
 
 function mountText(mount: Mount | ObservedMount): string {
@@ -250,7 +252,8 @@ function devicesAndKernel({ resolved: { create }, found: { settings }, fits }: P
 }
 
 function deviceText({ hostPath, containerPath, permissions }: Device): string {
-  return `${hostPath}:${containerPath}:${[...permissions].sort().join('')}`
+  const rights = ['r', 'w', 'm'].filter((right) => permissions.includes(right)).join('')
+  return `${hostPath}:${containerPath}:${rights}`
 }
 
 function ulimitText({ name, soft, hard }: Ulimit): string {
