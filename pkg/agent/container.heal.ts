@@ -55,7 +55,11 @@ export function planEnded(subject: Subject, current: ObservedContainer): Omit<De
     current.state === 'created'
       ? `spec.state is ${container.spec.state}`
       : `spec.state: want ${container.spec.state}, found ${current.state} with ${ending}`
-  const { notBefore, crashStreak } = restartState(previousStatus(container, world), current)
+  const { notBefore, crashStreak } = restartState(
+    previousStatus(container, world),
+    current,
+    world.asked.get(current.id),
+  )
   if (request === undefined && current.state !== 'created' && world.now < notBefore) {
     const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
     const next = `it is started again at ${timestamp(notBefore)}`

@@ -90,3 +90,16 @@ test('an agent that has just started keeps the pause that the one before it bega
   t.is(decision.waiting?.reason, 'CrashLoopBackOff')
   t.is(decision.plan.ops.length, 0)
 })
+
+test('an end that somebody asked the engine for is no crash and waits for nothing', (t) => {
+  const noon = Date.parse('2026-01-01T12:00:00Z')
+  const before = { ...look(undefined, run(0, 1)), crashStreak: 3 }
+  const ended = run(10, 20)
+  t.deepEqual(restartState(before, ended, noon + 19_500), {
+    restartCount: 1,
+    crashStreak: 3,
+    notBefore: noon + 20_000,
+  })
+  t.like(restartState(before, ended, noon + 15_000), { crashStreak: 4, notBefore: noon + 60_000 })
+  t.like(restartState(before, ended), { crashStreak: 4 })
+})

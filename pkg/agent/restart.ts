@@ -12,6 +12,8 @@ import type { ObservedContainer } from '#pkg/engine/port.ts'
 const firstDelay = 10_000
 const mostDelay = 300_000
 const forgetAfter = 600_000
+/** An end so close to what somebody asked of the engine came of it; ms. */
+const askedWithin = 2000
 
 export interface RestartState {
   readonly restartCount: number
@@ -21,9 +23,11 @@ export interface RestartState {
   readonly notBefore: number
 }
 
+/** `askedAt`: when somebody last asked the engine to end the container; ms since the epoch. */
 export function restartState(
   previous: ContainerStatus | undefined,
   observed: ObservedContainer,
+  askedAt?: number,
 ): RestartState {
   const same = previous?.containerID === observed.id
   const sameSpec = previous?.fingerprint === fingerprintOf(observed)
@@ -33,9 +37,10 @@ export function restartState(
     observed.startedAt !== undefined &&
     previous.startedAt !== observed.startedAt
   const restartCount = counted + ((same || sameSpec) && startedAnew ? 1 : 0)
-  const crashStreak = nextStreak(same || sameSpec ? previous : undefined, observed)
   const endedAt = Date.parse(observed.finishedAt ?? observed.createdAt)
-  return { restartCount, crashStreak, notBefore: endedAt + delayAfter(crashStreak) }
+  const wasAsked = askedAt !== undefined && Math.abs(askedAt - endedAt) <= askedWithin
+  const crashStreak = nextStreak(same || sameSpec ? previous : undefined, observed, wasAsked)
+  return { restartCount, crashStreak, notBefore: endedAt + (wasAsked ? 0 : delayAfter(crashStreak)) }
 }
 
 /** How long to wait before the start that follows the given number of ends in a row. */
@@ -43,9 +48,13 @@ export function delayAfter(crashStreak: number): number {
   return crashStreak <= 1 ? 0 : Math.min(mostDelay, firstDelay * 2 ** (crashStreak - 2))
 }
 
-function nextStreak(previous: ContainerStatus | undefined, observed: ObservedContainer): number {
+function nextStreak(
+  previous: ContainerStatus | undefined,
+  observed: ObservedContainer,
+  wasAsked: boolean,
+): number {
   const streak = previous?.crashStreak ?? 0
-  if (observed.finishedAt === undefined) return streak
+  if (observed.finishedAt === undefined || wasAsked) return streak
   if (previous?.finishedAt === observed.finishedAt) return streak
   // While it runs, finishedAt is the end of the run before: startedAt lies behind it, and that run's length is unknown.
   const ran = Date.parse(observed.finishedAt) - Date.parse(observed.startedAt ?? observed.finishedAt)

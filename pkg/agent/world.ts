@@ -92,6 +92,8 @@ export interface World {
   readonly statuses: ReadonlyMap<string, ContainerStatus>
   /** What was done to heal each Container since that status, by uid. */
   readonly healed: ReadonlyMap<string, readonly Attempt[]>
+  /** When somebody last asked the engine to end a container, by its id; ms since the epoch. */
+  readonly asked: ReadonlyMap<string, number>
   /** By id of the container. */
   readonly rearmed: ReadonlyMap<string, Rearmed>
 }

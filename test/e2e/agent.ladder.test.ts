@@ -144,3 +144,17 @@ test('an entry point that ends at once, and a program that is not there, are exp
   )
   await scene.until('missing', { lastTermination: { reason: 'StartError' } })
 })
+
+test('a container that somebody stops again and again is started at once each time', async (t) => {
+  const scene = await makeScene(cove())
+  const id = await scene.running('web')
+  for (const round of [1, 2, 3]) {
+    const stopped = Date.now()
+    await scene.call('POST', `/containers/${id}/stop?t=0`)
+    await scene.until('web', { restartCount: round })
+    await scene.ready('web')
+    t.true(Date.now() - stopped < 9000, `round ${round}: ${Date.now() - stopped} ms`)
+  }
+  const { status } = await scene.until('web', {})
+  t.is(status?.crashStreak, 0)
+})

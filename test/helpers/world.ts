@@ -141,6 +141,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
     statuses: new Map(),
     healed: new Map(),
     rearmed: new Map(),
+    asked: new Map(),
     ...more,
   }
 }
