@@ -411,6 +411,25 @@ test('what concerns no container that runs', async (t) => {
   t.deepEqual(await tryAll(await sceneOfFields(), fieldsOfNobody), [])
 })
 
+test('a new container says which fields it is for, and nobody is told what Secrets hold', async (t) => {
+  const scene = await sceneOfFields()
+  const secret = (value: string) => ({ stringData: { token: value } })
+  await scene.create('Secret', 'creds', secret('hush-one'))
+  const fromSecret = { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'creds', key: 'token' } } }
+  const id = await scene.running('web', { ...quick, env: [{ name: 'A', value: '1' }, fromSecret] })
+  await scene.patchSpec('web', { env: [{ name: 'A', value: '2' }, fromSecret] })
+  const second = await scene.replaced('web', id)
+  await scene.told('web', 'spec.env.A: want 2, found 1')
+  await scene.patch('Secret', 'creds', secret('hush-two'))
+  const third = await scene.replaced('web', second)
+  await scene.told('web', 'spec.env.TOKEN: want the value of a Secret, found another value')
+  await scene.patchSpec('web', { env: [{ name: 'TOKEN', value: 'plain' }] })
+  await scene.replaced('web', third)
+  await scene.told('web', 'spec.env.TOKEN: want plain, found another value')
+  const all = [...(await scene.messages('web')), JSON.stringify((await scene.get('Container', 'web')).status)]
+  t.false(all.some((text) => text.includes('hush')))
+})
+
 test('publishAll publishes what the image exposes, and status has the ports of now', async (t) => {
   const scene = await sceneOfFields()
   const image = await scene.image('open', ['EXPOSE 80 443 53/udp'])
