@@ -158,3 +158,17 @@ test('a container that somebody stops again and again is started at once each ti
   const { status } = await scene.until('web', {})
   t.is(status?.crashStreak, 0)
 })
+
+test('who shares the network of a container that is healed begins anew with it', async (t) => {
+  const scene = await makeScene(cove())
+  await scene.running('owner', { ...works, healthcheck: check })
+  const follower = await scene.running('follower', { networkMode: 'container:owner' })
+  const before = (await scene.inspect('follower')).State.StartedAt
+  await scene.exec('owner', ['rm', '/ok'])
+  await scene.until('owner', { restartCount: 1, health: { status: 'healthy' } })
+  await scene.until('follower', { restartCount: 1 })
+  t.is(await scene.ready('follower'), follower)
+  const [owner, after] = await Promise.all(['owner', 'follower'].map((name) => scene.inspect(name)))
+  t.not(after.State.StartedAt, before)
+  t.true(Date.parse(after.State.StartedAt) > Date.parse(owner.State.StartedAt))
+})
