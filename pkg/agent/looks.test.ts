@@ -7,6 +7,7 @@ import type { ContainerCreate } from '#pkg/engine/port.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { call } from '#test/helpers/apiserver.ts'
 import { clusterID, container, world } from '#test/helpers/world.ts'
+import type { ReadMachine } from './machine.ts'
 import { tellOwner } from './nodelooks.ts'
 import { ownedBy } from './owned.ts'
 import { resolve } from './resolve.ts'
@@ -17,7 +18,7 @@ const bare = { image: 'app:1', cmd: ['run'], env: {}, ports: [], mounts: [], net
 const noLimits = { cpus: 0, memoryBytes: 0, pids: 0 }
 
 /** A node that runs Container web, half a core and two mebibytes of it. */
-async function serve() {
+async function serve(machine?: ReadMachine) {
   const clock = new ManualClock()
   const usage = () => ({ cpus: 0.5, memoryBytes: 2 * 1024 ** 2 })
   const engine = new SimEngine({ clock, usage })
@@ -35,6 +36,7 @@ async function serve() {
       const owned = ownedBy(found, { clusterID, containers: [], statuses: new Map() })
       return owned && { ...owned, status: { health: { status: 'healthy', failingStreak: 0, log: [] } } }
     },
+    ...(machine !== undefined && { machine }),
   })
   const user = { name: 'server', groups: [] }
   const ask = async (line: string, signal?: AbortSignal) => {
@@ -181,4 +183,13 @@ test('a node tells what its Containers use, under their names and not those of s
   )
   t.like(node, { cpu: 1.5, memoryBytes: 6 * 1024 ** 2 })
   t.deepEqual(decodeNodeUsages((await soon('GET /stats?namespace=shop')).body).items, [])
+})
+
+test('of a machine that can be looked at a node tells what all of it uses, and the second time at once', async (t) => {
+  let looks = 0
+  const { soon, ask } = await serve(async () => ({ busyMs: 750 * looks++, memoryBytes: 7 }))
+  const { node } = decodeNodeUsages((await soon('GET /stats')).body)
+  t.like(node, { windowMs: 500, cpu: 1.5, memoryBytes: 7 })
+  t.like(decodeNodeUsages(JSON.parse((await ask('GET /stats')).text)).node, { cpu: 1.5 })
+  t.is(looks, 2)
 })

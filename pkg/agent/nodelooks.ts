@@ -2,15 +2,15 @@
  * What can be asked of a node as a whole, in its small API (streams.ts): `GET /containers`, all containers of its engine
  * and whose they are, and `GET /stats`, what its Containers use and what the machine does.
  */
-import { sleep } from '#pkg/apimachinery/ambient.ts'
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Owner, Usage } from '#pkg/apis/looks.ts'
 import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
-import type { ListedContainer } from '#pkg/engine/looks.ts'
-import type { MachineSample, ReadMachine } from './machine.ts'
+import type { ListedContainer, UsageSample } from '#pkg/engine/looks.ts'
+import type { ReadMachine } from './machine.ts'
 import type { Owned, OwnerOf } from './owned.ts'
 import type { Target } from './target.ts'
-import type { UsageBook } from './usage.ts'
+import { UsageBook } from './usage.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -19,11 +19,8 @@ export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   readonly nodeName: string
   readonly ownerOf: OwnerOf
   /** Absent: the engine's machine is another one, and its containers stand for it. */
-  readonly machine?: ReadMachine
+  readonly machine?: UsageBook
 }
-
-/** How long the machine is looked at. */
-const machineMs = 500
 
 export async function listContainers({ engine, ownerOf }: NodeTarget): Promise<ApiResponse> {
   const listed = await engine.listContainers()
@@ -98,21 +95,30 @@ function isUp({ state }: ListedContainer): boolean {
 
 async function nodeUsage(target: NodeTarget, running: readonly ListedContainer[]): Promise<NodeUsage> {
   const { machine, usage, clock, request } = target
-  if (machine === undefined) return total(await usagesOf(running, usage, request.signal), clock.now())
-  const [first, began] = [await machine(), clock.now()]
-  await sleep(clock, machineMs, request.signal)
-  return machineUsage(first, await machine(), { began, now: clock.now() })
+  const whole = await machine?.usageOf('machine', request.signal)
+  if (whole === undefined) return total(await usagesOf(running, usage, request.signal), clock.now())
+  const { time, windowMs, cpu, memoryBytes } = whole
+  return { time, windowMs, cpu, memoryBytes }
 }
 
-function machineUsage(
-  first: MachineSample,
-  second: MachineSample,
-  time: { began: number; now: number },
-): NodeUsage {
-  const windowMs = Math.max(1, time.now - time.began)
-  const cpu = Math.max(0, second.busyMs - first.busyMs) / windowMs
-  return { time: rfc3339(time.now), windowMs, cpu, memoryBytes: second.memoryBytes }
+/** A machine is told of as one container would be. */
+export function machineBook(read: ReadMachine, clock: Clock): UsageBook {
+  const containerUsage = async (): Promise<UsageSample> => {
+    const { busyMs, memoryBytes } = await read()
+    const at = rfc3339(clock.now())
+    return { ...nothingElse, at, cpuNanoseconds: busyMs * 1e6, memoryBytes }
+  }
+  return new UsageBook({ containerUsage }, clock)
 }
+
+const nothingElse = {
+  memoryLimitBytes: 0,
+  networkReceivedBytes: 0,
+  networkSentBytes: 0,
+  blockReadBytes: 0,
+  blockWrittenBytes: 0,
+  pids: 0,
+} as const
 
 async function usagesOf(
   running: readonly ListedContainer[],

@@ -16,7 +16,7 @@ import { attach, exec } from './exec.ts'
 import { log } from './logs.ts'
 import * as looks from './looks.ts'
 import type { ReadMachine } from './machine.ts'
-import { listContainers, type NodeTarget, nodeStats } from './nodelooks.ts'
+import { listContainers, machineBook, type NodeTarget, nodeStats } from './nodelooks.ts'
 import type { OwnerOf } from './owned.ts'
 import { connectTo, portForward } from './portforward.ts'
 import type { Connect, Target } from './target.ts'
@@ -62,10 +62,15 @@ const nodeDoors: Readonly<Record<string, (target: NodeTarget) => Promise<ApiResp
 }
 
 export function streamsHandler(options: StreamsOptions): Handler {
-  const usage = new UsageBook(options.engine, options.clock)
+  const { machine, ...others } = options
+  const serving: Serving = {
+    ...others,
+    usage: new UsageBook(options.engine, options.clock),
+    ...(machine !== undefined && { machine: machineBook(machine, options.clock) }),
+  }
   return async (request) => {
     try {
-      return await route(request, { ...options, usage })
+      return await route(request, serving)
     } catch (error) {
       const known = error instanceof StatusError ? error : new StatusError('InternalError', messageOf(error))
       const headers = { 'content-type': 'application/json' }
@@ -74,8 +79,9 @@ export function streamsHandler(options: StreamsOptions): Handler {
   }
 }
 
-interface Serving extends StreamsOptions {
+interface Serving extends Omit<StreamsOptions, 'machine'> {
   readonly usage: UsageBook
+  readonly machine?: UsageBook
 }
 
 async function route(request: ApiRequest, options: Serving): Promise<ApiResponse> {
