@@ -1,10 +1,11 @@
 /** `cove ps`: all that the engines of nodes hold, managed or not, as `docker ps` shows it, and whose it is. */
 import { decodeNodeContainers, type NodeContainer } from '#pkg/apis/looks.ts'
-import { nodeKind } from '#pkg/apis/node.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import { aboutText, portsText } from '../dockertext.ts'
 import { errorText, exitCodes, UsageError } from '../errors.ts'
+import { listObjects } from '../follow.ts'
 import { ownerText } from '../looking.ts'
+import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { formatTable, type Row } from '../table.ts'
 
@@ -48,13 +49,13 @@ export async function run(context: Context): Promise<number> {
   return failures.length === 0 ? exitCodes.ok : exitCodes.error
 }
 
-async function nodeNames({ client, signal }: Session): Promise<string[]> {
-  const { items } = await client.list(nodeKind, {}, signal)
-  return items.map(({ metadata }) => metadata.name)
+async function nodeNames(session: Session): Promise<string[]> {
+  const { objects } = await listObjects({ resource: builtinResource('Node') }, session)
+  return objects.map(({ metadata }) => metadata.name)
 }
 
 async function containersOf(node: string, { client, signal }: Session): Promise<Placed[]> {
-  const path = `${objectPath(nodeKind, { name: node })}/containers`
+  const path = `${objectPath(builtinResource('Node'), { name: node })}/containers`
   const answer = decodeNodeContainers(await client.json({ method: 'GET', path }, signal))
   return answer.map((container) => ({ ...container, node }))
 }

@@ -1,11 +1,14 @@
 /** `cove top`: what containers and nodes use now, and the processes of one container with the ids its host knows. */
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { decodeProcesses } from '#pkg/apis/looks.ts'
-import { nodeKind } from '#pkg/apis/node.ts'
 import type { Args } from '../args.ts'
 import { findContainer } from '../containername.ts'
 import { exitCodes, UsageError } from '../errors.ts'
+import { listObjects } from '../follow.ts'
 import { look } from '../looking.ts'
 import { type Metrics, readMetrics, sorted, statsHeader, statsRow, topRow } from '../metrics.ts'
+import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { formatTable, type Row } from '../table.ts'
 
@@ -76,26 +79,30 @@ async function topNodes({ io, args, session: open }: Context, names: readonly st
   const [name, more] = names
   if (more !== undefined) throw new UsageError(`unexpected argument "${more}"`, 'top')
   const session = await open()
-  const { client, signal } = session
   const labelSelector = args.text('selector')
   const selection = labelSelector === undefined ? {} : { labelSelector }
   const [metrics, nodes] = await Promise.all([
     readMetrics({ of: 'nodes', ...(name === undefined ? selection : { name }) }, session),
-    client.list(nodeKind, selection, signal),
+    listObjects({ resource: builtinResource('Node'), ...selection }, session),
   ])
-  const capacity = new Map(
-    nodes.items.map(({ metadata, status }) => [metadata.name, status?.allocatable ?? status?.capacity]),
-  )
+  const capacity = new Map(nodes.objects.map((node) => [node.metadata.name, capacityOf(node)]))
   const header = ['NAME', 'CPU(cores)', 'CPU(%)', 'MEMORY(bytes)', 'MEMORY(%)']
   const rows = sorted(metrics, args.text('sort-by')).map((one) => {
     const [cpu = '', memory = ''] = topRow(one)
-    const { cpu: cores, memory: bytes } = capacity.get(one.name) ?? {}
+    const { cpu: cores, memory: bytes } = capacity.get(one.name) ?? { cpu: 0, memory: 0 }
     return [one.name, cpu, share(one.cpu, cores), memory, share(one.memory, bytes)]
   })
   await io.stdout.write(formatTable([...headers(args, header), ...rows]))
   return exitCodes.ok
 }
 
-function share(used: number, all: number | undefined): string {
-  return all === undefined || all === 0 ? '<unknown>' : `${Math.round((used / all) * 100)}%`
+/** What of it can be used, 0 where it is not told. Read without the kind's schema, whose loading takes longer than the rest. */
+function capacityOf({ status }: KubeObject): { readonly cpu: number; readonly memory: number } {
+  const told = isPlainObject(status) ? (status['allocatable'] ?? status['capacity']) : undefined
+  const { cpu, memory } = isPlainObject(told) ? told : {}
+  return { cpu: typeof cpu === 'number' ? cpu : 0, memory: typeof memory === 'number' ? memory : 0 }
+}
+
+function share(used: number, all: number): string {
+  return all === 0 ? '<unknown>' : `${Math.round((used / all) * 100)}%`
 }
