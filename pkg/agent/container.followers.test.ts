@@ -2,7 +2,7 @@ import test from 'ava'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { container, observed, print, world } from '#test/helpers/world.ts'
-import { followersOf } from './container.followers.ts'
+import { followersOf, leansOnNobody } from './container.followers.ts'
 import { planContainer } from './container.ts'
 import { resolve } from './resolve.ts'
 
@@ -125,4 +125,34 @@ test('it is made anew when the container whose network it shares was replaced', 
 test('a successor on trial has no followers: they go with the name', (t) => {
   const next = ownerRuns({ id: 'c'.repeat(64), name: 'owner_next', startedAt: '2026-01-01T11:50:00Z' })
   t.is(print(decide(ownerRuns(), next, followerRuns()).plan), '')
+})
+
+test('it is not made in the network of one that is being deleted', (t) => {
+  const going = container('owner', {}, { metadata: { deletionTimestamp: '2026-01-01T12:00:00Z' } })
+  const { plan, waiting } = planContainer(
+    follower,
+    world({ objects: [going, follower], containers: [ownerRuns()] }),
+  )
+  t.is(print(plan), '')
+  t.regex(waiting?.message ?? '', /Container owner, which is being deleted$/)
+})
+
+test('while the owner is being worked on, nobody is started beside that: it may be about to stop', (t) => {
+  const containers = [ownerRuns({ startedAt: '2026-01-01T11:50:00Z' }), followerRuns()]
+  const busy = new Set(['Container/default/owner'])
+  const at = (observedNow: ObservedContainer[]) =>
+    planContainer(follower, world({ objects: [owner, follower], containers: observedNow }, { busy }))
+  t.is(print(at(containers).plan), '')
+  const ended = at([ownerRuns(), followerRuns({ state: 'exited' })])
+  t.is(print(ended.plan), '')
+  t.regex(ended.waiting?.message ?? '', /is being worked on$/)
+})
+
+test('what the engine will not start is known: the network or the linked container it leans on does not run', (t) => {
+  const { observed: all } = world({ containers: [ownerRuns()] })
+  const leans = (more: Partial<ObservedContainer>) => leansOnNobody(followerRuns(more), { observed: all })
+  t.false(leans({}))
+  t.true(leans({ networkMode: 'container:gone' }))
+  t.false(leans({ networkMode: 'bridge', links: ['owner:db'] }))
+  t.true(leans({ networkMode: 'bridge', links: ['owner_prev-abc:db'] }))
 })

@@ -49,6 +49,7 @@ export function networkOwner(
   const { namespace = 'default' } = container.metadata
   const object = world.desired.containers.get(objectKey({ namespace, name }))
   if (object === undefined) return { missing: missing(name, 'does not exist on this node') }
+  if (object.metadata.deletionTimestamp !== undefined) return { missing: missing(name, 'is being deleted') }
   const owner = serving(object, world)
   return owner === undefined ? { missing: missing(name, 'has no container yet') } : { owner }
 }
@@ -104,6 +105,18 @@ export function startAnew({ container, world, builder }: StartAnew, observed: Ob
   if (cause === undefined || builder.build().ops.some(({ op }) => op.type === 'restartContainer')) return
   const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
   builder.add({ type: 'restartContainer', container: observed.id, gracePeriod }, cause)
+}
+
+/** Whether the engine will not start it, whatever its object says: what it is bound to does not run. */
+export function leansOnNobody(
+  { networkMode, links = [] }: ObservedContainer,
+  { observed }: Pick<World, 'observed'>,
+): boolean {
+  const runs = (is: (one: ObservedContainer) => boolean) =>
+    observed.containers.some((one) => is(one) && isAlive(one))
+  const [mode, owner] = networkMode.split(':')
+  if (mode === 'container' && !runs(({ id }) => id === owner)) return true
+  return links.some((link) => !runs(({ name }) => name === link.split(':')[0]))
 }
 
 /** By its name: while a container is being replaced, its successor on trial already runs. */

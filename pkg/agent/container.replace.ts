@@ -13,7 +13,7 @@ import { allOf, currentContainer } from './container.cast.ts'
 import { wantsNoStart } from './container.created.ts'
 import { whyRecreate } from './container.drift.ts'
 import { fingerprintOf } from './container.failure.ts'
-import { followersOf, startAnew } from './container.followers.ts'
+import { followersOf, leansOnNobody, startAnew } from './container.followers.ts'
 import { planEnded, planRunning } from './container.heal.ts'
 import { isAlive, isAnonymous, previousStatus } from './container.look.ts'
 import { anonymousVolumes, remove, stop } from './container.remove.ts'
@@ -89,6 +89,7 @@ export function planSuccession(subject: Subject, current: ObservedContainer, why
 export function planKept(subject: Subject, current: ObservedContainer): Decision {
   const { container } = subject
   const builder = new PlanBuilder<AgentOp>(groupOf('Container', container.metadata))
+  if (!isAlive(current) && leansOnNobody(current, subject.world)) return { plan: emptyPlan(), urgent: true }
   // What the new spec needs is no need of a container that was made before.
   const { networkMode: _, ...spec } = container.spec
   const bare = { ...container, spec: { ...spec, networks: [], mounts: [], ports: [], dependsOn: [] } }
