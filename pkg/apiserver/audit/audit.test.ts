@@ -30,6 +30,8 @@ const audited: readonly [boolean, string, string, number?][] = [
   [true, 'GET', '/api/v1/namespaces/a/secrets/b'],
   [true, 'GET', '/api/v1/secrets?watch=1'],
   [true, 'GET', '/apis/cove.run/v1/namespaces/a/containers/b/inspect'],
+  [true, 'GET', '/apis/cove.run/v1/nodes/n1/adoptable'],
+  [false, 'GET', '/apis/cove.run/v1/nodes/n1/containers'],
   [true, 'POST', '/apis/cove.run/v1/namespaces/a/containers/b/kill'],
   [false, 'GET', '/apis/cove.run/v1/namespaces/a/containers/b/stats'],
   [true, 'GET', '/api/v1/namespaces/a/pods/b/exec?command=sh'],

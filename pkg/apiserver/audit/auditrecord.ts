@@ -125,7 +125,7 @@ export function answerOfError(error: unknown): Answer {
 
 const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'tunnel'])
 /** What shows of a container all that a command in it could read. */
-const revealing: ReadonlySet<string> = new Set(['inspect', 'export'])
+const revealing: ReadonlySet<string> = new Set(['inspect', 'export', 'adoptable'])
 const reading: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head'])
 /** Written by every node many times a minute: they would bury the rest. */
 const heartbeats: ReadonlySet<string> = new Set(['cove.run/nodes/status', 'coordination.k8s.io/leases'])
