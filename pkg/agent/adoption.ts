@@ -45,7 +45,12 @@ export function adoptionOf(input: AdoptionInput): Adoption {
   const twice = found.requestedPorts.length - portsOf(found.requestedPorts).length
   if (twice > 0)
     notes.push('a port of the container is published on several ports of the host, which no manifest can say')
+  notes.push(...found.settings.further.map(tellFurther))
   return { manifests: [...volumesOf(input), ...networksOf(input), container], notes }
+}
+
+function tellFurther(setting: string): string {
+  return `no manifest can say ${setting}: this container keeps it, and the next one that is made is without it`
 }
 
 /** The nearest name that an object may have. */

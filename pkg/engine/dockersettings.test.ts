@@ -18,7 +18,9 @@ test('what an engine leaves out, or says null of, is empty', (t) => {
       stopSignal: '',
     })
   }
-  const { init, dns, ulimits, healthcheck } = readSettings({}, { Init: null, Dns: null, Ulimits: null })
+  const { init, dns, ulimits, healthcheck } = readSettings({
+    HostConfig: { Init: null, Dns: null, Ulimits: null },
+  })
   t.deepEqual([init, healthcheck, ulimits], [undefined, undefined, []])
   t.deepEqual(dns, { servers: [], searches: [], options: [] })
 })
@@ -40,6 +42,39 @@ test('the numbers of a check are those the engine goes by, and the shortest peri
   })
   t.deepEqual(check({ Test: ['NONE'] }), { disabled: true })
   t.is(check({ Test: [] }), undefined)
+})
+
+test('what Cove has no word for is told, unless it is as everybody has it', (t) => {
+  const usual = {
+    PidMode: '',
+    IpcMode: 'private',
+    Runtime: 'runc',
+    GroupAdd: null,
+    CpuShares: 0,
+    AutoRemove: false,
+  }
+  t.deepEqual(readSettings({ HostConfig: { ...usual, SecurityOpt: ['no-new-privileges'] } }).further, [])
+  const rare = { PidMode: 'host', GroupAdd: ['video'], CpuShares: 512, SecurityOpt: ['apparmor=mine'] }
+  const root = {
+    Config: { Domainname: 'shop.test' },
+    HostConfig: { ...usual, ...rare },
+    Mounts: [
+      { Destination: '/m', Propagation: 'rshared' },
+      { Destination: '/n', Propagation: 'rprivate' },
+    ],
+    NetworkSettings: {
+      Networks: { front: { IPAMConfig: { IPv4Address: '10.9.0.5' } }, bridge: { IPAMConfig: null } },
+    },
+  }
+  t.deepEqual(readSettings(root).further, [
+    'Config.Domainname shop.test',
+    'HostConfig.PidMode host',
+    'HostConfig.GroupAdd ["video"]',
+    'HostConfig.CpuShares 512',
+    'HostConfig.SecurityOpt apparmor=mine',
+    'propagation rshared of the mount at /m',
+    'address 10.9.0.5 in network front',
+  ])
 })
 
 test('versions are compared by number', (t) => {

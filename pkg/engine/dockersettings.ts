@@ -2,6 +2,7 @@
  * What a container was made with and what an image brings, from Docker's `Config` and `HostConfig`. Pure. Lists that an
  * engine leaves out are empty, and a health check's numbers are those that the engine goes by: 0 is its default.
  */
+import { readFurther } from './dockerfurther.ts'
 import { healthDefaults, shortestPeriod } from './dockerspec.ts'
 import { array, type Json, number, object, text, textMap, texts } from './json.ts'
 import type { Device, Healthcheck, ImageConfig, ObservedSettings, Ulimit } from './settings.ts'
@@ -25,8 +26,9 @@ export function readImageConfig(config: Json): ImageConfig {
   }
 }
 
-/** `Config` and `HostConfig` of a container. */
-export function readSettings(config: Json, host: Json): ObservedSettings {
+/** Of a container, as inspect answers. */
+export function readSettings(root: Json): ObservedSettings {
+  const [config, host] = [object(root, 'Config'), object(root, 'HostConfig')]
   const { labels: _, ...own } = readImageConfig(config)
   const log = object(host, 'LogConfig')
   return {
@@ -46,6 +48,7 @@ export function readSettings(config: Json, host: Json): ObservedSettings {
     logging: { driver: text(log['Type']), options: textMap(log['Config']) },
     publishAll: host['PublishAllPorts'] === true,
     stdin: config['OpenStdin'] === true,
+    further: readFurther(root),
     stdinOnce: config['StdinOnce'] === true,
   }
 }

@@ -66,7 +66,7 @@ export function readContainer(answer: unknown): ObservedContainer {
     },
     restartPolicy: text(object(host, 'RestartPolicy')['Name']) || 'no',
     tty: config['Tty'] === true,
-    settings: readSettings(config, host),
+    settings: readSettings(root),
   }
 }
 

@@ -95,6 +95,8 @@ export interface ObservedSettings extends Omit<ImageConfig, 'labels'> {
   readonly publishAll: boolean
   /** Whether its standard input is kept open. */
   readonly stdin: boolean
+  /** What Cove has no word for and is not as usual: `HostConfig.PidMode host`. Nothing acts on it. */
+  readonly further: readonly string[]
   /** Whether that ends with the first who attached to it. */
   readonly stdinOnce: boolean
 }

@@ -63,6 +63,7 @@ export function observeSettings(id: string, create: ContainerCreate, image: SimI
     logging: create.logging ?? { driver: 'json-file', options: {} },
     publishAll: create.publishAll === true,
     stdin: create.stdin === true,
+    further: [],
     stdinOnce: create.stdinOnce === true,
   }
 }

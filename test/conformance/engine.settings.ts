@@ -30,6 +30,7 @@ export const settingsPromises: Record<string, Body> = {
     const name = await create(on, { ...asked, stdin: true })
     const { settings } = await mustInspect(on, name)
     t.like(settings, { ...asked, stdin: true, publishAll: false })
+    t.deepEqual(settings.further, [])
     await on.engine.startContainer(name)
     t.deepEqual((await mustInspect(on, name)).settings, settings)
   },
@@ -46,6 +47,7 @@ export const settingsPromises: Record<string, Body> = {
     t.false(settings.publishAll)
     t.false(settings.stdin)
     t.deepEqual(settings.volumes, [])
+    t.deepEqual(settings.further, [])
     t.is(settings.healthcheck, undefined)
   },
 

@@ -174,6 +174,7 @@ export const plainSettings: ObservedSettings = {
   logging: { driver: 'json-file', options: {} },
   publishAll: false,
   stdin: false,
+  further: [],
   stdinOnce: false,
 }
 
