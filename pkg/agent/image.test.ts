@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { Container } from '#pkg/apis/container.ts'
-import { container, image, now, observed, print, world } from '#test/helpers/world.ts'
-import { digestOf, findImage, imageReadiness } from './image.ts'
+import { container, image, now, observed, print, secret, world } from '#test/helpers/world.ts'
+import { digestOf, findImage, imageReadiness, pullGeneration } from './image.ts'
 import { planNode } from './node.plan.ts'
 import { resolve } from './resolve.ts'
 import type { Hold, World } from './world.ts'
@@ -116,4 +116,40 @@ test('an image is found by name or by digest, whatever stands before the digest'
   }
   t.is(digestOf(one, 'foo.io/app:1'), `foo.io/app@${sha}`)
   t.is(digestOf(one, 'bar.io/app:1'), undefined)
+})
+
+test('who asks with other Secrets asks for a pull of their own; nothing of a Secret but its name is in the plan', (t) => {
+  const login = secret('login', { password: 'such-a-secret' })
+  const objects = [
+    container('aa', { image: 'app:2' }),
+    container('bb', { image: 'app:2', imagePullSecrets: [{ name: 'login' }] }),
+    login,
+  ]
+  const lines = imagePlan(world({ objects }))
+  t.deepEqual(lines, [
+    'Image/docker.io/library/app:2#1: pull image app:2 because spec.image: app:2 is not on the node',
+    'Image/docker.io/library/app:2 with default/login#1: pull image app:2 because spec.image: app:2 is not on the node',
+  ])
+  t.notRegex(JSON.stringify(planNode(world({ objects })).plan), /such-a-secret|c3VjaC1hLXNlY3JldA/)
+})
+
+test('a pull that was refused is tried again as soon as its Secret changes', (t) => {
+  const web = container('web', { image: 'app:2', imagePullSecrets: [{ name: 'login' }] })
+  const group = 'Image/docker.io/library/app:2 with default/login'
+  const at = (resourceVersion: string) => {
+    const login = secret('login', { password: 'x' })
+    return world({ objects: [web, { ...login, metadata: { ...login.metadata, resourceVersion } }] })
+  }
+  const generation = pullGeneration(group, at('7').desired)
+  const hold: Hold = {
+    until: now + 60_000,
+    failures: 3,
+    reason: 'RegistryUnauthorized',
+    message: 'no',
+    action: 'pull image app:2',
+    generation,
+  }
+  const holds = new Map([[group, hold]])
+  t.deepEqual(imagePlan({ ...at('7'), holds }), [])
+  t.is(imagePlan({ ...at('8'), holds }).length, 1)
 })
