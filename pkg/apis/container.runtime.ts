@@ -149,7 +149,10 @@ export const logging = Type.Object(
       }),
     ),
     options: Type.Optional(
-      stringMap({ description: 'Options of the driver, as it has them: max-size is "10m".' }),
+      stringMap({
+        maxProperties: 64,
+        description: 'Options of the driver, as it has them: max-size is "10m".',
+      }),
     ),
   },
   {
