@@ -120,6 +120,18 @@ const table: readonly (readonly [string, Record<string, unknown>, readonly strin
     { healthcheck: { disabled: true, shell: 'true' } },
     ['FieldValueInvalid spec.healthcheck.disabled: excludes shell'],
   ],
+  ['a check over HTTP', { healthcheck: { http: { port: 80, path: '/health?deep=1' } } }, []],
+  ['a check over TCP', { healthcheck: { tcp: { port: 80 } } }, []],
+  [
+    'checks of two kinds',
+    { healthcheck: { http: { port: 80 }, tcp: { port: 80 } } },
+    [`FieldValueInvalid spec.healthcheck: has http and tcp; exactly one of ${checks} is allowed`],
+  ],
+  [
+    'a check over HTTP that is switched off',
+    { healthcheck: { disabled: true, http: { port: 80 } } },
+    ['FieldValueInvalid spec.healthcheck.disabled: excludes http'],
+  ],
   ['a check that shall recreate', { healthcheck: { shell: 'true', onUnhealthy: 'Recreate' } }, []],
   [
     'a check without time',
@@ -421,4 +433,20 @@ test('the moving tag is a warning, unless a digest holds it still', (t) => {
   t.deepEqual(containerWarnings(container({ image: 'a:latest' })), [message('a:latest')])
   t.deepEqual(containerWarnings(container({ image: 'a:1' })), [])
   t.deepEqual(containerWarnings(container({ image: `a:latest@sha256:${'0'.repeat(64)}` })), [])
+})
+
+test('a check over HTTP asks for a path, and healing has a budget that can be kept', (t) => {
+  const { healthcheck } = container({ healthcheck: { http: { port: 80 } } }).spec
+  t.deepEqual(healthcheck?.http, { port: 80, path: '/', scheme: 'HTTP', headers: {} })
+  t.deepEqual(healthcheck?.budget, { restarts: 5, window: '5m' })
+  for (const wrong of [
+    { http: { port: 80, path: 'health' } },
+    { http: { port: 80, path: '/a b' } },
+    { http: { port: 0 } },
+    { tcp: {} },
+    { shell: 'true', budget: { restarts: 0 } },
+    { shell: 'true', budget: { restarts: 11 } },
+  ]) {
+    t.throws(() => container({ healthcheck: wrong }), undefined, JSON.stringify(wrong))
+  }
 })
