@@ -31,7 +31,7 @@ async function says(
   return text
 }
 
-test.after.always('no event has a reason that is not in the table', async (t) => {
+test.after('no event has a reason that is not in the table', async (t) => {
   const { items } = await cove().client.list(eventKind, {}, noSignal)
   const unknown = items.filter(({ reason = '' }) => !Object.hasOwn(eventReasons, reason))
   t.deepEqual(
