@@ -185,7 +185,7 @@ test('what is not there, and nothing at all, is told as such', async (t) => {
   t.is((await scene.cove.cli(['why'])).code, 2)
 })
 
-test('a container whose node is away: what is known is of before, and when the node was last heard of', async (t) => {
+test.serial('a container whose node is away: what is known is of before, and when the node was last heard of', async (t) => {
   const apart = await startCove(t, { apart: true })
   const scene = await makeScene(apart)
   await scene.running('web')
