@@ -134,3 +134,35 @@ test('another revision has not failed yet', (t) => {
   const held = look({ status: spent }).report
   t.is(look({ status: { ...held, fingerprint: 'other' } }).report.healing, undefined)
 })
+
+test('a worn container makes place for a new one, also when an agent was killed in the middle of that', (t) => {
+  const { current, world: of } = look({ status: attempts(-60, -40) })
+  const withNext = (...more: (typeof current)[]) => ({
+    ...of,
+    observed: { ...of.observed, containers: [current, ...more] },
+  })
+  const plan = (world: World) =>
+    print(planContainer(web, world).plan).replaceAll(/Container\/default\/web#\d: | because .*/g, '')
+  const made = [
+    'create container web_next',
+    'stop container id-web',
+    'rename container id-web to web_old-id-web',
+  ]
+  const taken = ['rename container web_next to web', 'start container web']
+  const names = new Map([['web', 'id-web']])
+  const fresh = { ...of, observed: { ...of.observed, containerNames: names } }
+  t.deepEqual(plan(fresh).split('\n'), [...made, ...taken])
+  const next = { ...current, id: 'id-next', name: 'web_next', state: 'created' as const, pid: 0 }
+  t.deepEqual(plan(withNext(next)).split('\n'), ['remove container id-next', ...made, ...taken])
+})
+
+test('where something is in the way of a new one, the worn one is restarted', (t) => {
+  const { world: of } = look({ status: attempts(-60, -40) })
+  const images = of.observed.images.filter(() => false)
+  const object = container('web', { healthcheck: check, imagePullPolicy: 'Never' })
+  const without = { ...of, observed: { ...of.observed, images } }
+  t.regex(
+    print(planContainer(object, without).plan),
+    /^Container\/default\/web#1: restart container id-web because .*attempt 3/,
+  )
+})

@@ -13,6 +13,7 @@ import { preflight } from './container.preflight.ts'
 import { stop } from './container.remove.ts'
 import { fits, type Subject } from './container.subject.ts'
 import {
+  dropNext,
   dropUnfitNext,
   inheritedMounts,
   makeNext,
@@ -57,13 +58,16 @@ export function planChange(subject: Subject): Decision {
 export function planReplacement(subject: Subject, why: string): Decision {
   const { cast, builder, container } = subject
   const { current } = cast
-  if (current !== undefined && !fits(subject, current)) {
+  const wait = preflight(subject, undefined)
+  if (wait?.waiting.reason === 'Pulling') return { plan: emptyPlan(), ...wait }
+  // Where something is in the way of a new one, a restart is better than nothing.
+  if (current !== undefined && (wait !== undefined || !fits(subject, current))) {
     const gracePeriod = container.spec.terminationGracePeriodSeconds * 1000
     builder.add({ type: 'restartContainer', container: current.id, gracePeriod, heals: true }, why)
     return { plan: builder.build() }
   }
-  const wait = preflight(subject, undefined)
   if (wait !== undefined) return { plan: emptyPlan(), ...wait }
+  dropNext(subject, why)
   const name = makeNext(subject, why, { heals: true })
   if (current !== undefined) retire(subject, current, { aside: 'old', cause: why })
   takeOver(subject, { container: name, name, starts: true, cause: why })

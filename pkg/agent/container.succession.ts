@@ -16,10 +16,14 @@ import { fits, type Subject } from './container.subject.ts'
 import { restartState } from './restart.ts'
 
 export function dropUnfitNext(subject: Subject): void {
-  const { container, cast, builder } = subject
+  const { next } = subject.cast
+  if (next !== undefined && !fits(subject, next)) dropNext(subject, 'it is not wanted any more')
+}
+
+/** Also one that fits: a successor that was made for another reason is not gone on with. */
+export function dropNext({ container, cast, builder }: Subject, cause: string): void {
   const { next } = cast
-  if (next === undefined || fits(subject, next)) return
-  const cause = 'it is not wanted any more'
+  if (next === undefined) return
   if (isAlive(next)) builder.add(stop(next, container.spec.terminationGracePeriodSeconds), cause)
   const keep = allOf(cast)
     .filter((each) => each !== next)
@@ -91,7 +95,9 @@ export function retire(
 }
 
 /** Parked if it worked: there would be no use in going back to it otherwise. */
-function roleOfRetired({ container, world, cast }: Subject, current: ObservedContainer): Aside {
+function roleOfRetired({ container, world, cast, resolved }: Subject, current: ObservedContainer): Aside {
+  // It says that it is what is wanted, and is not: nobody ever asked for such a one.
+  if (fingerprintOf(current) === resolved.fingerprint) return 'old'
   const previous = previousStatus(container, world)
   const stable = previous?.rollout?.stable
   const proven = cast.parked.some((parked) => fingerprintOf(parked) === stable)
