@@ -1,6 +1,7 @@
 /** Whole replacements, op by op, on a simulated engine. A is the first container that was made, B the second. */
 import test, { type ExecutionContext } from 'ava'
 import { updatePolicy } from '#pkg/apis/container.update.ts'
+import { usualSecurity } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { type Fields, Replacing } from '#test/helpers/replacing.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
@@ -320,4 +321,23 @@ test('one that stopped for its successor has not crashed: it is started again at
     t.is((await it.settle())[0], 'start container A', `round ${round}`)
     await it.wait(2000)
   }
+})
+
+test("one that was changed behind Cove's back, so that it must be made anew, is nothing to go back to", async (t) => {
+  const it = await serving(t, { order: 'StopFirst' })
+  await it.engine.updateContainer('web', { cpus: 1, memoryBytes: 0, pids: 0 })
+  const ops = await it.wait(6000)
+  t.true(ops.includes('rename container A to web_old-A'), ops.join())
+  t.deepEqual(await it.cast(), ['B web running'])
+})
+
+test('one that only looks like one of the object goes, and is never gone back to', async (t) => {
+  const it = await serving(t, { order: 'StopFirst' })
+  const [web] = await it.containers()
+  const forged = { image: 'app:1', env: {}, labels: web?.labels ?? {}, ports: [], mounts: [], networks: [] }
+  const limits = { cpus: 0, memoryBytes: 0, pids: 0 }
+  const security = { ...usualSecurity, privileged: true }
+  await it.engine.createContainer({ ...forged, name: 'web.double', limits, security })
+  t.deepEqual(await it.settle(), ['remove container B'])
+  t.deepEqual(await it.cast(), ['A web running'])
 })

@@ -6,14 +6,14 @@ import { asideName, engineName } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { allOf } from './container.cast.ts'
 import { planDrift } from './container.drift.ts'
-import { type FailedRevision, isRecorded } from './container.failure.ts'
+import { type FailedRevision, fingerprintOf, isRecorded } from './container.failure.ts'
 import { startAnew } from './container.followers.ts'
 import { planEnded, planRunning } from './container.heal.ts'
 import { planKept, withoutOwnStop } from './container.kept.ts'
 import { isAlive, previousStatus } from './container.look.ts'
 import { anonymousVolumes, remove, stop } from './container.remove.ts'
 import { lookAgain, planChange, planFailed, viewOf } from './container.replace.ts'
-import { fits, type Subject } from './container.subject.ts'
+import type { Subject } from './container.subject.ts'
 import { judge, type Verdict } from './container.verdict.ts'
 import type { Decision, RolloutView } from './world.ts'
 
@@ -25,7 +25,7 @@ export function planServing(subject: Subject, current: ObservedContainer): Decis
   const verdict: Verdict = proven
     ? { is: 'good' }
     : judge({ container, policy, observed: current, now: world.now, previous, serves: true })
-  const target = cast.parked.find((parked) => !fits(subject, parked))
+  const target = cast.parked.find((parked) => isWorthIt(subject, parked))
   const view = viewOf(subject, current, verdict)
   if (verdict.is === 'bad' && target !== undefined && policy.onFailure === 'Rollback') {
     planFailed(subject, current)
@@ -74,7 +74,8 @@ export function planRolledBack(subject: Subject, failed: FailedRevision): Decisi
     fingerprint: resolved.fingerprint,
     message: `${failed.reason}: ${failed.message}`,
   }
-  const back = cast.current === undefined ? cast.parked.find((parked) => !fits(subject, parked)) : undefined
+  const back =
+    cast.current === undefined ? cast.parked.find((parked) => isWorthIt(subject, parked)) : undefined
   if (cast.current === undefined && back === undefined) return planChange(subject)
   for (const observed of cast.failed.filter(isAlive))
     builder.add(stop(observed, 0), 'it was tried and is not good')
@@ -95,6 +96,14 @@ function planReturn({ container, builder }: Subject, target: ObservedContainer, 
   const name = engineName(container.metadata)
   builder.add({ type: 'renameContainer', container: target.id, name }, cause)
   if (!isAlive(target)) builder.add({ type: 'startContainer', container: target.id }, cause)
+}
+
+/**
+ * Whether it may be gone back to: it has run, for another wish. One that carries the mark of this wish and is not what is
+ * wanted was changed or forged; nobody ever asked for it.
+ */
+function isWorthIt({ resolved }: Subject, parked: ObservedContainer): boolean {
+  return parked.startedAt !== undefined && fingerprintOf(parked) !== resolved.fingerprint
 }
 
 /** When a predecessor that is kept for going back goes; ms since the epoch. */
@@ -121,7 +130,7 @@ function tidy(
     if (cast.next !== undefined) builder.add(removal(cast.next), 'it is not wanted any more')
     return
   }
-  const target = cast.parked.find((parked) => parked.state !== 'removing' && !fits(subject, parked))
+  const target = cast.parked.find((parked) => parked.state !== 'removing' && isWorthIt(subject, parked))
   const surplus = cast.parked.filter((parked) => parked !== target)
   const expired = target !== undefined && expires !== undefined && expires <= world.now ? [target] : []
   const lastFailed = cast.failed.at(-1)
