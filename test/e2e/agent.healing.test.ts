@@ -94,8 +94,7 @@ test('a memory limit where none is wanted costs the container its life', async (
   await scene.told('web', `spec.resources.limits.memory: want none, found ${64 * 2 ** 20}`)
   const { Id } = await scene.sees('web', { State: { Running: true }, HostConfig: { Memory: 0 } })
   t.not(Id, id)
-  // Kept for going back, stopped.
-  await scene.sees(id, { State: { Running: false } })
+  await scene.vanished(id)
 })
 
 test('a renamed container gets its name back', async (t) => {
