@@ -1,7 +1,14 @@
 /** How a command fails: what is printed, in kubectl's words, and the exit code. docs/cli.md promises the codes. */
 import { isAbort, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 
-export const exitCodes = { ok: 0, error: 1, usage: 2, notRun: 125, interrupted: 130, brokenPipe: 141 } as const
+export const exitCodes = {
+  ok: 0,
+  error: 1,
+  usage: 2,
+  notRun: 125,
+  interrupted: 130,
+  brokenPipe: 141,
+} as const
 
 /** The command line is wrong: exit 2, and a pointer to the help. */
 export class UsageError extends Error {
