@@ -5,9 +5,10 @@ import { usualSecurity } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { type Fields, Replacing } from '#test/helpers/replacing.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
-import { container, observed, print, world } from '#test/helpers/world.ts'
+import { container, observed, print, volume, world } from '#test/helpers/world.ts'
 import { castOf } from './container.cast.ts'
 import { orderOf, planReplacement } from './container.replace.ts'
+import { planContainer } from './container.ts'
 import type { AgentOp } from './ops.ts'
 import { resolve } from './resolve.ts'
 
@@ -340,4 +341,25 @@ test('one that only looks like one of the object goes, and is never gone back to
   await it.engine.createContainer({ ...forged, name: 'web.double', limits, security })
   t.regex((await it.settle()).join(), /^remove container \w+$/)
   t.deepEqual(await it.cast(), ['A web running'])
+})
+
+test('one that is kept just in case does not hold up a Volume that is being deleted', (t) => {
+  const web = container('web', { args: ['v2'] })
+  const resolved = resolve({ container: web, ...world({ objects: [web] }) })
+  if ('missing' in resolved) throw new Error(resolved.missing.message)
+  const mounts = [{ type: 'volume' as const, source: 'data', target: '/data', readOnly: false }]
+  const containers = [
+    observed(web, 'before', { id: 'a', name: 'web_prev-a', state: 'exited', mounts }),
+    observed(web, resolved.fingerprint),
+  ]
+  const ops = (deletionTimestamp: string | undefined) => {
+    const data = volume(
+      'data',
+      {},
+      { metadata: deletionTimestamp === undefined ? {} : { deletionTimestamp } },
+    )
+    return print(planContainer(web, world({ objects: [web, data], containers })).plan)
+  }
+  t.is(ops(undefined), '')
+  t.regex(ops('2026-01-01T12:00:00Z'), /remove container a /)
 })

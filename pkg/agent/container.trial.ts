@@ -132,7 +132,7 @@ function tidy(
   }
   const target = cast.parked.find((parked) => parked.state !== 'removing' && isWorthIt(subject, parked))
   const surplus = cast.parked.filter((parked) => parked !== target)
-  const expired = target !== undefined && expires !== undefined && expires <= world.now ? [target] : []
+  const expired = target !== undefined && isOver(subject, target, expires) ? [target] : []
   const lastFailed = cast.failed.at(-1)
   const told = cast.failed.filter((failed) => failed !== lastFailed || isRecorded(container, world, failed))
   const useless = [...cast.old, ...cast.dead, ...surplus, ...told, ...expired]
@@ -155,11 +155,24 @@ function removal({ id }: ObservedContainer) {
   return { type: 'removeContainer', container: id } as const
 }
 
+function isOver(subject: Subject, target: ObservedContainer, expires: number | undefined): boolean {
+  return expires !== undefined && (expires <= subject.world.now || holdsUp(subject, target))
+}
+
+/** Whether a Volume that is being deleted waits for nobody but one that is kept just in case. */
+function holdsUp({ world }: Subject, target: ObservedContainer): boolean {
+  const leaving = [...world.desired.volumes.values()].filter(
+    ({ metadata }) => metadata.deletionTimestamp !== undefined,
+  )
+  const names = new Set(leaving.map(({ metadata }) => engineName(metadata)))
+  return target.mounts.some(({ type, source }) => type === 'volume' && names.has(source))
+}
+
 function whyGone(
   { cast }: Subject,
   observed: ObservedContainer,
   target: ObservedContainer | undefined,
 ): string {
   if (cast.failed.includes(observed)) return 'status.rollout.failed tells of it'
-  return observed === target ? 'spec.update.keepPrevious is over' : 'its successor runs'
+  return observed === target ? 'it is not kept for going back any longer' : 'its successor runs'
 }
