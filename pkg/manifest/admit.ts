@@ -72,7 +72,11 @@ export function unknownKindMessage(
   known: readonly { apiVersion: string; kind: string }[],
 ): string {
   const sameVersion = known.filter((candidate) => candidate.apiVersion === type.apiVersion)
-  const version = nearest(type.apiVersion, [...new Set(known.map((candidate) => candidate.apiVersion))])
+  // Of a version that is served only the kind is wrong.
+  const version =
+    sameVersion.length > 0
+      ? undefined
+      : nearest(type.apiVersion, [...new Set(known.map(({ apiVersion }) => apiVersion))])
   const kind = nearest(
     type.kind,
     sameVersion.map((candidate) => candidate.kind),
