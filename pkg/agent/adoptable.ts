@@ -7,7 +7,8 @@ import type { Adoptable } from '#pkg/apis/looks.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { Engine, ObservedContainer } from '#pkg/engine/port.ts'
 import { adoptionOf, objectName } from './adoption.ts'
-import { type NodeTarget, tellOwner } from './nodelooks.ts'
+import type { NodeTarget } from './nodelooks.ts'
+import { tellOwner } from './owned.ts'
 
 export async function adoptable(target: NodeTarget): Promise<ApiResponse> {
   const { engine, request, ownerOf } = target

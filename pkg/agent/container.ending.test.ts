@@ -85,6 +85,7 @@ test('a health command that is not in the image is told as such, with what needs
 
 test('a check that fails in earnest is told with its output, and exit code 2 is warned of', (t) => {
   t.is(tellHealth(sick(1, 'refused\n')), '3 checks in a row failed, the last with exit code 1: refused')
+  t.is(tellHealth(sick(1, '\n')), '3 checks in a row failed, the last with exit code 1, without output')
   t.false(lacksCommand(sick(1, 'sh: curl: not found')))
   t.regex(tellHealth(sick(2, '')), /exit code 2 is reserved and counts as a failure/)
   t.is(

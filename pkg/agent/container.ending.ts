@@ -93,7 +93,8 @@ export function tellHealth({ status, failingStreak, log }: ObservedHealth): stri
 
 function tellProbe({ exitCode, output }: HealthProbe): string {
   const hint = hintOf(exitCode, output)
-  return `exit code ${exitCode}: ${output.trim().slice(0, longestOutput)}${hint === undefined ? '' : ` (${hint})`}`
+  const wrote = output.trim().slice(0, longestOutput)
+  return `exit code ${exitCode}${wrote === '' ? ', without output' : `: ${wrote}`}${hint === undefined ? '' : ` (${hint})`}`
 }
 
 /** Engines give no code of their own for a command that is not there: only their words tell. */

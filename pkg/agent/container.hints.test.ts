@@ -35,6 +35,34 @@ test('a user and a device that are not there are named', (t) => {
   t.regex(hint('DeviceNotFound', 'x', { devices: ['/dev/x'] }), /mend spec\.devices \(\/dev\/x\)$/)
 })
 
+test('a port that is taken and a path that is missing: what to do', (t) => {
+  const ports = [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }]
+  t.is(
+    hint('HostPortInUse', 'address already in use', { ports }),
+    'something else on the node listens there: end it, or choose another hostPort than 8080 in spec.ports',
+  )
+  t.regex(hint('MountSourceMissing', 'x'), /make that path on the node first, or mount a Volume/)
+})
+
+test('what the engine refuses is named by its field', (t) => {
+  const capabilities = { add: ['BPF'] }
+  t.is(
+    hint('InvalidSpec', 'invalid CapAdd: unknown capability: "CAP_BPF"', {
+      securityContext: { capabilities },
+    }),
+    'the engine of the node does not know it: mend spec.securityContext.capabilities (BPF)',
+  )
+  t.regex(hint('InvalidSpec', 'error looking up logging plugin x'), /^mend spec\.logging/)
+  const sysctls = { 'net.core.nosuch': '1' }
+  t.regex(
+    hint('InvalidSpec', 'open /proc/sys/net/core/nosuch: no such file', { sysctls }),
+    /mend spec\.sysctls \(net\.core\.nosuch\)$/,
+  )
+  t.regex(hint('InvalidSpec', 'No command specified'), /neither ENTRYPOINT nor CMD: say in spec\.command/)
+  t.is(hint('InvalidSpec', 'Minimum memory limit allowed is 6MB'), 'raise spec.resources.limits.memory')
+})
+
 test('of what the engine has said all, nothing more is said', (t) => {
-  t.is(hint('HostPortInUse', 'port is already allocated'), '')
+  t.is(hint('InvalidSpec', 'something else'), '')
+  t.is(hint('NoSpace', 'no space left on device'), '')
 })

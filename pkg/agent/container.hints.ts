@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import type { Reason } from '#pkg/apimachinery/errors.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { programError } from '#pkg/engine/programerror.ts'
+import { refusedPart } from '#pkg/engine/refusedpart.ts'
 
 export interface Failure {
   readonly reason: Reason
@@ -32,7 +33,34 @@ export function startHint({ reason, message }: Failure, { spec }: Container): st
   }
   if (reason === 'DeviceNotFound')
     return `the node has no such device: mend spec.devices (${(spec.devices ?? []).join(', ')})`
-  return undefined
+  if (reason === 'HostPortInUse') return portHint(spec)
+  if (reason === 'MountSourceMissing')
+    return 'spec.mounts: make that path on the node first, or mount a Volume, which is made for you'
+  return reason === 'InvalidSpec' ? refusalHint(message, spec) : undefined
+}
+
+function portHint({ ports }: Container['spec']): string {
+  const fixed = (ports ?? []).flatMap(({ hostPort }) => (hostPort === undefined ? [] : [hostPort]))
+  return `something else on the node listens there: end it, or choose another hostPort than ${fixed.join(', ')} in spec.ports`
+}
+
+function refusalHint(message: string, { securityContext, sysctls }: Container['spec']): string | undefined {
+  switch (refusedPart(message)) {
+    case 'capability': {
+      const { add = [], drop = [] } = securityContext?.capabilities ?? {}
+      return `the engine of the node does not know it: mend spec.securityContext.capabilities (${[...add, ...drop].join(', ')})`
+    }
+    case 'logging':
+      return 'mend spec.logging, or install what it asks for on the node'
+    case 'sysctl':
+      return `the node has no such parameter for a container: mend spec.sysctls (${Object.keys(sysctls ?? {}).join(', ')})`
+    case 'nothingToRun':
+      return 'the image has neither ENTRYPOINT nor CMD: say in spec.command or spec.args what to run'
+    case 'memory':
+      return 'raise spec.resources.limits.memory'
+    default:
+      return undefined
+  }
 }
 
 function programHint(program: string | undefined, { args, command, workingDir }: Container['spec']): string {

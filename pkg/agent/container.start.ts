@@ -92,7 +92,7 @@ function whyPortTaken(
       ),
   )
   if (holder === undefined) return undefined
-  const message = `spec.ports: host port ${hostPort} is held by container ${holder.name} (${holder.id.slice(0, 12)}), which is not Cove's`
+  const message = `spec.ports: host port ${hostPort} is held by container ${holder.name} (${holder.id.slice(0, 12)}), which is not Cove's: choose another one, or remove that container`
   return { reason: 'HostPortInUse', message }
 }
 

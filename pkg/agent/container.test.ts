@@ -318,10 +318,16 @@ test('a deleted object takes its container with it, gracefully, and then lets go
 test('a stranger under the same name is left alone and named', (t) => {
   const web = container('web')
   const stranger = { ...running(web), labels: {}, id: 'stranger12345' }
-  const decision = planContainer(web, world({ objects: [web], containers: [stranger] }))
+  const decide = (labels: Record<string, string>) =>
+    planContainer(web, world({ objects: [web], containers: [{ ...stranger, labels }] }))
+  const decision = decide({})
   t.is(print(decision.plan), '')
-  t.is(decision.waiting?.reason, 'NameConflict')
-  t.regex(decision.waiting?.message ?? '', /stranger1234/)
+  t.deepEqual(decision.waiting, {
+    reason: 'NameConflict',
+    message: `the engine has another container named web (stranger1234, image ${stranger.image}), which does not belong to default/web: rename or remove it, or delete this Container and take that one over with \`cove adopt web\``,
+  })
+  const composed = decide({ 'com.docker.compose.project': 'shop' })
+  t.regex(composed.waiting?.message ?? '', /of Compose project shop\), .* `cove adopt web`$/)
 })
 
 test('the same name in another cluster on the same engine is a stranger', (t) => {
@@ -330,6 +336,7 @@ test('the same name in another cluster on the same engine is a stranger', (t) =>
   const theirs = { ...foreign, labels: { ...foreign.labels, 'cove.run/cluster': 'another' } }
   const decision = planContainer(web, world({ objects: [web], containers: [theirs] }))
   t.is(decision.waiting?.reason, 'NameConflict')
+  t.regex(decision.waiting?.message ?? '', /of Container default\/web of another Cove\), .* remove it$/)
 })
 
 test('a host port that a stranger has is waited for, and the stranger named', (t) => {
@@ -341,7 +348,8 @@ test('a host port that a stranger has is waited for, and the stranger named', (t
   }
   t.deepEqual(decide({ ports: [port] }).waiting, {
     reason: 'HostPortInUse',
-    message: "spec.ports: host port 8080 is held by container other (abc), which is not Cove's",
+    message:
+      "spec.ports: host port 8080 is held by container other (abc), which is not Cove's: choose another one, or remove that container",
   })
   t.is(decide({ ports: [{ ...port, protocol: 'udp' }] }).waiting, undefined)
   t.is(decide({ ports: [] }).waiting, undefined)

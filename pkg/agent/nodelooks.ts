@@ -4,15 +4,13 @@
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
-import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Owner, Usage } from '#pkg/apis/looks.ts'
-import { engineLabels, engineName } from '#pkg/apis/wellknown.ts'
+import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Usage } from '#pkg/apis/looks.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
 import type { ListedContainer, UsageSample } from '#pkg/engine/looks.ts'
 import type { ReadMachine } from './machine.ts'
-import type { Owned, OwnerOf } from './owned.ts'
+import { type OwnerOf, tellOwner } from './owned.ts'
 import type { Target } from './target.ts'
 import { UsageBook } from './usage.ts'
-
-type Labels = Readonly<Record<string, string>>
 
 export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   readonly request: ApiRequest
@@ -34,37 +32,6 @@ export async function listContainers({ engine, ownerOf }: NodeTarget): Promise<A
     }
   })
   return json({ kind: 'NodeContainers', apiVersion: 'cove.run/v1', items })
-}
-
-/** Labels by which those who make containers know them again. */
-const marks = [
-  { label: 'com.docker.compose.project', type: 'ComposeProject' },
-  { label: 'com.docker.swarm.service.name', type: 'SwarmService' },
-] as const
-const pod = { name: 'io.kubernetes.pod.name', namespace: 'io.kubernetes.pod.namespace' } as const
-
-/** Whose a container with these labels is, whoever owns it of this API. Pure. */
-export function tellOwner(labels: Labels, owned: Owned | undefined): Owner {
-  if (owned !== undefined) return { type: 'Container', namespace: owned.namespace, name: owned.name }
-  const {
-    [engineLabels.namespace]: namespace,
-    [engineLabels.name]: name,
-    [engineLabels.cluster]: cluster,
-  } = labels
-  const object = { ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }) }
-  if (cluster !== undefined) return { type: 'OtherCluster', ...object }
-  const { [pod.name]: podName, [pod.namespace]: podNamespace } = labels
-  if (podName !== undefined)
-    return {
-      type: 'KubernetesPod',
-      name: podName,
-      ...(podNamespace !== undefined && { namespace: podNamespace }),
-    }
-  for (const { label, type } of marks) {
-    const found = labels[label]
-    if (found !== undefined) return { type, name: found }
-  }
-  return { type: 'Nobody' }
 }
 
 /** `namespace`: only Containers of this one. */

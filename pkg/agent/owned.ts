@@ -1,5 +1,6 @@
-/** Which object a container of the engine stands for: one that it was made for, or that has taken it over. */
+/** Whose a container of the engine is: the object that it was made for or that has taken it over, or somebody else. */
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
+import type { Owner } from '#pkg/apis/looks.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import { isOurs } from './container.look.ts'
 
@@ -47,4 +48,35 @@ export function ownedBy(
 
 function withStatus(status: ContainerStatus | undefined): Pick<Owned, 'status'> {
   return status === undefined ? {} : { status }
+}
+
+/** Labels by which those who make containers know them again. */
+const marks = [
+  { label: 'com.docker.compose.project', type: 'ComposeProject' },
+  { label: 'com.docker.swarm.service.name', type: 'SwarmService' },
+] as const
+const pod = { name: 'io.kubernetes.pod.name', namespace: 'io.kubernetes.pod.namespace' } as const
+
+/** Whose a container with these labels is, whoever owns it of this API. Pure. */
+export function tellOwner(labels: Found['labels'], owned: Owned | undefined): Owner {
+  if (owned !== undefined) return { type: 'Container', namespace: owned.namespace, name: owned.name }
+  const {
+    [engineLabels.namespace]: namespace,
+    [engineLabels.name]: name,
+    [engineLabels.cluster]: cluster,
+  } = labels
+  const object = { ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }) }
+  if (cluster !== undefined) return { type: 'OtherCluster', ...object }
+  const { [pod.name]: podName, [pod.namespace]: podNamespace } = labels
+  if (podName !== undefined)
+    return {
+      type: 'KubernetesPod',
+      name: podName,
+      ...(podNamespace !== undefined && { namespace: podNamespace }),
+    }
+  for (const { label, type } of marks) {
+    const found = labels[label]
+    if (found !== undefined) return { type, name: found }
+  }
+  return { type: 'Nobody' }
 }

@@ -38,6 +38,10 @@ test('an end for memory, one that was fine, and one that was asked for are told 
   t.deepEqual(told(undefined, end(0, 'Completed', 'in the foreground')), [
     'Warning Exited: ended with exit code 0: in the foreground',
   ])
+  const job = container('web', { restartPolicy: 'Never' })
+  t.deepEqual(told(undefined, end(0, 'Completed', 'in the foreground'), job), [
+    'Normal Completed: ended with exit code 0: in the foreground',
+  ])
   t.deepEqual(told(undefined, end(143, 'Error'), container('web', { state: 'Stopped' })), [])
 })
 

@@ -39,7 +39,8 @@ function ending(
   const wrote =
     log.length === 0 ? '' : `; it wrote last:\n${log.map((line) => line.slice(0, longestLine)).join('\n')}`
   const message = `ended with exit code ${end.exitCode}${end.message === undefined ? '' : `: ${end.message}`}${wrote}`
-  if (end.exitCode === 0 && end.message === undefined) return { type: 'Normal', reason: 'Completed', message }
+  const isDone = end.exitCode === 0 && (end.message === undefined || spec.restartPolicy !== 'Always')
+  if (isDone) return { type: 'Normal', reason: 'Completed', message }
   const reason = (['OOMKilled', 'StartError'] as const).find((each) => each === end.reason) ?? 'Exited'
   return { type: 'Warning', reason, message }
 }

@@ -88,18 +88,24 @@ function ready({ status }: Container): string {
   return findCondition(status?.conditions, 'Ready')?.status ?? 'Unknown'
 }
 
+/** Phases of what should run and does not. */
+const notThere: readonly string[] = ['Pending', 'Starting', 'Failed']
+
 /** The phase, or the reason that keeps it from being Ready when that says more. */
 function status({ metadata, status }: Container): string {
   if (metadata.deletionTimestamp !== undefined) return 'Terminating'
   const condition = findCondition(status?.conditions, 'Ready')
   const phase = status?.phase ?? 'Pending'
-  const telling = condition?.status === 'False' && (phase === 'Pending' || phase === 'Failed')
+  const telling = condition?.status === 'False' && notThere.includes(phase)
   return telling ? condition.reason : phase
 }
 
 function ports({ status }: Container): string {
   return (status?.ports ?? [])
-    .map((port) => `${port.hostIP}:${port.hostPort}->${port.containerPort}/${port.protocol.toLowerCase()}`)
+    .map(
+      (port) =>
+        `${port.hostIP.includes(':') ? `[${port.hostIP}]` : port.hostIP}:${port.hostPort}->${port.containerPort}/${port.protocol.toLowerCase()}`,
+    )
     .join(', ')
 }
 

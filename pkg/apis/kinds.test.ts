@@ -64,6 +64,7 @@ test('a running Container is shown with the words of docker ps', (t) => {
       ports: [
         { containerPort: 80, hostPort: 8080, hostIP: '0.0.0.0', protocol: 'TCP' },
         { containerPort: 53, hostPort: 53, hostIP: '127.0.0.1', protocol: 'UDP' },
+        { containerPort: 80, hostPort: 8080, hostIP: '::', protocol: 'TCP' },
       ],
       ip: '172.17.0.2',
       containerID: '0123456789abcdef',
@@ -77,7 +78,7 @@ test('a running Container is shown with the words of docker ps', (t) => {
     Health: 'healthy',
     Restarts: 2,
     Image: 'app:1',
-    Ports: '0.0.0.0:8080->80/tcp, 127.0.0.1:53->53/udp',
+    Ports: '0.0.0.0:8080->80/tcp, 127.0.0.1:53->53/udp, [::]:8080->80/tcp',
     Age: '5m',
     Node: 'n1',
     IP: '172.17.0.2',
@@ -95,6 +96,11 @@ test('a Container that does not run says why', (t) => {
     shown(withStatus({ phase: 'Failed', conditions: ready('False', 'CrashLoopBackOff') })),
     'CrashLoopBackOff',
   )
+  t.is(
+    shown(withStatus({ phase: 'Starting', conditions: ready('False', 'ExecutableNotFound') })),
+    'ExecutableNotFound',
+  )
+  t.is(shown(withStatus({ phase: 'Starting', conditions: ready('False', 'Starting') })), 'Starting')
   t.is(shown(withStatus({ phase: 'Running', conditions: ready('False', 'Unhealthy') })), 'Running')
   t.is(shown(withStatus({ phase: 'Succeeded', conditions: ready('False', 'Completed') })), 'Succeeded')
   const deleted = withStatus({ phase: 'Running' })

@@ -110,6 +110,8 @@ function terminationText({ lastTermination }: ContainerStatus, now: number): str
       ? ''
       : ` after ${humanDuration(Date.parse(finishedAt) - Date.parse(startedAt))}`
   const more = message === undefined ? '' : `: ${message}`
+  if (startedAt === undefined && reason === 'StartError')
+    return [`It could not be started: exit code ${exitCode}${more}.`]
   return [
     `Its last run ended at ${whenText(finishedAt, now)}${length} with exit code ${exitCode}, ${reason}${more}.`,
     ...logText(log),

@@ -156,6 +156,15 @@ test('one that keeps ending: how often, what it said, and when it is started aga
   )
 })
 
+test('one that never ran: why it could not be started', (t) => {
+  const status: ContainerStatus = {
+    ...running,
+    phase: 'Starting',
+    lastTermination: { exitCode: 127, reason: 'StartError', message: 'no program "x"' },
+  }
+  t.true(why(web(status)).includes('           It could not be started: exit code 127: no program "x".'))
+})
+
 test('one that is unhealthy, and whose healing is held', (t) => {
   const status: ContainerStatus = {
     ...running,
