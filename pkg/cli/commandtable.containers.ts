@@ -1,14 +1,10 @@
 /** The part of the command table that is about containers as Docker's commands are: made by words, told what to do. */
 import type { Flag } from './args.ts'
 import type { Command } from './command.ts'
+import { timeout as timeoutFlag, yes } from './commandtable.flags.ts'
 import { createFlags, runFlags } from './run/flags.ts'
 
-const timeout: Flag = {
-  name: 'timeout',
-  type: 'text',
-  value: 'DURATION',
-  help: 'How long to wait until it is so (default: for ever)',
-}
+const timeout = timeoutFlag('How long to wait until it is so (default: for ever)')
 const time: Flag = {
   name: 'time',
   short: 't',
@@ -16,7 +12,6 @@ const time: Flag = {
   value: 'SECONDS',
   help: 'Time between the stop signal and SIGKILL, this once',
 }
-const yes: Flag = { name: 'yes', short: 'y', type: 'bool', help: 'Do not ask' }
 
 type Verb = 'start' | 'stop' | 'restart' | 'pause' | 'unpause'
 
@@ -72,6 +67,16 @@ const stateCommands: readonly Command[] = [
     examples: ['cove unpause web'],
     flags: [timeout],
     load: loadVerb('unpause'),
+  },
+  {
+    name: 'kill',
+    summary: 'Send a signal to the processes of containers',
+    usage: ['kill [-s SIGNAL] NAME...'],
+    details:
+      'SIGKILL unless told otherwise. Whether one that ends by it is started again is for its restartPolicy to say; `cove stop` keeps it stopped.',
+    examples: ['cove kill web', 'cove kill -s HUP web db'],
+    flags: [{ name: 'signal', short: 's', type: 'text', value: 'SIGNAL', help: 'HUP, SIGTERM, 9, ...' }],
+    load: async () => (await import('./commands/kill.ts')).run,
   },
   {
     name: 'rm',

@@ -1,16 +1,6 @@
-/** The part of the command table that asks nodes about containers as they are now, or does something to them once. */
-import type { Flag } from './args.ts'
+/** The part of the command table that asks nodes about containers as they are now. */
 import type { Command } from './command.ts'
-
-const allNamespaces: Flag = { name: 'all-namespaces', short: 'A', type: 'bool', help: 'Of all namespaces' }
-const selector: Flag = {
-  name: 'selector',
-  short: 'l',
-  type: 'text',
-  value: 'SELECTOR',
-  help: 'Only of objects with these labels',
-}
-const noHeaders: Flag = { name: 'no-headers', type: 'bool', help: 'Leave the header line out' }
+import { allNamespaces, noHeaders, selector } from './commandtable.flags.ts'
 
 export const lookCommands: readonly Command[] = [
   {
@@ -124,15 +114,5 @@ export const lookCommands: readonly Command[] = [
       { name: 'pause', short: 'p', type: 'bool', help: 'Freeze its processes meanwhile (default true)' },
     ],
     load: async () => (await import('./commands/commit.ts')).run,
-  },
-  {
-    name: 'kill',
-    summary: 'Send a signal to the processes of containers',
-    usage: ['kill [-s SIGNAL] NAME...'],
-    details:
-      'SIGKILL unless told otherwise. Whether one that ends by it is started again is for its restartPolicy to say; `cove stop` keeps it stopped.',
-    examples: ['cove kill web', 'cove kill -s HUP web db'],
-    flags: [{ name: 'signal', short: 's', type: 'text', value: 'SIGNAL', help: 'HUP, SIGTERM, 9, ...' }],
-    load: async () => (await import('./commands/kill.ts')).run,
   },
 ]

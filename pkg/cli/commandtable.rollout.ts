@@ -1,7 +1,32 @@
-/** `cove rollout` and `cove why` in the command table. */
+/** The part of the command table that tells why things are as they are, and follows and undoes changes. */
 import type { Command } from './command.ts'
+import { allNamespaces, dryRun, noHeaders, selector, timeout } from './commandtable.flags.ts'
 
 export const rolloutCommands: readonly Command[] = [
+  {
+    name: 'why',
+    summary: 'Say why an object is as it is: desired, observed, done, and what comes next',
+    usage: ['why NAME', 'why TYPE/NAME...'],
+    details:
+      'A name by itself is that of a container. Times are absolute and as seen from now. The same facts in sections, with every field: `cove describe`.',
+    examples: ['cove why web', 'cove why volume/data node/n1'],
+    flags: [],
+    load: async () => (await import('./commands/why.ts')).run,
+  },
+  {
+    name: 'events',
+    summary: 'List events, oldest first',
+    usage: ['events [options]'],
+    examples: ['cove events', 'cove events --for container/web', 'cove events -A -w'],
+    flags: [
+      { name: 'for', type: 'text', value: 'TYPE/NAME', help: 'Only events of this object' },
+      allNamespaces,
+      { name: 'types', type: 'text', value: 'TYPES', help: 'Only these types: Warning,Normal' },
+      { name: 'watch', short: 'w', type: 'bool', help: 'Then print every new one' },
+      noHeaders,
+    ],
+    load: async () => (await import('./commands/events.ts')).run,
+  },
   {
     name: 'rollout',
     summary: 'Follow, undo, pause or restart the replacement of a container',
@@ -20,20 +45,9 @@ export const rolloutCommands: readonly Command[] = [
       'cove rollout restart ctr -l app=web',
     ],
     flags: [
-      {
-        name: 'selector',
-        short: 'l',
-        type: 'text',
-        value: 'SELECTOR',
-        help: 'Only objects with these labels: a=b,c!=d,e in (x,y),!f',
-      },
+      selector,
       { name: 'watch', short: 'w', type: 'bool', help: 'status: wait until it is done (default true)' },
-      {
-        name: 'timeout',
-        type: 'text',
-        value: 'DURATION',
-        help: 'status: how long to wait (default 0: for ever)',
-      },
+      timeout('status: how long to wait (default 0: for ever)'),
       {
         name: 'revision',
         type: 'text',
@@ -46,13 +60,7 @@ export const rolloutCommands: readonly Command[] = [
         value: 'N',
         help: 'undo: the revision to go back to (default 0: the one before)',
       },
-      {
-        name: 'dry-run',
-        type: 'text',
-        bare: 'client',
-        oneOf: ['none', 'client', 'server'],
-        help: 'Say what would be done: as far as known here, or by asking the server',
-      },
+      dryRun('Say what would be done: as far as known here, or by asking the server'),
       {
         name: 'output',
         short: 'o',
@@ -63,15 +71,5 @@ export const rolloutCommands: readonly Command[] = [
       },
     ],
     load: async () => (await import('./commands/rollout.ts')).run,
-  },
-  {
-    name: 'why',
-    summary: 'Say why an object is as it is: desired, observed, done, and what comes next',
-    usage: ['why NAME', 'why TYPE/NAME...'],
-    details:
-      'A name by itself is that of a container. Times are absolute and as seen from now. The same facts in sections, with every field: `cove describe`.',
-    examples: ['cove why web', 'cove why volume/data node/n1'],
-    flags: [],
-    load: async () => (await import('./commands/why.ts')).run,
   },
 ]

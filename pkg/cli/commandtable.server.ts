@@ -1,37 +1,8 @@
-/** The part of the command table that is about the server and its kinds instead of objects. */
+/** The part of the command table that is about the server and the machines that join it. */
 import type { Command } from './command.ts'
+import { noHeaders } from './commandtable.flags.ts'
 
 export const serverCommands: readonly Command[] = [
-  {
-    name: 'explain',
-    summary: 'Describe a kind, or a field of it',
-    usage: ['explain TYPE[.FIELD...] [--recursive]'],
-    examples: [
-      'cove explain container',
-      'cove explain container.spec.healthcheck',
-      'cove explain ctr.spec --recursive',
-    ],
-    flags: [{ name: 'recursive', type: 'bool', help: 'Names and types of all fields below' }],
-    load: async () => (await import('./commands/explain.ts')).run,
-  },
-  {
-    name: 'api-resources',
-    summary: 'List the kinds that the server has',
-    usage: ['api-resources [options]'],
-    examples: ['cove api-resources'],
-    flags: [
-      { name: 'no-headers', type: 'bool', help: 'Leave the header line out' },
-      {
-        name: 'output',
-        short: 'o',
-        type: 'text',
-        value: 'name',
-        oneOf: ['name', 'wide'],
-        help: 'name or wide',
-      },
-    ],
-    load: async () => (await import('./commands/apiresources.ts')).run,
-  },
   {
     name: 'token',
     summary: 'Make, list and delete the tokens by which machines join as nodes',
@@ -71,7 +42,7 @@ export const serverCommands: readonly Command[] = [
         oneOf: ['command', 'token'],
         help: 'The whole command (default), or the token alone',
       },
-      { name: 'no-headers', type: 'bool', help: 'Leave the header line out' },
+      noHeaders,
     ],
     load: async () => (await import('./commands/token.ts')).run,
   },

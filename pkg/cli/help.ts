@@ -1,7 +1,8 @@
 /** Help texts, made from the command table. Pure. */
 import type { Flag } from './args.ts'
 import type { Command } from './command.ts'
-import { commands, commonFlags } from './commandtable.ts'
+import { commonFlags } from './commandtable.flags.ts'
+import { commandGroups } from './commandtable.ts'
 import { wrap } from './wrap.ts'
 
 /** A command that the program has beside this table, such as `up`. */
@@ -11,13 +12,23 @@ export interface OtherCommand {
 }
 
 export function overview(others: readonly OtherCommand[]): string {
-  const all = [...commands, ...others, { name: 'help', summary: 'Print help of a command' }]
+  const last = commandGroups.length - 1
+  const own = [...others, { name: 'help', summary: 'Print help of a command' }]
+  const groups = commandGroups.map(({ title, commands }, index): [string, readonly OtherCommand[]] => [
+    title,
+    index === last ? [...commands, ...own] : commands,
+  ])
+  const width = Math.max(...groups.flatMap(([, listed]) => listed).map(({ name }) => name.length))
+  const section = ([title, listed]: (typeof groups)[number]) =>
+    `${title}:\n${columns(
+      listed.map(({ name, summary }) => [name, summary]),
+      width,
+    )}\n`
   return [
     'cove runs containers on Docker hosts as manifests say.\n\n',
     'Usage:\n  cove COMMAND [options]\n\n',
-    'Commands:\n',
-    columns(all.map(({ name, summary }) => [name, summary])),
-    '\nUse "cove COMMAND --help" for more about a command.\n',
+    ...groups.map(section),
+    'Use "cove COMMAND --help" for more about a command.\n',
   ].join('')
 }
 
@@ -43,7 +54,7 @@ function flagLine({ name, short, value, help, type, bare }: Flag): readonly [str
   return [`${shortForm}--${name}${type === 'bool' ? '' : optional}`, help]
 }
 
-function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length))
+function columns(rows: readonly (readonly [string, string])[], least = 0): string {
+  const width = Math.max(least, ...rows.map(([left]) => left.length))
   return rows.map(([left, right]) => `  ${left.padEnd(width)}   ${right}\n`).join('')
 }
