@@ -4,7 +4,7 @@
  * engine's events. Every round takes a container that never died before: later deaths wait on purpose.
  */
 import { mustRequest, type RawEngine } from '../helpers/engine.ts'
-import { eventually } from '../helpers/eventually.ts'
+import { told, withEvents } from './events.ts'
 import type { Report } from './report.ts'
 import { median, type Running, timed, withCove } from './running.ts'
 
@@ -91,33 +91,12 @@ interface Healed {
 }
 
 async function heal(engine: RawEngine, name: string, end: () => Promise<unknown>): Promise<Healed> {
-  const begin = Date.now()
-  await end()
-  return await eventually(
-    async () => {
-      const filters = JSON.stringify({ container: [name], event: ['die', 'start'] })
-      const query = new URLSearchParams({ since: at(begin), until: at(Date.now()), filters })
-      const { text } = await engine.request('GET', `/events?${query}`)
-      const events = text
-        .trim()
-        .split('\n')
-        .filter((line) => line !== '')
-        .map(readEvent)
-      const died = events.find(({ action }) => action === 'die')
-      const started = events.findLast(({ action }) => action === 'start')
-      if (died === undefined || started === undefined)
-        throw new Error(`${name} did not die and start: ${text}`)
-      return { all: started.ms - begin, down: started.ms - died.ms }
-    },
-    { timeoutMs: 20_000, what: `the healing of ${name}` },
-  )
-}
-
-function at(ms: number): string {
-  return (ms / 1000).toFixed(3)
-}
-
-function readEvent(line: string): { action: string; ms: number } {
-  const event = JSON.parse(line) as { Action: string; timeNano: number }
-  return { action: event.Action, ms: event.timeNano / 1e6 }
+  return await withEvents(engine, { container: [name], event: ['die', 'start'] }, async (seen) => {
+    const begin = Date.now()
+    await end()
+    const died = await told(() => seen.find(({ action }) => action === 'die'), `the end of ${name}`)
+    const again = () => seen.find(({ action, ms }) => action === 'start' && ms > died.ms)
+    const started = await told(again, `the healing of ${name}`)
+    return { all: started.ms - begin, down: started.ms - died.ms }
+  })
 }

@@ -3,8 +3,8 @@
  * start of the engine; going back from a new one that fails; and requests to two replicas while one is replaced.
  * Times are those of the engine's events.
  */
-import { mustRequest, type RawEngine } from '../helpers/engine.ts'
-import { eventually } from '../helpers/eventually.ts'
+import { mustRequest } from '../helpers/engine.ts'
+import { type EngineEvent, told, withEvents } from './events.ts'
 import type { Report } from './report.ts'
 import { median, type Running, timed, withCove } from './running.ts'
 
@@ -12,18 +12,27 @@ const containers = 50
 const rounds = 7
 /** Ends at once when it is asked to, so that no grace period is measured. */
 const obedient = ['sh', '-c', 'trap "exit 0" TERM; sleep 86400 & wait']
-const server = ['httpd', '-f', '-p', '8080', '-h', '/etc']
+/** Ignores it, and is unhealthy from its first check on. */
+const stubborn = {
+  command: ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done'],
+  healthcheck: { shell: 'exit 1', interval: '1s', retries: 1 },
+  terminationGracePeriodSeconds: 30,
+}
+const server = ['sh', '-c', 'trap "exit 0" TERM; httpd -f -p 8080 -h /etc & wait']
 
 export async function run(report: Report): Promise<void> {
   await withCove(async (running) => {
-    await changes(running, report)
-    await rollbacks(running, report)
+    const event = ['start', 'die', 'health_status']
+    await withEvents(running.engine, { event }, async (seen) => {
+      await changes(running, seen, report)
+      await rollbacks(running, seen, report)
+    })
     await load(running, report)
   })
 }
 
-async function changes(running: Running, report: Report): Promise<void> {
-  const { engine, namespace, cove } = running
+async function changes(running: Running, seen: readonly EngineEvent[], report: Report): Promise<void> {
+  const { namespace, cove } = running
   await cove('apply', '-f', await running.manifest('change', containers, { command: obedient }), '--wait')
   const times: { raw: number[]; changed: number[] } = { raw: [], changed: [] }
   for (let round = 0; round < rounds; round++) {
@@ -33,8 +42,8 @@ async function changes(running: Running, report: Report): Promise<void> {
     const since = Date.now()
     const spec = { env: [{ name: 'ROUND', value: String(round) }], update }
     await running.patch(name, { spec })
-    const started = await lastStart(engine, `${namespace}.${name}`, since, 1)
-    times.changed.push(started - since)
+    const started = await told(() => startsOf(seen, `${namespace}.${name}`, since)[0], `the start of ${name}`)
+    times.changed.push(started.ms - since)
   }
   const baseline = median(times.raw)
   report({ name: 'replace: one raw stop, create and start of the engine', value: baseline, unit: 'ms' })
@@ -70,71 +79,61 @@ async function rawReplace({ engine, image, namespace }: Running): Promise<number
   }
 }
 
-/** When the container of the name was last started, ms; waits for `count` starts since then. */
-async function lastStart(engine: RawEngine, name: string, since: number, count: number): Promise<number> {
-  return await eventually(
-    async () => {
-      const found = await eventsOf(engine, name, since, ['start'])
-      if (found.length < count) throw new Error(`${name} did not start`)
-      return found.at(-1)?.ms ?? 0
-    },
-    { timeoutMs: 30_000, pauseMs: 20, what: `the start of ${name}` },
+/** What happened to the containers of an object since then, under whatever role. */
+function eventsOf(seen: readonly EngineEvent[], name: string, since: number): readonly EngineEvent[] {
+  return seen.filter(
+    (event) => event.ms >= since && (event.name === name || event.name.startsWith(`${name}_`)),
   )
 }
 
-interface EngineEvent {
-  readonly action: string
-  readonly ms: number
-  readonly name: string
+function startsOf(seen: readonly EngineEvent[], name: string, since: number): readonly EngineEvent[] {
+  return eventsOf(seen, name, since).filter(({ action }) => action === 'start')
 }
 
-/** Of containers whose name begins so. */
-async function eventsOf(
-  engine: RawEngine,
-  name: string,
-  since: number,
-  event: readonly string[],
-): Promise<EngineEvent[]> {
-  const at = (ms: number) => (ms / 1000).toFixed(3)
-  const filters = JSON.stringify({ type: ['container'], event })
-  const query = new URLSearchParams({ since: at(since), until: at(Date.now()), filters })
-  const { text } = await engine.request('GET', `/events?${query}`)
-  return text
-    .trim()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const { Action, timeNano, Actor } = JSON.parse(line) as {
-        Action: string
-        timeNano: number
-        Actor: { Attributes: { name: string } }
-      }
-      return { action: Action, ms: timeNano / 1e6, name: Actor.Attributes.name }
-    })
-    .filter((found) => found.name === name || found.name.startsWith(`${name}_`))
-}
-
-/** The new one ends by itself; the verdict is its end. */
-async function rollbacks(running: Running, report: Report): Promise<void> {
-  const { engine, namespace } = running
-  const took: number[] = []
-  for (let round = 0; round < rounds; round++) {
-    const name = `change-${rounds + round}`
-    const since = Date.now()
-    const command = ['sh', '-c', 'sleep 1; exit 3']
-    await running.patch(name, { spec: { command, update: { order: 'StopFirst', monitor: '5s' } } })
-    await lastStart(engine, `${namespace}.${name}`, since, 2)
-    const found = await eventsOf(engine, `${namespace}.${name}`, since, ['die', 'start'])
-    const back = found.findLast(({ action }) => action === 'start')
-    const verdict = found.findLast(({ action, ms }) => action === 'die' && ms < (back?.ms ?? 0))
-    took.push((back?.ms ?? Number.NaN) - (verdict?.ms ?? Number.NaN))
+/** The verdict is the end of the new one, or what its check says. */
+async function rollbacks(running: Running, seen: readonly EngineEvent[], report: Report): Promise<void> {
+  const ends = { command: ['sh', '-c', 'sleep 1; exit 3'] }
+  const cases = [
+    { what: 'the end of a new one', spec: ends, verdict: 'die' },
+    {
+      what: 'the failed check of a new one that ignores SIGTERM',
+      spec: stubborn,
+      verdict: 'health_status: unhealthy',
+    },
+  ]
+  for (const [index, { what, spec, verdict }] of cases.entries()) {
+    const took: number[] = []
+    for (let round = 0; round < rounds; round++)
+      took.push(
+        await goneBack(running, seen, { name: `change-${rounds * (index + 1) + round}`, spec, verdict }),
+      )
+    const row = (how: string, value: number) =>
+      report({
+        name: `replace: from ${what} until the old one runs again${how}`,
+        value,
+        unit: 'ms',
+        baseline: 1000,
+      })
+    row('', median(took))
+    row(', at worst', Math.max(...took))
   }
-  report({
-    name: 'replace: from the end of a new one until the old one runs again',
-    value: median(took),
-    unit: 'ms',
-    baseline: 1000,
-  })
+}
+
+async function goneBack(
+  { namespace, patch }: Running,
+  seen: readonly EngineEvent[],
+  { name, spec, verdict }: { name: string; spec: object; verdict: string },
+): Promise<number> {
+  const since = Date.now()
+  await patch(name, { spec: { ...spec, update: { order: 'StopFirst', monitor: '5s' } } })
+  const starts = () => startsOf(seen, `${namespace}.${name}`, since)
+  const back = await told(() => starts()[1], `the second start of ${name}`)
+  const tried = starts()[0]?.id
+  const found = eventsOf(seen, `${namespace}.${name}`, since)
+  const judged = found.find(({ action, id }) => action === verdict && id === tried)
+  if (judged === undefined || back.id === tried)
+    throw new Error(`${name} was not judged and gone back from: ${JSON.stringify(found)}`)
+  return back.ms - judged.ms
 }
 
 /** Two replicas behind ports that the engine picks; each request goes to one, and to the other when that refuses. */
@@ -152,20 +151,25 @@ async function load(running: Running, report: Report): Promise<void> {
     })
   await running.cove('wait', 'container/web-a', 'container/web-b', '--for=condition=Ready', '--timeout=60s')
   const stop = new AbortController()
-  const count = { sent: 0, failed: 0 }
+  const count = { sent: 0, attemptsFailed: 0, failed: 0 }
   const ports = new Map<string, number>()
   const follow = followPorts(running, ports, stop.signal)
   const sending = send(ports, count, stop.signal)
   for (let round = 0; round < 3; round++)
     for (const name of ['web-a', 'web-b']) {
       await running.patch(name, { spec: { env: [{ name: 'ROUND', value: String(round) }] } })
-      await running.cove('wait', `container/${name}`, '--for=condition=UpToDate', '--timeout=60s')
+      await running.cove('rollout', 'status', `container/${name}`, '--timeout=60s')
     }
   stop.abort()
   await Promise.all([sending, follow])
   report({
     name: 'replace: requests while two replicas were replaced three times',
     value: count.sent,
+    unit: 'requests',
+  })
+  report({
+    name: 'replace: of which the first replica refused',
+    value: count.attemptsFailed,
     unit: 'requests',
   })
   report({ name: 'replace: of which failed', value: count.failed, unit: 'requests' })
@@ -184,7 +188,7 @@ async function followPorts(running: Running, ports: Map<string, number>, signal:
 
 async function send(
   ports: ReadonlyMap<string, number>,
-  count: { sent: number; failed: number },
+  count: { sent: number; attemptsFailed: number; failed: number },
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -192,7 +196,10 @@ async function send(
       count.sent++
       const [first = 0, second = 0] =
         count.sent % 2 === 0 ? [...ports.values()] : [...ports.values()].reverse()
-      if (!(await answers(first)) && !(await answers(second))) count.failed++
+      if (!(await answers(first))) {
+        count.attemptsFailed++
+        if (!(await answers(second))) count.failed++
+      }
     }
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
