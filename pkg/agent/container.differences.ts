@@ -5,6 +5,7 @@
  * metadata and the name are not compared: they say who a container is, not what it does. Pure.
  */
 import { posix } from 'node:path'
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { containerChange } from '#pkg/apis/container.changes.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { Mount, ObservedContainer, ObservedMount, PortMapping } from '#pkg/engine/port.ts'
@@ -99,11 +100,6 @@ function variables({ resolved, found, image }: Pair): Draft[] {
       want: told(ownValue(want, name), secret.has(name), 'the value of a Secret'),
       found: told(ownValue(there, name), secret.has(name) || mayBeSecret(name, found), 'another value'),
     }))
-}
-
-/** Names are from outside. */
-function ownValue(env: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(env, name) ? env[name] : undefined
 }
 
 function told(value: string | undefined, isHidden: boolean, instead: string): string {

@@ -1,4 +1,5 @@
 /** One field in which a container differs from its wish, and how values are told in a line. Pure. */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 
 /** Of a field whose change makes a new container, or one that is mended as it runs. */
 export interface Difference {
@@ -47,7 +48,7 @@ export function compareMaps(
   found: Readonly<Record<string, unknown>>,
 ): Draft[] {
   const keys = [...new Set([...Object.keys(want), ...Object.keys(found)])].sort()
-  return keys.flatMap((key) => compare(memberOf(field, key), want[key], found[key]))
+  return keys.flatMap((key) => compare(memberOf(field, key), ownValue(want, key), ownValue(found, key)))
 }
 
 export function memberOf(field: string, key: string): string {

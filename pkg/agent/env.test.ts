@@ -56,6 +56,20 @@ test('what is missing is told, unless it is optional', (t) => {
   t.deepEqual(env(from('secretKeyRef', 'gone', 'key', true), { value: 'x' }), { variables: { V1: 'x' } })
 })
 
+test('a name that every object has is no key and no variable by itself', (t) => {
+  for (const kind of ['secretKeyRef', 'configMapKeyRef'] as const) {
+    const name = kind === 'secretKeyRef' ? 'login' : 'settings'
+    for (const key of ['constructor', '__proto__', 'toString']) {
+      t.like(env(from(kind, name, key)), {
+        missing: { reason: `${kind === 'secretKeyRef' ? 'Secret' : 'ConfigMap'}NotFound` },
+      })
+      t.deepEqual(env(from(kind, name, key, true)), { variables: {} })
+    }
+  }
+  const named = env({ name: '__proto__', value: 'x' })
+  t.deepEqual('variables' in named && Object.entries(named.variables), [['__proto__', 'x']])
+})
+
 const allOf = (
   envFrom: readonly Record<string, unknown>[],
   variables: readonly Record<string, unknown>[] = [],
@@ -147,4 +161,15 @@ test('limits reach the engine as whole bytes', (t) => {
     limits: { memoryBytes: 1_153_434, cpus: 1.5, pids: 7 },
     mounts: [{ type: 'tmpfs', target: '/t', readOnly: false, sizeBytes: 512 }],
   })
+})
+
+test('a key that is not there is no file, whatever it is named', (t) => {
+  const mounts = [{ mountPath: '/x', secret: 'login', subPath: 'constructor' }]
+  t.like(resolve({ container: container('web', { mounts }), ...world({ objects }) }), {
+    missing: { reason: 'KeyNotFound' },
+  })
+  for (const subPath of ['.', '..'])
+    t.throws(() => container('web', { mounts: [{ mountPath: '/x', secret: 'login', subPath }] }), {
+      message: /must be a key, not a directory/,
+    })
 })

@@ -1,4 +1,5 @@
 /** Environment variables of a Container, with references to Secrets, ConfigMaps and its own fields filled in. Pure. */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container, EnvVar } from '#pkg/apis/container.ts'
 import type { Desired, Waiting } from './world.ts'
@@ -9,18 +10,18 @@ export function resolveEnv(
   container: Container,
   desired: Desired,
 ): { readonly variables: Record<string, string> } | { readonly missing: Waiting } {
-  const variables: Record<string, string> = {}
+  const variables = new Map<string, string>()
   for (const source of container.spec.envFrom ?? []) {
     const found = readSource(source, container, desired)
     if ('missing' in found) return found
-    for (const [name, value] of found.pairs) if (isName(name)) variables[name] = value
+    for (const [name, value] of found.pairs) if (isName(name)) variables.set(name, value)
   }
   for (const variable of container.spec.env) {
     const resolved = resolveVariable(variable, container, desired)
     if ('missing' in resolved) return resolved
-    if ('value' in resolved) variables[variable.name] = resolved.value
+    if ('value' in resolved) variables.set(variable.name, resolved.value)
   }
-  return { variables }
+  return { variables: Object.fromEntries(variables) }
 }
 
 /** Kubernetes' words for keys of whole Secrets and ConfigMaps that are no names of variables; one for each source. */
@@ -72,16 +73,14 @@ function resolveVariable({ name, value, valueFrom }: EnvVar, container: Containe
   const { fieldRef, secretKeyRef, configMapKeyRef } = valueFrom
   if (fieldRef !== undefined) return { value: readField(container, fieldRef.fieldPath) }
   if (secretKeyRef !== undefined) {
-    const encoded = desired.secrets.get(objectKey({ namespace, name: secretKeyRef.name }))?.data?.[
-      secretKeyRef.key
-    ]
+    const secret = desired.secrets.get(objectKey({ namespace, name: secretKeyRef.name }))
+    const encoded = ownValue(secret?.data ?? {}, secretKeyRef.key)
     const text = encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8')
     return found(text, secretKeyRef.optional, { kind: 'Secret', variable: name, ...secretKeyRef })
   }
   if (configMapKeyRef !== undefined) {
-    const text = desired.configMaps.get(objectKey({ namespace, name: configMapKeyRef.name }))?.data?.[
-      configMapKeyRef.key
-    ]
+    const configMap = desired.configMaps.get(objectKey({ namespace, name: configMapKeyRef.name }))
+    const text = ownValue(configMap?.data ?? {}, configMapKeyRef.key)
     return found(text, configMapKeyRef.optional, { kind: 'ConfigMap', variable: name, ...configMapKeyRef })
   }
   return { absent: true }

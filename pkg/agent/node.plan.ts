@@ -12,7 +12,7 @@ import { planImages } from './image.ts'
 import { planNetwork } from './network.ts'
 import type { AgentOp } from './ops.ts'
 import { planVolume } from './volume.ts'
-import { type Decision, groupOf, type World } from './world.ts'
+import { type Decision, groupOf, plannerError, type World } from './world.ts'
 
 export interface NodeDecision {
   readonly plan: Plan<AgentOp>
@@ -62,7 +62,7 @@ function shielded(plan: () => Decision): Decision {
   try {
     return plan()
   } catch (error) {
-    return { plan: emptyPlan(), waiting: { reason: 'PlannerError', message: messageOf(error) } }
+    return { plan: emptyPlan(), waiting: { reason: plannerError, message: messageOf(error) } }
   }
 }
 

@@ -64,7 +64,7 @@ function projectMount(mount: ContainerMount, input: ResolveInput): ResolvedMount
     const kind = secret ? 'Secret' : 'ConfigMap'
     return { missing: { reason: `${kind}NotFound`, message: `mounts ${kind} ${key}, which does not exist` } }
   }
-  if (mount.subPath !== undefined && files[mount.subPath] === undefined && mount.optional !== true) {
+  if (mount.subPath !== undefined && !Object.hasOwn(files, mount.subPath) && mount.optional !== true) {
     const message = `mounts key ${mount.subPath} of ${secret ? 'Secret' : 'ConfigMap'} ${key}, which has no such key`
     return { missing: { reason: 'KeyNotFound', message } }
   }

@@ -3,7 +3,7 @@ import type { ContainerStatus } from '#pkg/apis/container.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { differences } from './container.differences.ts'
 import { resolve } from './resolve.ts'
-import type { ReportInput } from './world.ts'
+import { plannerError, type ReportInput } from './world.ts'
 
 /** More would tell nobody more. */
 const mostTold = 20
@@ -18,7 +18,9 @@ export function reportDifferences(
   const settled =
     plan.ops.length === 0 && waiting === undefined && (rollout?.phase ?? 'Complete') === 'Complete'
   const goes = container.metadata.deletionTimestamp !== undefined
-  if (settled || goes || observed === undefined) return {}
+  // What the planner trips over, a comparison would too.
+  const trips = waiting?.reason === plannerError
+  if (settled || goes || trips || observed === undefined) return {}
   const resolved = resolve({ container, ...world })
   if ('missing' in resolved) return {}
   const found = differences(resolved, observed)

@@ -201,3 +201,31 @@ test('Volumes and Networks say where they stand', (t) => {
   const both = { ...net, status: { nodes: { ...others.status.nodes, ...own } } }
   t.deepEqual(withOwnReport(both, empty).status?.nodes, own)
 })
+
+test('what is named as every object has it is a value like others, and trips nobody', (t) => {
+  const before = container('web')
+  const made = resolve({ container: before, ...world() })
+  if ('missing' in made) throw new Error(made.missing.message)
+  const web = container('web', { logging: { driver: 'json-file', options: { constructor: 'x' } } })
+  const of = world({ objects: [web], containers: [observed(before, made.fingerprint)] })
+  const [decision] = planNode(of).decisions.values()
+  if (decision === undefined) throw new Error('nothing was decided')
+  const { differences = [] } = reportContainer({ container: web, decision, world: of, lastAction: undefined })
+  t.like(
+    differences.find(({ field }) => field === 'spec.logging.options.constructor'),
+    { want: 'x', found: 'none' },
+  )
+})
+
+test('an object that the planner trips over is reported all the same', (t) => {
+  const whole = container('web')
+  const { env: _env, ...spec } = whole.spec
+  // As no API would hand it out.
+  const web = { ...whole, spec } as Container
+  const of = world({ objects: [web], containers: [observed(whole, 'x')] })
+  const [decision] = planNode(of).decisions.values()
+  if (decision === undefined) throw new Error('nothing was decided')
+  t.is(decision.waiting?.reason, 'PlannerError')
+  const { differences } = reportContainer({ container: web, decision, world: of, lastAction: undefined })
+  t.is(differences, undefined)
+})

@@ -104,6 +104,9 @@ export interface Waiting {
   readonly message: string
 }
 
+/** The reason of an object that the planner trips over. */
+export const plannerError = 'PlannerError'
+
 /** What a planner says of a replacement. */
 export interface RolloutView {
   readonly phase: NonNullable<ContainerStatus['rollout']>['phase']

@@ -172,6 +172,11 @@ export const mount = Type.Object(
       message: 'is for a configMap or a secret',
       fieldPath: '.subPath',
     },
+    {
+      rule: "!has(self.subPath) || !(self.subPath in ['.', '..'])",
+      message: 'must be a key, not a directory',
+      fieldPath: '.subPath',
+    },
   ),
 )
 
