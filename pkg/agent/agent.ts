@@ -224,6 +224,8 @@ export class Agent {
         now: ambient.clock.now(),
         tailsOf: (containers) => tailsWanted(containers, { desired, clusterID }),
         signal,
+        onUnread: (container, error) =>
+          ambient.log.warn('the engine does not tell of a container', { container, error }),
       })
       this.#reportNode(undefined)
       return {

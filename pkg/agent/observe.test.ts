@@ -1,5 +1,6 @@
 import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import { type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { makeSimImage } from '#pkg/engine/simregistry.ts'
 import { container, world } from '#test/helpers/world.ts'
@@ -87,4 +88,54 @@ test('what an image brings is asked once, when somebody asks for it, and forgott
   t.deepEqual(await look('sha256:gone'), [])
   t.deepEqual(await look(id), [[id, '7']])
   t.deepEqual(asked, [id, 'sha256:gone', id])
+})
+
+async function withBroken(reason: Reason) {
+  const { engine, observer, states } = await twoContainers()
+  const inspect = engine.inspectContainer.bind(engine)
+  const { id: broken = '' } = (await inspect('ann')) ?? {}
+  const breakDown = () => {
+    engine.inspectContainer = async (container) => {
+      if (container === broken) throw new StatusError(reason, 'RWLayer is unexpectedly nil')
+      return await inspect(container)
+    }
+  }
+  return { engine, observer, states, broken, breakDown }
+}
+
+test('a container that the engine cannot tell of keeps nobody else from being looked at', async (t) => {
+  const { engine, observer, broken, breakDown } = await withBroken('EngineError')
+  breakDown()
+  const told: string[] = []
+  const onUnread = (container: string, message: string) => told.push(`${container}: ${message}`)
+  const first = await observer.observe({ onUnread })
+  t.deepEqual(
+    first.containers.map(({ name }) => name),
+    ['bob'],
+  )
+  // Its name is taken all the same.
+  t.is(first.containerNames.get('ann'), broken)
+  await engine.startContainer('bob')
+  observer.invalidateAll()
+  const second = await observer.observe({ onUnread })
+  t.deepEqual(
+    second.containers.map(({ name, state }) => `${name} ${state}`),
+    ['bob running'],
+  )
+  t.deepEqual(told, [`${broken}: RWLayer is unexpectedly nil`])
+})
+
+test('what was known of a container holds while the engine does not answer for it alone', async (t) => {
+  const { engine, observer, states, breakDown } = await withBroken('EngineUnavailable')
+  t.deepEqual(await states(), { ann: 'created', bob: 'created' })
+  breakDown()
+  await engine.startContainer('bob')
+  observer.invalidateAll()
+  t.deepEqual(await states(), { ann: 'created', bob: 'running' })
+})
+
+test('an engine that is going away is not taken at its word', async (t) => {
+  const { states, breakDown } = await withBroken('EngineUnavailable')
+  breakDown()
+  await t.throwsAsync(states(), { message: /RWLayer/ })
 })

@@ -2,6 +2,8 @@
  * The agent's one look at the engine, kept fresh cheaply: a full look at the start and at each resync, in between
  * only what events and own operations have touched. Events are hints and may be lost; the full look is the truth.
  */
+
+import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import type {
   Engine,
   EngineEvent,
@@ -30,6 +32,8 @@ export interface Looking {
   readonly now?: number
   /** Ends the reading of logs. */
   readonly signal?: AbortSignal
+  /** Called when the engine begins to fail to tell of a container that it has, with its id or name. */
+  readonly onUnread?: (container: string, message: string) => void
 }
 
 export class Observer {
@@ -47,6 +51,11 @@ export class Observer {
   /** By id or name; to the name when it is known. */
   readonly #dirtyContainers = new Map<string, string | undefined>()
   readonly #dirtyKinds = new Set<'image' | 'network' | 'volume'>()
+  /** Why the engine did not tell of a container that it has, by id or name. */
+  readonly #unread = new Map<string, string>()
+  #onUnread: NonNullable<Looking['onUnread']> = () => {}
+  /** Names of the last full look, by id: all that is known of one that the engine never told of. */
+  #listed: ReadonlyMap<string, string> = new Map()
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -91,6 +100,7 @@ export class Observer {
     const { atWork = () => false, imagesOf = () => new Set(), tailsOf = () => new Map() } = looking
     const { signal = new AbortController().signal } = looking
     this.#now = looking.now ?? 0
+    this.#onUnread = looking.onUnread ?? (() => {})
     if (this.#everything) await this.#lookAtAll()
     else await this.#lookAtDirty(atWork)
     const containers = [...this.#containers.values()]
@@ -99,7 +109,10 @@ export class Observer {
     const logTails = await this.#tails.of(containers, tailsOf(containers), signal)
     return {
       containers,
-      containerNames: new Map(containers.map(({ name, id }) => [name, id])),
+      containerNames: new Map([
+        ...this.#namesUntold(),
+        ...containers.map(({ name, id }) => [name, id] as const),
+      ]),
       images: this.#images,
       imageConfigs: this.#imageConfigs,
       networks: this.#networks,
@@ -127,7 +140,9 @@ export class Observer {
         this.#engine.listVolumes(),
       ])
       const known = new Set(listed.map(({ id }) => id))
+      this.#listed = new Map(listed.map(({ id, name }) => [id, name]))
       for (const id of this.#containers.keys()) if (!known.has(id)) this.#containers.delete(id)
+      for (const id of this.#unread.keys()) if (!known.has(id)) this.#unread.delete(id)
       await this.#inspect([...known])
       this.#images = images
       this.#networks = networks
@@ -169,16 +184,37 @@ export class Observer {
     }
   }
 
+  /** One that cannot be told of, as after damage to its files, keeps nobody else from being looked at. */
   async #inspect(containers: readonly string[]): Promise<void> {
-    await Promise.all(
-      containers.map(async (container) => {
-        const observed = await this.#engine.inspectContainer(container)
-        if (observed === undefined) this.#forget(container)
-        else {
-          this.#containers.set(observed.id, observed)
-          this.#lookedAt.set(observed.id, this.#now)
-        }
-      }),
+    const answers = await Promise.allSettled(containers.map((container) => this.#ask(container)))
+    const failures = answers.flatMap((answer, index) =>
+      answer.status === 'rejected' ? [{ container: containers[index] ?? '', error: answer.reason }] : [],
+    )
+    const isAway = failures.length === containers.length
+    for (const { container, error } of failures) {
+      const isUnknown = !this.#containers.has(container)
+      // Of an engine that is going away nothing new is known; what was known of others may be old by now.
+      if (isReason(error, 'EngineUnavailable') && (isAway || isUnknown)) throw error
+      if (isReason(error, 'EngineUnavailable')) this.#everything = true
+      this.#markContainer(container)
+      const message = messageOf(error)
+      if (this.#unread.get(container) !== message) this.#onUnread(container, message)
+      this.#unread.set(container, message)
+    }
+  }
+
+  async #ask(container: string): Promise<void> {
+    const observed = await this.#engine.inspectContainer(container)
+    this.#unread.delete(container)
+    if (observed === undefined) return this.#forget(container)
+    this.#containers.set(observed.id, observed)
+    this.#lookedAt.set(observed.id, this.#now)
+  }
+
+  /** Nobody can be given the name of one that the engine has and tells nothing of. */
+  #namesUntold(): [string, string][] {
+    return [...this.#listed].flatMap(([id, name]) =>
+      this.#unread.has(id) && !this.#containers.has(id) ? [[name, id]] : [],
     )
   }
 
