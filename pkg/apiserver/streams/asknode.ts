@@ -15,7 +15,13 @@ export interface Asking {
 
 type Question = Pick<ApiRequest, 'method' | 'path' | 'query'>
 
-/** The whole answer, whatever its status. Throws Timeout when it takes longer. */
+/**
+ * In bytes, and more than a node with a thousand containers has to tell. Answers are held in memory: a node that was
+ * broken into is not to take the server with it.
+ */
+export const longestAnswer = 32 * 1024 ** 2
+
+/** The whole answer, whatever its status. Throws Timeout when it takes longer, and InternalError when it is endless. */
 export async function askNode(
   { nodeName, transport }: ContainerNode,
   question: Question,
@@ -29,7 +35,7 @@ export async function askNode(
   const headers = { accept: 'application/json' }
   const answered = transport({ ...question, headers, signal: both }).then(async (answer) => ({
     ...answer,
-    body: await readAll(answer.body),
+    body: await readAll(bounded(answer.body, nodeName)),
   }))
   try {
     // An engine call under way does not end with whoever waits for it.
@@ -46,6 +52,17 @@ export async function askJson(node: ContainerNode, question: Question, asking: A
   const value = parse(await readAll(body), node.nodeName)
   if (status < 400) return value
   throw fromStatus({ code: status, ...(isPlainObject(value) ? value : {}) })
+}
+
+/** Whoever stops reading ends the sending too. */
+async function* bounded(body: ApiResponse['body'], nodeName: string): AsyncGenerator<string | Uint8Array> {
+  let left = longestAnswer
+  for await (const piece of typeof body === 'string' || body instanceof Uint8Array ? [body] : body) {
+    left -= piece.length
+    if (left < 0)
+      throw new StatusError('InternalError', `node "${nodeName}" answered more than ${longestAnswer} bytes`)
+    yield piece
+  }
 }
 
 function parse(text: string, nodeName: string): unknown {

@@ -232,3 +232,40 @@ test('all containers of a node are asked of the node itself', async (t) => {
   t.is((await get('/apis/cove.run/v1/nodes/n2/containers')).status, 503)
   t.is((await get('/apis/cove.run/v1/nodes/n9/containers')).status, 404)
 })
+
+test('a node tells of what is placed there, and of nothing else', async (t) => {
+  const { get } = await start(t, { n1: node('aa', 'bb'), n2: node('aa', 'cc') })
+  const lies: Transport = async () =>
+    json({ node: usage, items: [{ namespace: 'default', name: 'aa', usage: { ...usage, cpu: 9 } }] })
+  t.deepEqual(namesIn((await get(`${base}/pods`)).body), ['aa', 'bb', 'cc'])
+  const { get: again } = await start(t, { n1: node('bb'), n2: lies })
+  t.deepEqual(namesIn((await again(`${base}/pods`)).body), ['bb'])
+})
+
+test('a node that answers without end is not heard to the end', async (t) => {
+  const piece = Buffer.alloc(1024 ** 2, ' ')
+  const sent = { pieces: 0, ended: false }
+  async function* flood() {
+    try {
+      for (;;) {
+        sent.pieces++
+        yield piece
+      }
+    } finally {
+      sent.ended = true
+    }
+  }
+  const headers = { 'content-type': 'application/json' }
+  const { get } = await start(t, { n1: async () => ({ status: 200, headers, body: flood() }) })
+  for (const path of [
+    `${base}/nodes/n1`,
+    `${base}/namespaces/default/pods/aa`,
+    '/apis/cove.run/v1/namespaces/default/containers/aa/inspect',
+  ]) {
+    Object.assign(sent, { pieces: 0, ended: false })
+    const { status, body } = await get(path)
+    t.is(status, 500)
+    t.regex(body.message, /node "n1" answered more than \d+ bytes/)
+    t.true(sent.ended && sent.pieces < 64)
+  }
+})

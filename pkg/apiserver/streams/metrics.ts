@@ -100,11 +100,14 @@ async function listPods(asked: Asked, namespace: string | undefined): Promise<Ap
   const selected = select(asked, containerKind, namespace)
   const nodeNames = [...new Set(selected.flatMap(({ fields }) => fields['spec.nodeName'] ?? []))]
   const { found, failures } = await askAll(asked, nodeNames, namespace)
+  // Each node is heard on what is placed there, and on nothing else.
   const usages = new Map(
-    [...found.values()].flatMap(({ items }) => items.map((item) => [objectKey(item), item.usage] as const)),
+    [...found].flatMap(([node, { items }]) =>
+      items.map((item) => [`${node}/${objectKey(item)}`, item.usage] as const),
+    ),
   )
   const items = selected.flatMap((entry) => {
-    const usage = usages.get(`${entry.namespace}/${entry.name}`)
+    const usage = usages.get(`${entry.fields['spec.nodeName']}/${entry.namespace}/${entry.name}`)
     return usage === undefined ? [] : [podMetrics(entry, usage)]
   })
   return listAnswer('PodMetricsList', items, failures)

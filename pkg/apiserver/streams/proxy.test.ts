@@ -85,3 +85,20 @@ test('a new connection of a node replaces the old one, and outlives its end', (t
 test('other paths are left to others', async (t) => {
   t.is(await makeLogs()(makeRequest(`${base}/web`), adminUser), undefined)
 })
+
+test('a node answers what it was asked: it sends nobody elsewhere, and sets nothing', async (t) => {
+  const answers = (status: number, headers: Readonly<Record<string, string>>) =>
+    makeLogs(async () => ({ status, headers, body: 'log' }))(makeRequest(`${base}/web/log`), adminUser)
+  for (const status of [302, 307, 304, 101, 100, 0, 700, Number.NaN]) {
+    const error = await t.throwsAsync(async () => answers(status, { location: '/api/v1/secrets' }))
+    t.true(isReason(error, 'InternalError'), String(status))
+  }
+  const headers = {
+    'content-type': 'text/plain',
+    'set-cookie': 'a=b',
+    'www-authenticate': 'Basic',
+    location: '/',
+  }
+  t.deepEqual((await answers(200, headers))?.headers, { 'content-type': 'text/plain' })
+  t.is((await answers(404, headers))?.status, 404)
+})

@@ -84,11 +84,22 @@ function nodeOf(placement: Placement | undefined, name: string): string {
 
 async function ask(transport: Transport, request: ApiRequest, nodeName: string): Promise<ApiResponse> {
   try {
-    return await transport(request)
+    return asAnswer(await transport(request), nodeName)
   } catch (error) {
     if (error instanceof StatusError && error.reason !== 'ServiceUnavailable') throw error
     throw away(nodeName, 'the connection to its agent broke', error)
   }
+}
+
+/**
+ * A node says what it was asked, and of what type. Whoever follows a redirect would ask elsewhere with their own rights, and
+ * what browsers and proxies keep of an answer is not a node's to say.
+ */
+function asAnswer({ status, headers, body }: ApiResponse, nodeName: string): ApiResponse {
+  if (!(status >= 200 && status < 300) && !(status >= 400 && status < 600))
+    throw new StatusError('InternalError', `node "${nodeName}" gave an answer with the status ${status}`)
+  const { 'content-type': type } = headers
+  return { status, headers: type === undefined ? {} : { 'content-type': type }, body }
 }
 
 function away(nodeName: string, why: string, cause?: unknown): StatusError {
