@@ -1,6 +1,7 @@
 /** What Containers and nodes use at this moment, from the metrics API: decoded, sorted and as rows of a table. */
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
+import type { Args } from './args.ts'
 import { binaryText, decimalText, quantityText } from './dockertext.ts'
 import { CliError } from './errors.ts'
 import type { Session } from './session.ts'
@@ -45,6 +46,21 @@ export async function readMetrics(
   if (!isPlainObject(answer)) throw new CliError('the server answered no metrics')
   const items = Array.isArray(answer['items']) ? answer['items'] : [answer]
   return items.filter(isPlainObject).map(decode)
+}
+
+/** Those of the namespace that the command line says, or of all. */
+export async function readContainerMetrics(args: Args, session: Session) {
+  const everywhere = args.bool('all-namespaces')
+  const labelSelector = args.text('selector')
+  const metrics = await readMetrics(
+    {
+      of: 'pods',
+      ...(!everywhere && { namespace: session.namespace }),
+      ...(labelSelector !== undefined && { labelSelector }),
+    },
+    session,
+  )
+  return { everywhere, metrics }
 }
 
 function decode(item: Record<string, unknown>): Metrics {

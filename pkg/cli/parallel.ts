@@ -1,4 +1,6 @@
 /** Work on many things at once, a bounded number at a time, with results in order. */
+import { errorText, Failed } from './errors.ts'
+import type { Io } from './io.ts'
 
 export const requestLimit = 16
 
@@ -30,4 +32,22 @@ export async function mapInOrder<T, R>(
   work: (item: T) => Promise<R>,
 ): Promise<R[]> {
   return Array.fromAsync(inOrder(items, limit, work))
+}
+
+/** Prints a line for each that succeeded and the error of each that did not. Throws Failed for the latter, at the end. */
+export async function tellEach<T>(
+  results: readonly PromiseSettledResult<T>[],
+  io: Io,
+  line: (value: T, index: number) => string | number | undefined,
+): Promise<void> {
+  let failed = false
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') await io.stdout.write(`${line(result.value, index)}\n`)
+    else {
+      if (io.signal.aborted) throw result.reason
+      failed = true
+      await io.stderr.write(errorText(result.reason))
+    }
+  }
+  if (failed) throw new Failed()
 }

@@ -1,8 +1,9 @@
 /** `cove wait NAME...` without a goal, as docker wait: until each has ended, and with which exit code. */
 import { findContainers, withoutType } from './containername.ts'
 import { asContainer } from './containerstate.ts'
-import { CliError, errorText, exitCodes, Failed } from './errors.ts'
+import { CliError, exitCodes } from './errors.ts'
 import { Followed, type FollowedObject, type Found } from './followed.ts'
+import { tellEach } from './parallel.ts'
 import { builtinResource } from './resources.ts'
 import { getContainer } from './run/making.ts'
 import type { Context } from './session.ts'
@@ -29,16 +30,7 @@ export async function waitForExits({ args, io, session }: Context): Promise<numb
       followed.close()
     }
   })
-  let failed = false
-  for (const result of await Promise.allSettled(codes)) {
-    if (result.status === 'fulfilled') await io.stdout.write(`${result.value}\n`)
-    else {
-      if (io.signal.aborted) throw result.reason
-      failed = true
-      await io.stderr.write(errorText(result.reason))
-    }
-  }
-  if (failed) throw new Failed()
+  await tellEach(await Promise.allSettled(codes), io, (code) => code)
   return exitCodes.ok
 }
 

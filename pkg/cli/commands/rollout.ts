@@ -4,7 +4,7 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ControllerRevision } from '#pkg/apis/controllerrevision.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
-import { revisionsOf, specAtRevision } from '#pkg/apis/revisions.ts'
+import { changeCauseAnnotation, revisionsOf, specAtRevision } from '#pkg/apis/revisions.ts'
 import { engineLabels, restartAnnotation } from '#pkg/apis/wellknown.ts'
 import { CliError, errorText, exitCodes, UsageError } from '../errors.ts'
 import { followObjects, listObjects } from '../follow.ts'
@@ -21,6 +21,8 @@ interface Subject {
   readonly resource: Resource
   readonly container: Container
 }
+
+type Annotated = Pick<KubeObject['metadata'], 'annotations'>
 
 type Action = (subject: Subject) => Promise<void>
 
@@ -221,7 +223,18 @@ async function goBack(subject: Subject, target: ControllerRevision): Promise<voi
   await write(subject, 'application/json-patch+json', [
     { op: 'test', path: '/metadata/generation', value: metadata.generation },
     { op: 'replace', path: '/spec', value: specAtRevision(spec, keptSpec(target)) },
+    ...causeChange(metadata, target.metadata),
   ])
+}
+
+/** What was said of the newer spec is not true of the older one. */
+function causeChange({ annotations: now }: Annotated, { annotations: then }: Annotated): object[] {
+  const value = then?.[changeCauseAnnotation]
+  if (value === now?.[changeCauseAnnotation]) return []
+  const path = `/metadata/annotations/${changeCauseAnnotation.replaceAll('/', '~1')}`
+  if (value === undefined) return [{ op: 'remove', path }]
+  if (now !== undefined) return [{ op: 'add', path, value }]
+  return [{ op: 'add', path: '/metadata/annotations', value: { [changeCauseAnnotation]: value } }]
 }
 
 async function pause(subject: Subject): Promise<void> {

@@ -5,8 +5,9 @@
 import { restartAnnotation } from '#pkg/apis/wellknown.ts'
 import { findContainers, type NamedContainer, withoutType } from '../containername.ts'
 import { asContainer, currentStatus, troubleOf } from '../containerstate.ts'
-import { CliError, errorText, exitCodes, Failed, UsageError } from '../errors.ts'
+import { CliError, exitCodes, UsageError } from '../errors.ts'
 import { Followed, type FollowedObject, type Found, Trouble } from '../followed.ts'
+import { tellEach } from '../parallel.ts'
 import { makeProgress } from '../progress.ts'
 import { builtinResource } from '../resources.ts'
 import { getContainer, patchContainer } from '../run/making.ts'
@@ -90,16 +91,7 @@ export function changeState(verb: Verb): (context: Context) => Promise<number> {
     const results = await Promise.allSettled(
       found.map((one) => changeOne(one, { context, verb, ...options })),
     )
-    let failed = false
-    for (const [index, result] of results.entries()) {
-      if (result.status === 'fulfilled') await io.stdout.write(`${found[index]?.name}\n`)
-      else {
-        if (io.signal.aborted) throw result.reason
-        failed = true
-        await io.stderr.write(errorText(result.reason))
-      }
-    }
-    if (failed) throw new Failed()
+    await tellEach(results, io, (_, index) => found[index]?.name)
     return exitCodes.ok
   }
 }

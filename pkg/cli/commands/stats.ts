@@ -3,7 +3,15 @@ import { sleep } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { findContainers, type NamedContainer, withoutType } from '../containername.ts'
 import { exitCodes, isInterrupt } from '../errors.ts'
-import { type Metrics, noStats, readMetrics, sorted, statsHeader, statsRow } from '../metrics.ts'
+import {
+  type Metrics,
+  noStats,
+  readContainerMetrics,
+  readMetrics,
+  sorted,
+  statsHeader,
+  statsRow,
+} from '../metrics.ts'
 import type { Context, Session } from '../session.ts'
 import { type Row, TableWriter } from '../table.ts'
 
@@ -43,16 +51,7 @@ async function repeat({ io }: Context, header: Row, read: () => Promise<Row[]>):
 }
 
 async function readAll({ args }: Context, session: Session): Promise<Row[]> {
-  const everywhere = args.bool('all-namespaces')
-  const labelSelector = args.text('selector')
-  const metrics = await readMetrics(
-    {
-      of: 'pods',
-      ...(!everywhere && { namespace: session.namespace }),
-      ...(labelSelector !== undefined && { labelSelector }),
-    },
-    session,
-  )
+  const { everywhere, metrics } = await readContainerMetrics(args, session)
   const where = ({ namespace, name }: Metrics) => (everywhere ? [namespace, name] : [name])
   return sorted(metrics, undefined).map((one) => [...where(one), ...statsRow(one)])
 }

@@ -7,7 +7,15 @@ import { findContainer } from '../containername.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import { listObjects } from '../follow.ts'
 import { look } from '../looking.ts'
-import { type Metrics, readMetrics, sorted, statsHeader, statsRow, topRow } from '../metrics.ts'
+import {
+  type Metrics,
+  readContainerMetrics,
+  readMetrics,
+  sorted,
+  statsHeader,
+  statsRow,
+  topRow,
+} from '../metrics.ts'
 import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { formatTable, type Row } from '../table.ts'
@@ -34,16 +42,7 @@ async function topContainers(context: Context, names: readonly string[]): Promis
 }
 
 async function listContainers({ io, args }: Context, session: Session): Promise<number> {
-  const everywhere = args.bool('all-namespaces')
-  const labelSelector = args.text('selector')
-  const metrics = await readMetrics(
-    {
-      of: 'pods',
-      ...(!everywhere && { namespace: session.namespace }),
-      ...(labelSelector !== undefined && { labelSelector }),
-    },
-    session,
-  )
+  const { everywhere, metrics } = await readContainerMetrics(args, session)
   if (metrics.length === 0) {
     await io.stderr.write(
       everywhere ? 'No containers run.\n' : `No containers run in ${session.namespace} namespace.\n`,
