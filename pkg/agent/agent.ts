@@ -187,7 +187,9 @@ export class Agent {
 
   async #pass(signal: AbortSignal): Promise<number | undefined> {
     const { clock } = this.#options.ambient
-    const resync = clock.now() >= this.#resyncAt
+    const { resyncEvery = defaultResync } = this.#options
+    // Also when the clock was put back: the next time would else be years away.
+    const resync = clock.now() >= this.#resyncAt || this.#resyncAt - clock.now() > resyncEvery
     if (resync) this.#resync()
     // Also when the engine is away: it may be up again before the server is.
     this.#memory.keep()

@@ -9,7 +9,7 @@ import { planRestart, restartAsked, whyRestart } from './container.restart.ts'
 import { planStall } from './container.stall.ts'
 import { whyNotJoin, whyNotStart } from './container.start.ts'
 import type { Subject } from './container.subject.ts'
-import { restartState } from './restart.ts'
+import { delayAfter, restartDue, restartState } from './restart.ts'
 import type { Decision } from './world.ts'
 
 /** One that has processes, frozen or not. */
@@ -55,16 +55,15 @@ export function planEnded(subject: Subject, current: ObservedContainer): Omit<De
     current.state === 'created'
       ? `spec.state is ${container.spec.state}`
       : `spec.state: want ${container.spec.state}, found ${current.state} with ${ending}`
-  const { notBefore, crashStreak } = restartState(
-    previousStatus(container, world),
-    current,
-    world.asked.get(current.id),
-  )
-  if (request === undefined && current.state !== 'created' && world.now < notBefore) {
-    const seconds = Math.ceil((notBefore - Date.parse(current.finishedAt ?? current.createdAt)) / 1000)
-    const next = `it is started again at ${timestamp(notBefore)}`
+  const previous = previousStatus(container, world)
+  const state = restartState(previous, current, world.asked.get(current.id))
+  const { crashStreak } = state
+  const due = restartDue(state, { now: world.now, told: previous?.nextRestartAt })
+  if (request === undefined && current.state !== 'created' && world.now < due) {
+    const seconds = delayAfter(crashStreak) / 1000
+    const next = `it is started again at ${timestamp(due)}`
     const message = `back-off ${seconds}s after ${crashStreak} ends in a row, the last with ${ending}; ${next}${lastWords(log)}`
-    return { wakeAt: notBefore, waiting: { reason: 'CrashLoopBackOff', message } }
+    return { wakeAt: due, waiting: { reason: 'CrashLoopBackOff', message } }
   }
   const start = { type: 'startContainer', container: current.id } as const
   if (request === undefined) builder.add(start, cause)

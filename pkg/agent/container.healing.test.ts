@@ -166,3 +166,9 @@ test('where something is in the way of a new one, the worn one is restarted', (t
     /^Container\/default\/web#1: restart container id-web because .*attempt 3/,
   )
 })
+
+test('attempts of a time that is yet to come keep nobody waiting: the clock was put back', (t) => {
+  const year = 365 * 24 * 3600
+  const later = attempts(year, year + 10, year + 30)
+  t.regex(look({ status: later }).plan, /restart container id-web/)
+})

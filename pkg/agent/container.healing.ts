@@ -16,6 +16,8 @@ import type { World } from './world.ts'
 /** Healing as it is without a healthcheck in the spec: of the image's own HEALTHCHECK. */
 const usualBudget = { restarts: 5, window: '5m' } as const
 const attemptsKept = 10
+/** Times lie this far in the future only when the clock was put back; ms. */
+const clocksDiffer = 60_000
 
 export interface HealingState {
   /** Of this spell of trouble, in order of time. */
@@ -34,7 +36,10 @@ export function healingState(
   const isOver = isAnswered(container, previous, observed) || isWellAgain(previous, observed, world.now)
   if (isOver) return { attempts: fresh }
   const { attempts = [], heldSince } = previous?.healing ?? {}
-  const before = attempts.map(({ time, action }) => ({ at: Date.parse(time), action }))
+  // Of a clock that was put back nothing is known but that they have been: nobody waits until it gets there again.
+  const before = attempts
+    .map(({ time, action }) => ({ at: Date.parse(time), action }))
+    .filter(({ at }) => at <= world.now + clocksDiffer)
   const held = heldSince !== undefined && observed?.health?.status !== 'healthy'
   return {
     attempts: [...before, ...fresh].slice(-attemptsKept),

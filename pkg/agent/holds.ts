@@ -5,10 +5,15 @@ import { imageGroup, pullGeneration } from './image.ts'
 import { describeOp } from './ops.ts'
 import type { Decision, World } from './world.ts'
 
+/** ms. */
+export const longestRest = 24 * 3_600_000
+
 /** A group rests after a failure until its time comes or its object changes. */
 export function isHeld(group: string, world: Pick<World, 'holds' | 'now' | 'desired'>): boolean {
   const hold = world.holds.get(group)
-  return hold !== undefined && world.now < hold.until && hold.generation === generationOf(group, world)
+  if (hold === undefined || hold.generation !== generationOf(group, world)) return false
+  // Nobody waits for the time of a clock that was put back.
+  return world.now < hold.until && hold.until - world.now <= longestRest
 }
 
 /** Whether a decision has to wait for the end of its group's rest: what is urgent does not, unless it is what failed. */

@@ -81,6 +81,8 @@ test('a group rests while it is at work, and after a failure until its time or a
   t.is(lines({ objects }, held()), '')
   t.not(lines({ objects }, held({ generation: 0 })), '')
   t.not(lines({ objects }, held({ until: now })), '')
+  const putBack = held({ until: now + 365 * 24 * 3_600_000 })
+  t.not(lines({ objects }, putBack), '', 'the clock was put back: nobody waits for its time to come again')
   t.is(planNode(world({ objects }, held())).wakeAt, now + 5000)
   t.is(planNode(world({ objects }, held({ until: now }))).wakeAt, undefined)
 })

@@ -103,3 +103,23 @@ test('an end that somebody asked the engine for is no crash and waits for nothin
   t.like(restartState(before, ended, noon + 15_000), { crashStreak: 4, notBefore: noon + 60_000 })
   t.like(restartState(before, ended), { crashStreak: 4 })
 })
+
+test('nobody waits for the time that a clock had before it was put back', (t) => {
+  const year = 365 * 24 * 3600
+  const ended = run(year, year + 1)
+  const crashed: ContainerStatus = { ...look(undefined, ended), crashStreak: 3 }
+  const plan = (now: number, status: ContainerStatus) => {
+    const uid = web.metadata.uid ?? ''
+    const at = { now: Date.parse('2026-01-01T12:00:00Z') + now * 1000, statuses: new Map([[uid, status]]) }
+    return planContainer(web, world({ objects: [web], containers: [ended] }, at))
+  }
+  const first = plan(0, crashed)
+  t.is(first.plan.ops.length, 0)
+  t.is(first.wakeAt, Date.parse('2026-01-01T12:00:20Z'))
+  const told = { ...crashed, nextRestartAt: '2026-01-01T12:00:20Z' }
+  t.is(plan(10, told).wakeAt, first.wakeAt)
+  t.deepEqual(
+    plan(20, told).plan.ops.map(({ op }) => op.type),
+    ['startContainer'],
+  )
+})

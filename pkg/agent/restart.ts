@@ -43,6 +43,20 @@ export function restartState(
   return { restartCount, crashStreak, notBefore: endedAt + (wasAsked ? 0 : delayAfter(crashStreak)) }
 }
 
+/**
+ * When it is to be started again, for a container that has ended. `told` is what status said of it. Nobody waits for the
+ * time of a clock that was put back meanwhile: what ended in the future waits one pause from the first look on.
+ */
+export function restartDue(
+  { crashStreak, notBefore }: RestartState,
+  { now, told = '' }: { readonly now: number; readonly told: string | undefined },
+): number {
+  const latest = now + delayAfter(crashStreak)
+  if (notBefore <= latest) return notBefore
+  const promised = Date.parse(told)
+  return promised <= latest ? promised : latest
+}
+
 /** How long to wait before the start that follows the given number of ends in a row. */
 export function delayAfter(crashStreak: number): number {
   return crashStreak <= 1 ? 0 : Math.min(mostDelay, firstDelay * 2 ** (crashStreak - 2))

@@ -94,3 +94,20 @@ test('a slow check keeps it within its budget: it is begun anew every five minut
   )
   t.is((await status()).healing?.heldSince, undefined)
 })
+
+test('a node whose clock is put back by a year goes on looking at everything', async (t) => {
+  const { cluster } = await start(t, () => 0)
+  await cluster.advance(60_000)
+  const engine = cluster.engine('n1')
+  const list = engine.listContainers.bind(engine)
+  let looks = 0
+  engine.listContainers = () => {
+    looks++
+    return list()
+  }
+  const { clock } = cluster
+  const now = clock.now.bind(clock)
+  clock.now = () => now() - 365 * 24 * 3_600_000
+  await cluster.advance(95_000)
+  t.true(looks >= 3 && looks <= 5, `${looks} looks`)
+})
