@@ -37,7 +37,7 @@ test('a stranger under the wanted name is named, left alone, and followed when i
   const stranger = await scene.stranger(name)
   await scene.run('web')
   const message = await scene.notReady('web', 'NameConflict')
-  t.true(message.includes(`another container named ${name} (${stranger.slice(0, 12)})`), message)
+  t.true(message.includes(`another container named ${name} (${stranger.slice(0, 12)}, image `), message)
   t.true((await scene.inspect(stranger)).State.Running)
   await scene.call('DELETE', `/containers/${stranger}?force=1`)
   t.not(await scene.ready('web'), stranger)
