@@ -158,7 +158,9 @@ async function removeAll(engine: RawEngine, namespace: string): Promise<void> {
     engine.request('DELETE', `/containers/${id}?force=true&v=true`),
   )
   const networks = ids(await mustRequest(engine, 'GET', `/networks?filters=${filters}`))
-  await atOnce(networks, 1, (id) => mustRequest(engine, 'DELETE', `/networks/${id}`))
+  // A container that has gone may stand on its network a moment longer.
+  const remove = (id: string) => mustRequest(engine, 'DELETE', `/networks/${id}`)
+  await atOnce(networks, 1, (id) => eventually(() => remove(id), { what: `the removal of network ${id}` }))
 }
 
 function ids(list: unknown): string[] {
