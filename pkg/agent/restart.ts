@@ -49,12 +49,11 @@ export function restartState(
  */
 export function restartDue(
   { crashStreak, notBefore }: RestartState,
-  { now, told = '' }: { readonly now: number; readonly told: string | undefined },
+  { now, told }: { readonly now: number; readonly told: string | undefined },
 ): number {
   const latest = now + delayAfter(crashStreak)
   if (notBefore <= latest) return notBefore
-  const promised = Date.parse(told)
-  return promised <= latest ? promised : latest
+  return told === undefined ? latest : Math.min(Date.parse(told), latest)
 }
 
 /** How long to wait before the start that follows the given number of ends in a row. */

@@ -137,3 +137,22 @@ test('how long a failure rests depends on what follows from it', (t) => {
   t.deepEqual(of('InvalidSpec', ''), [3600, 3600, 3600, 3600])
   t.deepEqual(rests(new Error('a bug')), [2, 4, 8, 300])
 })
+
+test('what succeeds each time and is still to be done rests ever longer, until there is nothing to do', async (t) => {
+  const { clock, runner } = make(async () => {})
+  const rest = async (container: string) => {
+    runner.launch(starts('a', container), () => 1, signal)
+    await runner.idle()
+    const { until = clock.now(), message } = runner.holds().get('a') ?? {}
+    runner.forgive(new Set(['a']))
+    return { seconds: (until - clock.now()) / 1000, message }
+  }
+  const seconds: number[] = []
+  for (let round = 0; round < 6; round++) seconds.push((await rest(`id${round}`)).seconds)
+  t.deepEqual(seconds, [0, 0, 0, 1, 2, 4])
+  t.regex((await rest('one')).message ?? '', /^it was done 7 times, and is still to be done/)
+  for (let round = 0; round < 40; round++) await rest('one')
+  t.is((await rest('one')).seconds, 6 * 3600)
+  runner.forgive(new Set())
+  t.is((await rest('one')).seconds, 0)
+})

@@ -5,8 +5,9 @@
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { classify, isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { execute, makeSlots, type OpResult, type Slots } from '#pkg/plan/execute.ts'
-import type { Plan } from '#pkg/plan/plan.ts'
+import type { Plan, PlannedOp } from '#pkg/plan/plan.ts'
 import { type AgentOp, describeOp } from './ops.ts'
+import { Repeats, restAfterRounds } from './repeats.ts'
 import type { Hold, LastAction } from './world.ts'
 
 export interface RunnerOptions {
@@ -40,6 +41,7 @@ export class Runner {
   readonly #running = new Map<string, Running>()
   readonly #holds = new Map<string, Hold>()
   readonly #actions = new Map<string, LastAction>()
+  readonly #repeats = new Repeats()
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -86,6 +88,7 @@ export class Runner {
     for (const group of this.#holds.keys()) {
       if (!pending.has(group) && !this.#running.has(group)) this.#holds.delete(group)
     }
+    this.#repeats.keep((group) => pending.has(group) || this.#running.has(group))
   }
 
   /** Resolves when nothing is under way any more. */
@@ -112,8 +115,22 @@ export class Runner {
       onResult: (result) => this.#note(result, signal),
     }).finally(free)
     const failed = results.find((result) => result.outcome === 'failed')
-    if (failed === undefined) this.#holds.delete(first.group)
-    else if (!signal.aborted) this.#hold(failed, generation)
+    if (failed !== undefined && !signal.aborted) this.#hold(failed, generation)
+    if (failed === undefined) {
+      this.#holds.delete(first.group)
+      if (!signal.aborted) this.#noteRound(plan, first, generation)
+    }
+  }
+
+  #noteRound(plan: Plan<AgentOp>, { group, op, cause }: PlannedOp<AgentOp>, generation: number): void {
+    const count = this.#repeats.note(group, plan, generation)
+    if (count === undefined) return
+    const { clock, log } = this.#options.ambient
+    const until = clock.now() + restAfterRounds(count)
+    const action = describeOp(op)
+    const message = `it was done ${count} times, and is still to be done: the engine does not keep it, or does not tell`
+    this.#holds.set(group, { until, failures: count, reason: 'EngineError', message, action, generation })
+    log.warn('op is of no avail', { group, action, cause, count })
   }
 
   #note(result: OpResult<AgentOp>, signal: AbortSignal): void {
