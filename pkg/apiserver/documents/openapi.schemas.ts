@@ -18,6 +18,7 @@ export const components = {
   status: `${metaPackage}.Status`,
   patch: `${metaPackage}.Patch`,
   quantity: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
+  intOrString: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
 } as const
 
 export function reference(component: string): Json {
@@ -83,6 +84,7 @@ function convertAll(properties: Readonly<Record<string, Schema>>): Record<string
 /** One structural schema as OpenAPI. Cove's own keywords turn into words of the description. */
 function convert(schema: Schema): Json {
   if (schema.format === 'cove-quantity') return withReference(schema, components.quantity)
+  if (schema['x-kubernetes-int-or-string'] === true) return withReference(schema, components.intOrString)
   const { properties, additionalProperties, items, format, description, ...rest } = schema
   const { 'x-cove-unimplemented': _refused, ...keywords } = rest
   const told = describe(schema)
@@ -130,6 +132,11 @@ function commonSchemas(): Json {
     [components.quantity]: {
       description: 'Quantity is a number with an optional unit: 500m, 64Mi, 2G, 1.5.',
       oneOf: [{ type: 'string' }, { type: 'number' }],
+    },
+    [components.intOrString]: {
+      description: 'IntOrString is a number, or a text.',
+      oneOf: [{ type: 'integer' }, { type: 'string' }],
+      format: 'int-or-string',
     },
     [components.patch]: {
       type: 'object',
