@@ -6,6 +6,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import type { Builder } from './container.subject.ts'
+import { readProbe } from './probe.ts'
 import type { Rearmed, World } from './world.ts'
 
 /** In checks that should have been made meanwhile. */
@@ -26,7 +27,7 @@ export function stallOf(observed: ObservedContainer, rearmed: Rearmed | undefine
   const { healthcheck } = settings
   if (health === undefined || healthcheck === undefined || healthcheck.disabled || state !== 'running')
     return undefined
-  if (labels[engineLabels.probe] !== undefined) return undefined
+  if (readProbe(labels[engineLabels.probe]) !== undefined) return undefined
   const { interval, timeout, startInterval = 0 } = healthcheck
   const checkedAt = Math.max(timeOf(health.log.at(-1)?.end), timeOf(startedAt))
   const patience = missedChecks * (Math.max(interval, startInterval) + timeout)

@@ -165,7 +165,7 @@ test("a container with such a check carries it, and the engine is told to make n
   const { create } = labelled('web', { http: { port: 8080, path: '/health' } })
   t.deepEqual(create.healthcheck, { disabled: true })
   t.like(readProbe(create.labels['cove.run/probe']), { check: { type: 'http', port: 8080, path: '/health' } })
-  t.is(labelled('web', { shell: 'true' }).create.labels['cove.run/probe'], undefined)
+  t.is(labelled('web', { shell: 'true' }).create.labels['cove.run/probe'], '')
 })
 
 test('another check makes another fingerprint', (t) => {
@@ -209,4 +209,28 @@ test('what is known of the same run is taken over, of another run it is not', (t
     probeTargets([found], clusterID, () => ({ containerID: found.id, startedAt, health }))[0]?.known
   t.deepEqual(knownWith(found.startedAt ?? ''), health)
   t.is(knownWith('2026-01-01T10:00:00Z'), undefined)
+})
+
+test('an image brings no check along by a label of its own', (t) => {
+  const plain = resolve({ container: container('web'), ...world() })
+  if ('missing' in plain) throw new Error(plain.missing.message)
+  // The labels of a container win over those of its image.
+  t.is(plain.create.labels['cove.run/probe'], '')
+  t.is(readProbe(''), undefined)
+})
+
+test('whatever is asked for, there is a tenth of a second between two checks', (t) => {
+  const hasty = { ...probe, interval: 0, startInterval: 0, startPeriod: 60_000 }
+  for (const status of ['starting', 'healthy'] as const)
+    t.is(pauseBeforeProbe(status, hasty, { startedAt: now, now }), 100)
+  for (const wrong of [{ interval: '50ms' }, { startInterval: '99ms' }])
+    for (const check of [{ tcp: { port: 80 } }, { http: { port: 80 } }])
+      t.throws(() => specOf({ ...check, ...wrong }), { message: /must be at least 100ms with http or tcp/ })
+  t.notThrows(() => specOf({ tcp: { port: 80 }, interval: '100ms' }))
+  t.notThrows(() => specOf({ shell: 'true', interval: '1ms' }))
+  t.throws(() => specOf({ tcp: { port: 80 }, interval: 'often' }), { message: /interval/ })
+  for (const port of [0, 65_536, 80.5]) {
+    const label = writeProbe({ ...probe, check: { type: 'tcp', port } })
+    t.is(readProbe(label), undefined, String(port))
+  }
 })

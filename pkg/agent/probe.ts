@@ -6,6 +6,7 @@
  * judged by the spec it was made from, whatever the spec says since, and whoever restarts.
  */
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
+import { shortestPause } from '#pkg/apis/container.healthcheck.ts'
 import type { ContainerHealthcheck } from '#pkg/apis/container.ts'
 import type { HealthProbe, ObservedHealth } from '#pkg/engine/port.ts'
 
@@ -83,7 +84,8 @@ export function pauseBeforeProbe(
   { startedAt, now }: { readonly startedAt: number; readonly now: number },
 ): number {
   const starts = status === 'starting' && now - startedAt < probe.startPeriod
-  return starts ? probe.startInterval : probe.interval
+  // The label of a container that an earlier version made may ask for less.
+  return Math.max(starts ? probe.startInterval : probe.interval, shortestPause)
 }
 
 /** As Docker keeps it. */
@@ -96,9 +98,14 @@ export function writeProbe(probe: Probe): string {
   return JSON.stringify(probe)
 }
 
+/** Also on a container without such a check: its image may have a label of the name. */
+export function probeLabel(probe: Probe | undefined): string {
+  return probe === undefined ? '' : writeProbe(probe)
+}
+
 /** Undefined for what this version has not written. */
 export function readProbe(label: string | undefined): Probe | undefined {
-  if (label === undefined) return undefined
+  if (label === undefined || label === '') return undefined
   const found = parsed(label)
   const check = isRecord(found) ? readCheck(found['check']) : undefined
   if (check === undefined || !isRecord(found)) return undefined
@@ -114,7 +121,7 @@ const numberNames = ['interval', 'timeout', 'retries', 'startPeriod', 'startInte
 function readCheck(found: unknown): ProbeCheck | undefined {
   if (!isRecord(found)) return undefined
   const { type, port, scheme, path, headers } = found
-  if (!isNatural(port)) return undefined
+  if (!isNatural(port) || port < 1 || port > 65_535) return undefined
   if (type === 'tcp') return { type, port }
   if (type !== 'http' || (scheme !== 'HTTP' && scheme !== 'HTTPS') || typeof path !== 'string')
     return undefined
@@ -139,5 +146,5 @@ function isTextMap(value: unknown): value is Readonly<Record<string, string>> {
 }
 
 function isNatural(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

@@ -20,7 +20,7 @@ import { resolveEnv } from './env.ts'
 import { canonicalImage } from './image.ts'
 import { bridgeLinks, linksFingerprint, linksIn, linkVariables } from './links.ts'
 import type { ProjectedFiles } from './ops.ts'
-import { probeOf, writeProbe } from './probe.ts'
+import { probeLabel, probeOf } from './probe.ts'
 import {
   contentOf,
   desiredName,
@@ -109,7 +109,7 @@ function assemble(
       [engineLabels.cluster]: clusterID,
       ...secretsLabel(hidden),
       ...restartLabel(container),
-      ...(probe && { [engineLabels.probe]: writeProbe(probe) }),
+      [engineLabels.probe]: probeLabel(probe),
     },
   }
   const sharesNetworkOf = sharedNetworkOf(spec)

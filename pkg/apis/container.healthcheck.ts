@@ -12,6 +12,10 @@ const atLeastAMillisecond = {
   }),
 }
 
+/** Whoever may write a Container is not to have the agent, which is there for all of them, do nothing but check. */
+export const shortestPause = 100
+const often = ['interval', 'startInterval'] as const
+
 /** Of checking; `disabled` is the fifth choice. */
 const ways = ['command', 'shell', 'http', 'tcp'] as const
 const givenWays = `[${ways.map((way) => `has(self.${way}) ? '${way}' : ''`).join(', ')}].filter(name, name != '')`
@@ -33,6 +37,11 @@ const healthcheckRules = rules(
     messageExpression: `'excludes ' + ${givenWays}.join(' and ')`,
     fieldPath: '.disabled',
   },
+  ...often.map((field) => ({
+    rule: `!(has(self.http) || has(self.tcp)) || !has(self.${field}) || duration(self.${field}) >= duration('${shortestPause}ms')`,
+    message: `must be at least ${shortestPause}ms with http or tcp, which the agent checks`,
+    fieldPath: `.${field}`,
+  })),
 )
 
 export const healthcheck = Type.Object(
