@@ -7,10 +7,11 @@ import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { type Aside, asideName, successorName } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan } from '#pkg/plan/plan.ts'
+import { allOf } from './container.cast.ts'
 import { planKept, whileResting } from './container.kept.ts'
 import { isAlive, previousStatus } from './container.look.ts'
 import { preflight } from './container.preflight.ts'
-import { stop } from './container.remove.ts'
+import { anonymousVolumes, remove, stop } from './container.remove.ts'
 import { fits, type Subject } from './container.subject.ts'
 import {
   dropNext,
@@ -83,7 +84,16 @@ export function planSuccession(subject: Subject, current: ObservedContainer, why
   const candidate = next !== undefined && fits(subject, next) ? next : undefined
   const wait = preflight(subject, candidate)
   if (wait !== undefined) return { ...planKept(subject, current), ...wait }
-  return stopFirst(subject, candidate, { aside: 'old', cause: why })
+  stopFirst(subject, candidate, { aside: 'old', cause: why })
+  // Where one succession follows another nobody comes to rest who would tidy up.
+  const { builder, cast } = subject
+  for (const observed of cast.old.filter((each) => !isAlive(each) && each.state !== 'removing')) {
+    const keep = allOf(cast)
+      .filter((each) => each !== observed)
+      .flatMap(anonymousVolumes)
+    remove(builder, observed, { cause: 'its successor runs', keep })
+  }
+  return { plan: builder.build() }
 }
 
 /** Two containers cannot have the same port or device at once, and should not write the same data at once. */

@@ -9,7 +9,7 @@ import type { AgentOp } from './ops.ts'
 /** So often may be a coincidence. */
 const free = 3
 const firstRest = 1000
-const mostRest = 6 * 3_600_000
+const mostRest = 24 * 3_600_000
 
 interface Rounds {
   readonly generation: number
