@@ -23,6 +23,34 @@ export function planAdoption(container: Container, world: World): Decision | und
     return planDeletion(container, [], new PlanBuilder<AgentOp>(groupOf('Container', container.metadata)))
   const owner = found.labels[engineLabels.cluster]
   if (owner !== undefined) return owner === world.clusterID ? undefined : refuse(foreign(found))
+  const decision = compareWith(container, found, world)
+  const rival = decision.takesOver === undefined ? undefined : rivalOf(container, found, world)
+  return rival === undefined ? decision : refuse(taken(container, rival))
+}
+
+/** Whose it is by now: a container without labels could be taken over by any number of objects. */
+function rivalOf(container: Container, found: ObservedContainer, world: World): Container | undefined {
+  const rivals = [...world.desired.containers.values()].filter(
+    ({ spec, metadata }) => spec.adopt === found.id && metadata.uid !== container.metadata.uid,
+  )
+  return (
+    rivals.find((rival) => isTakenOver(rival, found, world)) ??
+    rivals.find((rival) => isBefore(rival, container) && willTakeOver(rival, found, world))
+  )
+}
+
+/** Of two that take it over in the same pass. */
+function willTakeOver(rival: Container, found: ObservedContainer, world: World): boolean {
+  const goes = rival.metadata.deletionTimestamp !== undefined
+  return !goes && compareWith(rival, found, world).takesOver !== undefined
+}
+
+function isBefore({ metadata: one }: Container, { metadata: other }: Container): boolean {
+  const textOf = ({ creationTimestamp = '', uid = '' }: typeof one) => `${creationTimestamp} ${uid}`
+  return textOf(one) < textOf(other)
+}
+
+function compareWith(container: Container, found: ObservedContainer, world: World): Decision {
   const resolved = resolve({ container, ...world })
   if ('missing' in resolved) return { plan: emptyPlan(), waiting: resolved.missing }
   if (!resolved.imageConfigs.has(found.imageID)) return refuse(unknownImage(found))
@@ -45,6 +73,12 @@ function refuse(why: string): Decision {
 
 function foreign({ labels }: ObservedContainer): string {
   return `it belongs to Container ${labels[engineLabels.namespace]}/${labels[engineLabels.name]} of another Cove`
+}
+
+/** What other namespaces hold is not told. */
+function taken({ metadata: { namespace } }: Container, { metadata: rival }: Container): string {
+  const whose = rival.namespace === namespace ? `Container ${rival.name}` : 'a Container of another namespace'
+  return `${whose} has taken it over`
 }
 
 function unknownImage({ imageID }: ObservedContainer): string {

@@ -8,12 +8,14 @@ import {
   network,
   now,
   observed,
+  plainSettings,
   print,
   secret,
   volume,
   world,
 } from '#test/helpers/world.ts'
 import { planContainer } from './container.ts'
+import { usualLogging } from './resolve.runtime.ts'
 import { resolve } from './resolve.ts'
 import { reportContainer } from './status.ts'
 import type { World } from './world.ts'
@@ -429,4 +431,32 @@ test('a running container whose spec names a network that is not there runs on, 
   const decision = planContainer(web, world({ objects: [web], containers: [found] }))
   t.is(print(decision.plan), '')
   t.is(decision.waiting?.reason, 'NetworkNotFound')
+})
+
+test("a container that is taken over is nobody else's to take over, also in the same pass", (t) => {
+  const id = 'a'.repeat(64)
+  const of = (namespace: string, uid: string) =>
+    container('web', { adopt: id }, { metadata: { namespace, uid, name: 'web' } })
+  const [first, second] = [of('default', 'u1'), of('shop', 'u2')]
+  const found = observed(container('web'), 'x', {
+    id,
+    labels: {},
+    settings: { ...plainSettings, hostname: id.slice(0, 12), logging: usualLogging },
+  })
+  const decide = (object: Container, statuses: readonly (readonly [string, object])[] = []) =>
+    planContainer(object, {
+      ...world({ objects: [first, second], containers: [found], imageConfigs: { [found.imageID]: {} } }),
+      statuses: new Map(statuses.map(([uid, status]) => [uid, { conditions: [], ...status }])),
+    })
+  t.is(decide(first).takesOver, id)
+  t.like(decide(second), {
+    takesOver: undefined,
+    waiting: {
+      reason: 'AdoptionDiffers',
+      message: 'spec.adopt: the container is left alone: a Container of another namespace has taken it over',
+    },
+  })
+  t.is(print(decide(second).plan), '')
+  // Also when the other one came first.
+  t.is(decide(first, [['u2', { adopted: id }]]).takesOver, undefined)
 })

@@ -70,6 +70,43 @@ test('processes, ports and changes of a container are told', async (t) => {
   t.like(JSON.parse((await ask(`GET ${base}/ports`)).text), { items: [] })
 })
 
+test('nobody makes ps show the processes of others: what it is asked for leaves the titles as they are', async (t) => {
+  const { ask } = await serve()
+  const top = async (args: string) =>
+    (await ask(`GET ${base}/top?${new URLSearchParams({ ps: args })}`)).status
+  for (const args of [
+    '-ef',
+    'aux',
+    'axfu',
+    '-eo pid,ppid,cmd',
+    '-o pid -o args',
+    'axo pid,thcount',
+    '-eopid,sched',
+    '-L',
+    '-eo pid,pcpu --sort -pcpu',
+    '',
+  ])
+    t.is(await top(args), 200, args)
+  for (const args of [
+    '-orss=PID -oargs -e',
+    '-eo rss=PID,args',
+    'axo nlwp=PID',
+    '--no-headers -eo comm,rss,args',
+    '--no-heading -e',
+    'axh',
+    'h -eo comm,rss',
+    '-e h',
+    '-Co h -eo comm,rss',
+    '-C -o h -eo comm,rss',
+    'hocomm,rss',
+    '-Ch',
+    '-ef; id',
+    '-ef\nx',
+    `-o ${'pid,'.repeat(100)}`,
+  ])
+    t.is(await top(args), 400, args)
+})
+
 test('usage is told once, or each second until the container ends', async (t) => {
   const { ask, soon, clock, engine } = await serve()
   const { body } = await soon(`GET ${base}/stats`)

@@ -11,9 +11,24 @@ const apiVersion = 'cove.run/v1'
 /** `ps`: arguments for the host's ps; `-ef`. */
 export async function top(target: Target): Promise<ApiResponse> {
   const { engine, observed, request } = target
+  const args = request.query.get('ps') ?? '-ef'
+  if (!isPsArguments(args))
+    throw badRequest(
+      `ps: "${args}": titles of columns cannot be changed or left out: the engine tells by them whose processes are shown`,
+    )
   if (observed.state !== 'paused') mustRun(target)
-  const table = await engine.containerProcesses(observed.id, request.query.get('ps') ?? '-ef')
-  return answer('ContainerProcesses', table)
+  return answer('ContainerProcesses', await engine.containerProcesses(observed.id, args))
+}
+
+/**
+ * The engine runs ps over all processes of the host and leaves out the lines that have no process of the container under
+ * PID. Whoever could give another column this title, or have the first line of processes taken for the titles, would see
+ * the words and variables of processes that belong to others and to the host.
+ */
+function isPsArguments(args: string): boolean {
+  if (args.length > 256 || !/^[A-Za-z0-9,:_%+ -]*$/.test(args)) return false
+  // An h by itself or among other letters leaves the titles out, unless it stands in what o, p, t and so on are given.
+  return args.split(' ').every((word) => !/^--(no|h)/.test(word) && !/^[^oOkptUq]*h/.test(word))
 }
 
 /** Once; with `stream` a line each second until it ends. */
