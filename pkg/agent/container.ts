@@ -20,12 +20,14 @@ import { anonymousVolumes, planDeletion, remove, stop } from './container.remove
 import { planChange, planReplacement, planSuccession } from './container.replace.ts'
 import { type Builder, fits, type Subject } from './container.subject.ts'
 import { planRolledBack, planServing } from './container.trial.ts'
+import { sparingVolumes } from './container.volumes.ts'
 import type { AgentOp } from './ops.ts'
 import { resolve } from './resolve.ts'
 import { type Decision, groupOf, type World } from './world.ts'
 
 export function planContainer(container: Container, world: World): Decision {
-  return planAdoption(container, world) ?? planOwn(container, world)
+  const decision = planAdoption(container, world) ?? planOwn(container, world)
+  return { ...decision, plan: sparingVolumes(decision.plan, world) }
 }
 
 function planOwn(container: Container, world: World): Decision {
