@@ -26,14 +26,15 @@ export function probeTargets(
 
 /** Where the node reaches it: one in the network of the node, or of another container, is reached there. */
 export function addressesOf(
-  { networkMode, networks }: ObservedContainer,
+  container: ObservedContainer,
   byID: ReadonlyMap<string, ObservedContainer>,
+  seen: readonly string[] = [],
 ): readonly string[] {
+  const { id, networkMode, networks } = container
   if (networkMode === 'host') return ['127.0.0.1']
   if (networkMode.startsWith('container:')) {
     const owner = byID.get(networkMode.slice('container:'.length))
-    // Nobody shares the network of one that shares another's: the engine refuses it.
-    return owner === undefined || owner.networkMode.startsWith('container:') ? [] : addressesOf(owner, byID)
+    return owner === undefined || seen.includes(id) ? [] : addressesOf(owner, byID, [...seen, id])
   }
   return networks.map(({ ip }) => ip).filter((ip) => ip !== '')
 }
