@@ -70,6 +70,14 @@ export function findContainers(words: readonly string[], session: Session): Prom
   return Promise.all([...new Set(words)].map((word) => findContainer(word, session)))
 }
 
+/** Whether `TYPE/NAME` is one of a Container. */
+export function namesContainer(word: string): boolean {
+  const { plural, singular, kind, shortNames } = builtinResource('Container')
+  const [type = '', name = '', more] = word.split('/')
+  const known = [plural, singular, kind.toLowerCase(), ...shortNames]
+  return name !== '' && more === undefined && known.includes(type.toLowerCase().split('.')[0] ?? '')
+}
+
 function within(session: Session, namespace = session.namespace): Session {
   return namespace === session.namespace ? session : { ...session, namespace }
 }
@@ -92,11 +100,7 @@ function ambiguous(prefix: string, candidates: readonly KubeObject[]): CliError 
 
 /** NAME of the given type, or TYPE/NAME. */
 function singleName(word: string, resource: Resource): string {
-  const [type = '', name, more] = word.split('/')
-  if (name === undefined) return type
-  const known = [resource.plural, resource.singular, resource.kind.toLowerCase(), ...resource.shortNames]
-  if (more !== undefined || name === '' || !known.includes(type.toLowerCase().split('.')[0] ?? '')) {
-    throw new CliError(`"${word}" is not the name of a ${resource.singular}`)
-  }
-  return name
+  if (!word.includes('/')) return word
+  if (!namesContainer(word)) throw new CliError(`"${word}" is not the name of a ${resource.singular}`)
+  return word.slice(word.indexOf('/') + 1)
 }

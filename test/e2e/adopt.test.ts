@@ -5,7 +5,7 @@ import test from 'ava'
 import { parseYamlStream } from '#pkg/manifest/yaml.ts'
 import { decode, sharedCove } from '#test/helpers/cove.ts'
 import { baseImage } from '#test/helpers/engine.ts'
-import { makeScene, type Scene } from '#test/helpers/scene.ts'
+import { makeScene, Scene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const cove = sharedCove(test)
@@ -202,4 +202,20 @@ volumes: {data: }
   t.is(await scene.exec('web', ['cat', '/run/secrets/pw']), 'geheim')
   t.is(await scene.exec('web', ['wget', '-q', '-O', '-', 'http://127.0.0.1:8080/']), 'from compose')
   await scene.sees('web', { Config: { Labels: { 'traefik.rule': 'Host(`a`)' } } })
+})
+
+test('who has the name that an object wants is adopted in its place, as both messages say', async (t) => {
+  const { namespace } = await makeScene(cove())
+  const home = new Scene(cove(), 'default')
+  const name = `taken-${namespace}`
+  const stranger = await home.stranger(name)
+  await home.run(name)
+  t.true((await home.notReady(name, 'NameConflict')).endsWith(`with \`cove adopt ${name}\``))
+  const tooEarly = await adopt(home, [name])
+  t.is(tooEarly.code, 1)
+  t.true(tooEarly.stderr.includes(`cove delete container ${name} -n default`), tooEarly.stderr)
+  await home.delete('Container', name)
+  await home.gone('Container', name)
+  t.is((await adopt(home, [name])).code, 0)
+  t.is(await home.ready(name), stranger)
 })

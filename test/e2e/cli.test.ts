@@ -485,7 +485,14 @@ test('the way the command line is wrong is told with exit 2 and where the help i
     stdout: '',
     stderr: "error: unknown flag: --otput (did you mean --output?)\nSee 'cove get --help'.\n",
   })
-  for (const words of ['get', 'apply', 'wait', 'get ctr -o xml', 'delete ctr x --grace-period=soon'])
+  for (const words of [
+    'get',
+    'apply',
+    'wait',
+    'wait volume/x',
+    'get ctr -o xml',
+    'delete ctr x --grace-period=soon',
+  ])
     t.is((await server.cove(words)).code, 2, words)
   for (const words of ['get -h', 'help get', 'help', '--help', 'apply --help'])
     t.is((await server.cove(words)).code, 0)

@@ -118,8 +118,12 @@ async function create(manifest: KubeObject, { io }: Context, { client, signal }:
     return true
   } catch (error) {
     if (!isReason(error, 'AlreadyExists')) throw error
-    await io.stderr.write(`${label} exists already, and stays as it is\n`)
-    return name !== 'Container'
+    const isContainer = name === 'Container'
+    const advice = isContainer
+      ? `: to take the container over, delete the object and adopt again: cove delete container ${metadata.name} -n ${metadata.namespace}`
+      : ''
+    await io.stderr.write(`${label} exists already, and stays as it is${advice}\n`)
+    return !isContainer
   }
 }
 

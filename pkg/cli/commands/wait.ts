@@ -3,6 +3,7 @@ import { isReason } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
+import { namesContainer } from '../containername.ts'
 import { CliError, errorText, exitCodes, UsageError } from '../errors.ts'
 import { listObjects } from '../follow.ts'
 import { type Goal, judge, parseGoal } from '../readiness.ts'
@@ -15,7 +16,8 @@ export async function run(context: Context): Promise<number> {
   const { args, io } = context
   const goalText = args.text('for')
   if (goalText === undefined) {
-    if (args.positionals.length === 0 || chosenOtherwise(context))
+    const others = args.positionals.some((word) => word.includes('/') && !namesContainer(word))
+    if (args.positionals.length === 0 || others || chosenOtherwise(context))
       throw new UsageError('say what to wait for with --for', 'wait')
     const { waitForExits } = await import('../waitexit.ts')
     return await waitForExits(context)
