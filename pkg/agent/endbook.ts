@@ -4,17 +4,16 @@ import type { EngineEvent, ObservedContainer } from '#pkg/engine/port.ts'
 
 export class EndBook {
   readonly #clock: Clock
-  /** By id of the container; ms since the epoch. */
+  /** By id of the container; ms since the epoch, by the engine's clock as far as it tells. */
   readonly #asked = new Map<string, number>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  noteEvent({ type, action, id }: EngineEvent): void {
+  noteEvent({ type, action, id, at = this.#clock.now() }: EngineEvent): void {
     // `docker stop` is one or two kills and, when the container has ended, a stop.
-    if (type === 'container' && (action === 'kill' || action === 'stop'))
-      this.#asked.set(id, this.#clock.now())
+    if (type === 'container' && (action === 'kill' || action === 'stop')) this.#asked.set(id, at)
   }
 
   /** Forgets containers that are no more. */

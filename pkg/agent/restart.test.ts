@@ -100,7 +100,12 @@ test('an end that somebody asked the engine for is no crash and waits for nothin
     crashStreak: 3,
     notBefore: noon + 20_000,
   })
-  t.like(restartState(before, ended, noon + 15_000), { crashStreak: 4, notBefore: noon + 60_000 })
+  // Programs may take their time to end, and the stop itself is told afterwards.
+  t.like(restartState(before, ended, noon + 12_000), { crashStreak: 3 })
+  t.like(restartState(before, ended, noon + 21_000), { crashStreak: 3 })
+  // Of the run before, or of nothing that has come yet.
+  t.like(restartState(before, ended, noon + 9_000), { crashStreak: 4, notBefore: noon + 60_000 })
+  t.like(restartState(before, ended, noon + 25_000), { crashStreak: 4 })
   t.like(restartState(before, ended), { crashStreak: 4 })
 })
 

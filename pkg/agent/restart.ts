@@ -12,8 +12,10 @@ import type { ObservedContainer } from '#pkg/engine/port.ts'
 const firstDelay = 10_000
 const mostDelay = 300_000
 const forgetAfter = 600_000
-/** An end so close to what somebody asked of the engine came of it; ms. */
-const askedWithin = 2000
+/** An end so soon after somebody asked the engine for it came of that: programs may take their time; ms. */
+const askedBefore = 60_000
+/** The engine tells of a stop when the container has ended; ms. */
+const askedAfter = 2000
 
 export interface RestartState {
   readonly restartCount: number
@@ -38,7 +40,7 @@ export function restartState(
     previous.startedAt !== observed.startedAt
   const restartCount = counted + ((same || sameSpec) && startedAnew ? 1 : 0)
   const endedAt = Date.parse(observed.finishedAt ?? observed.createdAt)
-  const wasAsked = askedAt !== undefined && Math.abs(askedAt - endedAt) <= askedWithin
+  const wasAsked = askedAt !== undefined && isWithin(askedAt, observed, endedAt)
   const crashStreak = nextStreak(same || sameSpec ? previous : undefined, observed, wasAsked)
   return { restartCount, crashStreak, notBefore: endedAt + (wasAsked ? 0 : delayAfter(crashStreak)) }
 }
@@ -54,6 +56,12 @@ export function restartDue(
   const latest = now + delayAfter(crashStreak)
   if (notBefore <= latest) return notBefore
   return told === undefined ? latest : Math.min(Date.parse(told), latest)
+}
+
+/** Whether it was asked in the run that ended, and the end came of it. */
+function isWithin(askedAt: number, { startedAt, createdAt }: ObservedContainer, endedAt: number): boolean {
+  const inThisRun = askedAt >= Date.parse(startedAt ?? createdAt)
+  return inThisRun && endedAt - askedAt <= askedBefore && askedAt - endedAt <= askedAfter
 }
 
 /** How long to wait before the start that follows the given number of ends in a row. */

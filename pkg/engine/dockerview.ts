@@ -137,12 +137,14 @@ export function readEvent(line: unknown): EngineEvent | undefined {
   const attributes = object(root, 'Actor', 'Attributes')
   const name = text(attributes['name'])
   const container = text(attributes['container'])
+  const nanoseconds = number(root['timeNano'])
   return {
     type,
     action: text(root['Action']),
     id,
     name: name || id,
     ...(type === 'network' && container !== '' && { container }),
+    ...(nanoseconds > 0 && { at: nanoseconds / 1e6 }),
   }
 }
 

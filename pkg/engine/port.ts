@@ -252,6 +252,8 @@ export interface EngineEvent {
   readonly name: string
   /** Of a network's connect and disconnect: the id of the container that joined or left. */
   readonly container?: string
+  /** When, by the engine's clock; ms since the epoch. Absent: the engine does not say. */
+  readonly at?: number
 }
 
 export interface PullProgress {

@@ -139,7 +139,7 @@ async function makeContainers(t: ExecutionContext, run: Run, scene: Scene): Prom
   )
   t.is(wanting.code, 0, wanting.stderr)
   const pulling = container('pulling', { image, imagePullSecrets: [{ name: 'login' }] })
-  t.is((await run(['create', ...stdin], pulling)).code, 1)
+  t.is((await run(['create', ...stdin], pulling)).code, 0)
   const reason = 'jsonpath={.status.conditions[?(@.type=="Ready")].reason}'
   await eventually(async () => {
     const { stdout } = await run(['get', 'ctr', 'wanting', '-o', reason])
