@@ -4,6 +4,7 @@
  */
 import { asideName, engineName } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
+import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { allOf } from './container.cast.ts'
 import { planDrift } from './container.drift.ts'
 import { type FailedRevision, fingerprintOf, isRecorded } from './container.failure.ts'
@@ -15,7 +16,9 @@ import { anonymousVolumes, remove, stop } from './container.remove.ts'
 import { lookAgain, planChange, planFailed, viewOf } from './container.replace.ts'
 import type { Subject } from './container.subject.ts'
 import { judge, type Verdict } from './container.verdict.ts'
-import type { Decision, RolloutView } from './world.ts'
+import { isHeld } from './holds.ts'
+import type { AgentOp } from './ops.ts'
+import { type Decision, groupOf, type RolloutView } from './world.ts'
 
 /** The one that serves is what is wanted. */
 export function planServing(subject: Subject, current: ObservedContainer): Decision {
@@ -43,12 +46,24 @@ export function planServing(subject: Subject, current: ObservedContainer): Decis
     (time) => time !== undefined && time > world.now,
   )
   const hasWait = waits.length > 0 && (verdict.is === 'pending' || cast.parked.length > 0)
-  return {
+  return whileHeld(subject, current, {
     ...healed,
     plan: builder.build(),
     rollout: concluded(subject, view, verdict, target !== undefined),
     ...(hasWait && { lookAgainAt: Math.min(...waits.map((time) => time ?? 0)) }),
-  }
+  })
+}
+
+/** What cannot be mended, or cannot be taken away, keeps nobody from being started and healed meanwhile. */
+function whileHeld(subject: Subject, current: ObservedContainer, decision: Decision): Decision {
+  const group = groupOf('Container', subject.container.metadata)
+  if (!isHeld(group, subject.world)) return decision
+  const builder = new PlanBuilder<AgentOp>(group)
+  const alone: Subject = { ...withoutOwnStop(subject, current), builder }
+  if (isAlive(current)) planRunning(alone, current)
+  else planEnded(alone, current)
+  const plan = builder.build()
+  return plan.ops.length === 0 ? decision : { ...decision, plan, urgent: true }
 }
 
 function concluded(

@@ -7,7 +7,7 @@
  */
 import type { Container } from '#pkg/apis/container.ts'
 import { updatePolicy } from '#pkg/apis/container.update.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
+import { asideName, engineName } from '#pkg/apis/wellknown.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { planAdoption } from './container.adopt.ts'
 import { allOf, type Cast, castOf } from './container.cast.ts'
@@ -52,6 +52,16 @@ function planWanted(subject: Subject): Decision {
     const cause = `metadata.name: want ${name}, found ${current.name}`
     return {
       plan: builder.add({ type: 'renameContainer', container: current.id, name }, cause).build(),
+      urgent: true,
+    }
+  }
+  const corpse = cast.dead.find((dead) => dead.name === name)
+  if (current === undefined && corpse !== undefined) {
+    // What the engine could neither end nor remove may be there for long: nobody waits for its name.
+    const aside = asideName(container.metadata, 'old', corpse.id)
+    const cause = 'the engine gave it up: it is dead'
+    return {
+      plan: builder.add({ type: 'renameContainer', container: corpse.id, name: aside }, cause).build(),
       urgent: true,
     }
   }

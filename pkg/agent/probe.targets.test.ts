@@ -3,7 +3,7 @@ import { container, observed } from '#test/helpers/world.ts'
 import { addressesOf } from './probe.targets.ts'
 
 const found = (id: string, networkMode: string) =>
-  observed(container(id), 'x', {
+  observed(container(id), 'xx', {
     id,
     networkMode,
     ...(networkMode.startsWith('container:') && { networks: [] }),
@@ -15,9 +15,9 @@ const addresses = (id: string, ...all: ReturnType<typeof found>[]) => {
 }
 
 test('whoever shares the network of one that shares another’s is reached where that one is', (t) => {
-  const chain = [found('x', 'bridge'), found('y', 'container:x'), found('z', 'container:y')]
-  t.deepEqual(addresses('z', ...chain), ['172.17.0.2'])
-  t.deepEqual(addresses('z', ...chain.slice(1)), [])
-  t.deepEqual(addresses('y', found('y', 'container:z'), found('z', 'container:y')), [])
-  t.deepEqual(addresses('h', found('h', 'container:n'), found('n', 'host')), ['127.0.0.1'])
+  const chain = [found('xx', 'bridge'), found('yy', 'container:xx'), found('zz', 'container:yy')]
+  t.deepEqual(addresses('zz', ...chain), ['172.17.0.2'])
+  t.deepEqual(addresses('zz', ...chain.slice(1)), [])
+  t.deepEqual(addresses('yy', found('yy', 'container:zz'), found('zz', 'container:yy')), [])
+  t.deepEqual(addresses('hh', found('hh', 'container:nn'), found('nn', 'host')), ['127.0.0.1'])
 })
