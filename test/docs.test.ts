@@ -11,6 +11,7 @@ import { parseArgs } from '#pkg/cli/args.ts'
 import { commonFlags } from '#pkg/cli/commandtable.flags.ts'
 import { commands } from '#pkg/cli/commandtable.ts'
 import { daemonHelp, serverTools } from '../cmd/cove/flags.ts'
+import { readSources } from './helpers/sources.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -108,6 +109,26 @@ test('every field of spec and status is one of a kind', async (t) => {
     return ![...kinds, podKind].some(({ schema }) => hasField(schema, names))
   })
   t.deepEqual(unknown, [])
+})
+
+test('every source file that is named is there', async (t) => {
+  const sources = readSources(['cmd', 'pkg', 'test', 'hack']).map(({ path }) => `/${path}`)
+  const named = (await pages()).flatMap(({ name, text }) =>
+    [...text.matchAll(/`((?!x\.)[\w./-]+\.ts)`/g)].map(([, file = '']) => ({ name, file })),
+  )
+  t.true(named.length > 50, String(named.length))
+  const missing = named.filter(({ file }) => !sources.some((path) => path.endsWith(`/${file}`)))
+  t.deepEqual(missing, [])
+})
+
+test('docs/cli.md names every command', async (t) => {
+  const page = await readFile(join(root, 'docs/cli.md'), 'utf8')
+  const { 1: table = '' } = page.split(/^## /m)
+  const missing = commands.filter(({ name }) => !new RegExp(`\`(?:cove )?${name}[ \`]`).test(table))
+  t.deepEqual(
+    missing.map(({ name }) => name),
+    [],
+  )
 })
 
 test('every link within the project leads somewhere', async (t) => {
