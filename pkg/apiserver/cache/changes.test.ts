@@ -9,7 +9,7 @@ const kind = anyKind(configMapKind)
 
 function change(revision: number, length: number): Change {
   const text = 'x'.repeat(length)
-  const after = { namespace: 'default', name: 'a', revision, text, labels: {}, fields: {}, owners: [] }
+  const after = { namespace: 'default', name: 'a', revision, text, labels: {}, fields: {} }
   return new Change(kind, { revision, before: undefined, after }, () => {})
 }
 

@@ -21,8 +21,6 @@ export interface Entry {
   readonly labels: Readonly<Record<string, string>>
   /** Of the kind's selectable fields those that the object has. */
   readonly fields: Readonly<Record<string, string>>
-  /** UIDs of its owners. */
-  readonly owners: readonly string[]
 }
 
 export interface Filter {
@@ -72,7 +70,6 @@ class StoredEntry implements Entry {
   readonly revision: number
   readonly labels: Readonly<Record<string, string>>
   readonly fields: Readonly<Record<string, string>>
-  readonly owners: readonly string[]
   readonly #head: string
   readonly #text: string
   readonly #managers: ManagersParts | undefined
@@ -92,7 +89,6 @@ class StoredEntry implements Entry {
     this.revision = state.revision
     this.labels = metadata.labels ?? none
     this.fields = readFields(state.kind, state.object)
-    this.owners = metadata.ownerReferences?.map((owner) => owner.uid) ?? nobody
     this.#head = state.head
     this.#text = state.text
     this.#managers = state.managers
@@ -105,7 +101,6 @@ class StoredEntry implements Entry {
   }
 }
 
-const nobody: readonly string[] = []
 const none: Readonly<Record<string, string>> = {}
 
 /** The text of the same state, dated by the change that made it leave a selection. */

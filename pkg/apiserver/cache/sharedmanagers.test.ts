@@ -11,7 +11,9 @@ const entry = fc
   .map((value) => JSON.stringify(value))
 const texts = fc.oneof(
   fc.array(entry).map((entries) => `"managedFields":[${entries.join(',')}],`),
-  fc.array(fc.constantFrom('"time":"', '"', 'T', '"time":""', ',')).map((pieces) => `${pieces.join('')}"`),
+  fc
+    .array(fc.constantFrom('"time":"', '"', 'T', '"time":""', ',', '\\"uid\\":\\"', '\\', 'uid'))
+    .map((pieces) => `${pieces.join('')}"`),
 )
 
 test('a text comes back as it was, whoever else shared its parts', (t) => {
@@ -31,10 +33,30 @@ test('texts that differ in their times share the rest', (t) => {
   const [one, other] = [shared.share(text('1')), shared.share(text('2'))]
   t.is(one.parts, other.parts)
   t.deepEqual(
-    [one.times, other.times],
+    [one.own, other.own],
     [
       ['1', 'x'],
       ['2', 'x'],
     ],
   )
+})
+
+test('texts that differ in the UID of an owner share the rest', (t) => {
+  const shared = new SharedManagers()
+  const text = (uid: string) => {
+    const fields = {
+      'f:metadata': { 'f:ownerReferences': { '.': {}, [`k:${JSON.stringify({ uid })}`]: {} } },
+    }
+    return `"managedFields":[${JSON.stringify({ manager: 'a', time: 'x', fieldsV1: fields })}],`
+  }
+  const [one, other] = [shared.share(text('1-2')), shared.share(text('3-4'))]
+  t.is(one.parts, other.parts)
+  t.deepEqual(
+    [one.own, other.own],
+    [
+      ['x', '1-2'],
+      ['x', '3-4'],
+    ],
+  )
+  t.is(partsText(other), text('3-4'))
 })

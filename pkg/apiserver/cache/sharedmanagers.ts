@@ -1,16 +1,23 @@
 /**
  * metadata.managedFields in the memory of the cache. Its text is longer than the rest of most objects, and but for the
- * times the same for all that came by the same way: so the texts between the times are kept once and shared.
+ * times, and the UIDs of owners, the same for all that came by the same way: so the texts between these are kept once and
+ * shared.
  */
 
-/** The text of an object's managers, taken apart: `parts[0] times[0] parts[1] times[1] ...`. */
+/** The text of an object's managers, taken apart: `parts[0] own[0] parts[1] own[1] ...`. */
 export interface ManagersParts {
-  /** Shared: one more than there are times. */
+  /** Shared; behind the last of `own` there may be one more. */
   readonly parts: readonly string[]
-  readonly times: readonly string[]
+  /** Times, and UIDs of owners, in the order of the text. */
+  readonly own: readonly string[]
 }
 
-const timeMember = '"time":"'
+/**
+ * What stands before, and the value. Quotes within JSON strings are escaped: no string looks like the member of a time,
+ * and only a string, the key of a field, has the UID of an owner in it.
+ */
+const ownValue = /("time":")([^"]*)|(\\"uid\\":\\")([^\\]*)/g
+const behindMark = /(?<="time":"|\\"uid\\":\\")/
 
 /** Bounded: it forgets everything when it is full; what was shared stays shared by those who have it. */
 export class SharedManagers {
@@ -23,43 +30,31 @@ export class SharedManagers {
 
   /** What partsText makes of it is the text again, whatever it says. */
   share(text: string): ManagersParts {
-    const cuts = cutsOf(text)
-    const between = cuts.map(([, end], index) => text.slice(end, cuts[index + 1]?.[0]))
-    const timeless = [text.slice(0, cuts[0]?.[0]), ...between].join('')
-    // Parsed, because a slice would keep all of the text it was cut from.
-    const times: readonly string[] = JSON.parse(
-      `["${cuts.map(([start, end]) => text.slice(start, end)).join('","')}"]`,
-    )
-    return { parts: this.#parts(timeless), times: cuts.length === 0 ? none : times }
+    const own: string[] = []
+    const common = text.replaceAll(ownValue, (_all, time, at, uid, owner) => {
+      own.push(at ?? owner)
+      return time ?? uid
+    })
+    // Written and read again, because a slice would keep all of the text it was cut from.
+    const flat: readonly string[] = own.length === 0 ? none : JSON.parse(JSON.stringify(own))
+    return { parts: this.#parts(common), own: flat }
   }
 
   /** Cut from the key, which is kept anyway. */
-  #parts(timeless: string): readonly string[] {
-    const known = this.#known.get(timeless)
+  #parts(common: string): readonly string[] {
+    const known = this.#known.get(common)
     if (known !== undefined) return known
-    const parts = timeless.split(timeMember)
-    const made = parts.map((part, index) => (index < parts.length - 1 ? part + timeMember : part))
+    const made = common.split(behindMark)
     if (this.#known.size >= this.#capacity) this.#known.clear()
-    this.#known.set(timeless, made)
+    this.#known.set(common, made)
     return made
   }
 }
 
 const none: readonly string[] = []
 
-/** Where the times stand, quotes excluded. Quotes within JSON strings are escaped: no string looks like the member. */
-function cutsOf(text: string): [start: number, end: number][] {
-  const cuts: [number, number][] = []
-  for (let at = text.indexOf(timeMember); at >= 0; at = text.indexOf(timeMember, at)) {
-    const start = at + timeMember.length
-    at = text.indexOf('"', start)
-    cuts.push([start, at])
-  }
-  return cuts
-}
-
-export function partsText({ parts, times }: ManagersParts): string {
+export function partsText({ parts, own }: ManagersParts): string {
   let text = parts[0] ?? ''
-  for (const [index, time] of times.entries()) text += time + (parts[index + 1] ?? '')
+  for (const [index, value] of own.entries()) text += value + (parts[index + 1] ?? '')
   return text
 }

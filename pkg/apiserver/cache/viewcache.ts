@@ -146,11 +146,6 @@ class ViewEntry implements Entry {
     return this.#fields
   }
 
-  /** What it shows is its owner. */
-  get owners(): readonly string[] {
-    return []
-  }
-
   #project(): ApiObject {
     const { source, project } = this.#viewOf
     const projected: KubeObject = project(decodeWithoutManagers(headOf(source), this.#source.text))

@@ -92,11 +92,25 @@ export function factsOf({ metadata, spec }: Container): ContainerFacts {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     nodeName: spec.nodeName,
-    nodeSelector: spec.nodeSelector ?? {},
+    nodeSelector: isEmpty(spec.nodeSelector) ? anywhere : spec.nodeSelector,
     deleting: metadata.deletionTimestamp !== undefined,
-    dependsOn: (spec.dependsOn ?? []).map((dependency) => dependency.container),
-    hostPorts: (spec.ports ?? []).flatMap(({ hostPort, hostIP, protocol }, index) =>
-      hostPort === undefined ? [] : [{ index, port: `${hostPort}/${protocol}`, hostIP: hostIP ?? '' }],
+    dependsOn: orNone((spec.dependsOn ?? []).map((dependency) => dependency.container)),
+    hostPorts: orNone(
+      (spec.ports ?? []).flatMap(({ hostPort, hostIP, protocol }, index) =>
+        hostPort === undefined ? [] : [{ index, port: `${hostPort}/${protocol}`, hostIP: hostIP ?? '' }],
+      ),
     ),
   }
+}
+
+const anywhere: Readonly<Record<string, string>> = {}
+const none: readonly never[] = []
+
+/** What most Containers do not have is there once: there may be very many. */
+function orNone<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? none : list
+}
+
+function isEmpty(selector: Readonly<Record<string, string>> | undefined): selector is undefined {
+  return selector === undefined || Object.keys(selector).length === 0
 }
