@@ -20,7 +20,7 @@ function list(resourceVersion: string, ...items: ConfigMap[]) {
 
 const expired = new StatusError('Expired', 'too old').toStatus()
 
-function start(t: ExecutionContext, options: Pick<InformerOptions<ConfigMap>, 'matters'> = {}) {
+function start(t: ExecutionContext, options: Pick<InformerOptions<ConfigMap>, 'matters' | 'keep'> = {}) {
   const clock = new ManualClock()
   const server = new ScriptedTransport()
   const changes: string[] = []
@@ -85,6 +85,32 @@ test('the copy leaves out who manages which field', async (t) => {
   for (const key of ['default/a', 'default/b']) {
     t.deepEqual(Object.keys(informer.get(key)?.metadata ?? {}).includes('managedFields'), false)
   }
+})
+
+test('what is not to be kept is as if there were none, until it changes into what is', async (t) => {
+  const keep = ({ data }: ConfigMap) => data?.['keep'] === 'yes'
+  const { server, changes, informer, controller, names, clock } = start(t, { keep })
+  const kept = (name: string, resourceVersion: string) => ({
+    ...map(name, resourceVersion),
+    data: { keep: 'yes' },
+  })
+  ;(await server.next()).answer(list('5', map('a', '3'), kept('b', '4')))
+  await informer.synced(controller.signal)
+  t.deepEqual([names(), changes.splice(0)], [['b'], ['default/b']])
+  const watch = (await server.next()).stream()
+  watch.send({ type: 'MODIFIED', object: map('a', '6') })
+  watch.send({ type: 'DELETED', object: map('a', '7') })
+  watch.send({ type: 'ADDED', object: map('c', '8') })
+  await clock.advance(0)
+  t.deepEqual([names(), changes.splice(0)], [['b'], []])
+  watch.send({ type: 'MODIFIED', object: kept('c', '9') })
+  watch.send({ type: 'MODIFIED', object: map('b', '10') })
+  await clock.advance(0)
+  t.deepEqual([names(), changes.splice(0)], [['c'], ['default/c', 'default/b']])
+  watch.send({ type: 'ERROR', object: expired })
+  ;(await server.next()).answer(list('20', map('b', '10'), map('c', '12')))
+  await server.next()
+  t.deepEqual([names(), changes], [[], ['default/c']])
 })
 
 test('a watch that ends goes on from the last event or bookmark', async (t) => {

@@ -22,6 +22,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly select?: ListOptions
   /** What of each object is kept, for readers that need little; absent: all of it. Keeps name, uid and resourceVersion. */
   readonly trim?: (object: T) => T
+  /** Which objects the copy has, for readers of few; absent: every one. Any other is as if there were none. */
+  readonly keep?: (object: T) => boolean
   /** Whether a change that a watch tells is one for onChange; absent: every one is. The copy shows it in any case. */
   readonly matters?: (before: T, after: T) => boolean
   /** Something under this key changed; called after the copy shows it. */
@@ -127,11 +129,12 @@ export class Informer<T extends KubeObject> implements Reader<T> {
   }
 
   async #list(signal: AbortSignal): Promise<string> {
-    const { client, kind, select = {}, onChange, trim = asItIs } = this.#options
+    const { client, kind, select = {}, onChange, trim = asItIs, keep = always } = this.#options
     const found = new Map<string, T>()
     let resourceVersion = ''
     for await (const page of client.pages(kind, select, pageSize, signal)) {
-      for (const item of page.items) found.set(objectKey(item.metadata), trim(withoutManagers(item)))
+      for (const item of page.items)
+        if (keep(item)) found.set(objectKey(item.metadata), trim(withoutManagers(item)))
       resourceVersion = page.resourceVersion
     }
     const changed = [...found.entries()].filter(([key, item]) => !sameRevision(this.#objects.get(key), item))
@@ -154,7 +157,8 @@ export class Informer<T extends KubeObject> implements Reader<T> {
       onChange,
       ambient,
       trim = asItIs,
-      matters = () => true,
+      keep = always,
+      matters = always,
     } = this.#options
     // A bounded watch cannot hang for good on a connection that died silently.
     const timeoutSeconds = 300 + Math.floor(ambient.random.next() * 300)
@@ -169,10 +173,12 @@ export class Informer<T extends KubeObject> implements Reader<T> {
       }
       const key = objectKey(event.object.metadata)
       const before = this.#objects.get(key)
-      const after = event.type === 'DELETED' ? undefined : trim(withoutManagers(event.object))
+      const gone = event.type === 'DELETED' || !keep(event.object)
+      const after = gone ? undefined : trim(withoutManagers(event.object))
       if (after === undefined) this.#objects.delete(key)
       else this.#objects.set(key, after)
-      if (before === undefined || after === undefined || matters(before, after)) onChange(key)
+      const unknown = before === undefined && after === undefined
+      if (!unknown && (before === undefined || after === undefined || matters(before, after))) onChange(key)
       yield event.object.metadata.resourceVersion ?? from
     }
   }
@@ -198,6 +204,10 @@ export function withoutManagers<T extends KubeObject>(object: T): T {
 
 function asItIs<T>(object: T): T {
   return object
+}
+
+function always(): boolean {
+  return true
 }
 
 export function sameRevision(before: KubeObject | undefined, after: KubeObject | undefined): boolean {

@@ -32,8 +32,8 @@ export class GarbageCollector {
   readonly #recorder: EventRecorder
   readonly #loop: Loop
   readonly #graph = new Map<string, Item>()
-  /** By kind and key the UID of the object that is there. */
-  readonly #uids = new Map<string, string>()
+  /** By kind and key what is there. */
+  readonly #places: ReadonlyMap<Kind, Map<string, Item>>
   /** Misplaced references that have been told, by the UIDs of both ends. */
   #told: ReadonlySet<string> = new Set()
 
@@ -46,6 +46,7 @@ export class GarbageCollector {
     )
     this.#recorder = new EventRecorder({ client, ambient, source: { component: 'garbage-collector' } })
     this.#loop = new Loop({ name: 'garbage', ambient, settleMs, pass: (signal) => this.#pass(signal) })
+    this.#places = new Map(this.#kinds.map((kind) => [kind, new Map()]))
     this.#informers = this.#kinds.map((kind) => this.#informer(kind, { client, ambient }))
   }
 
@@ -57,11 +58,12 @@ export class GarbageCollector {
   }
 
   #informer(kind: Kind, options: { client: Client; ambient: Ambient }): Informer<KubeObject> {
+    const type = typeOf(kind)
     const informer: Informer<KubeObject> = new Informer({
       ...options,
       kind,
       select: { metadataOnly: true },
-      trim: ({ metadata }) => ({ ...typeOf(kind), metadata: trimmed(metadata) }),
+      trim: ({ metadata }) => ({ ...type, metadata: trimmed(metadata) }),
       onChange: (key) => this.#take(kind, key, informer.get(key)),
     })
     return informer
@@ -69,13 +71,13 @@ export class GarbageCollector {
 
   /** Looks again only when something changed that deletion depends on: most changes are of status. */
   #take(kind: Kind, key: string, object: KubeObject | undefined): void {
-    const place = `${kind.group}/${kind.plural}/${key}`
-    const known = this.#graph.get(this.#uids.get(place) ?? '')
+    const places = this.#places.get(kind)
+    const known = places?.get(key)
     const item = object === undefined ? undefined : itemOf(kind, object.metadata)
     if (known !== undefined && known.uid !== item?.uid) this.#graph.delete(known.uid)
-    if (item === undefined) this.#uids.delete(place)
+    if (item === undefined) places?.delete(key)
     else {
-      this.#uids.set(place, item.uid)
+      places?.set(key, item)
       this.#graph.set(item.uid, item)
     }
     if (matters(known, item)) this.#loop.poke()

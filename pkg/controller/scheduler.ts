@@ -134,17 +134,27 @@ export class Scheduler {
 
 /** What planPlacement and the messages about a Container do not read is not kept: there may be very many. */
 export function trimmed({ metadata, spec, status, ...type }: Container): Container {
-  const { labels: _labels, annotations: _annotations, ownerReferences: _owners, ...kept } = metadata
+  const { labels: _labels, annotations: _annotations, ownerReferences: _owners, ...named } = metadata
+  const { creationTimestamp: _created, ...kept } = named
   const { command: _command, args: _args, healthcheck: _healthcheck, ...rest } = spec
   const { resources, securityContext: _security, ...small } = rest
   const { requests } = resources ?? {}
-  const unread = { env: none, ports: none, dependsOn: none }
+  const unread = { image: '', env: none, ports: none, dependsOn: none }
   const networks = spec.networks.length === 0 ? none : spec.networks
-  const { conditions, phase, observedGeneration } = status ?? {}
+  const mounts = spec.mounts.length === 0 ? none : spec.mounts
+  const { phase, observedGeneration } = status ?? {}
+  // Only of those that are on no node it is said why.
+  const conditions = spec.nodeName === undefined ? status?.conditions : undefined
   return {
     ...type,
     metadata: kept,
-    spec: { ...small, ...unread, networks, ...(requests !== undefined && { resources: { requests } }) },
+    spec: {
+      ...small,
+      ...unread,
+      networks,
+      mounts,
+      ...(requests !== undefined && { resources: { requests } }),
+    },
     ...(status !== undefined && {
       status: {
         ...(conditions !== undefined && { conditions }),

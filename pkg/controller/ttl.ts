@@ -23,7 +23,7 @@ export class TtlController {
       client,
       kind: containerKind,
       ambient,
-      trim: whatCounts,
+      keep: ({ spec }) => spec.ttlSecondsAfterFinished !== undefined,
       // Of one that is due every change counts: the deletion is of what was seen, and may have come too late for it.
       matters: (before, after) => dueAt(before) !== dueAt(after) || dueAt(after) !== undefined,
       onChange: () => this.#loop.poke(),
@@ -62,23 +62,3 @@ export class TtlController {
     }
   }
 }
-
-/** There may be very many: what dueAt does not read is not kept. */
-function whatCounts({ metadata, spec, status, ...type }: Container): Container {
-  const { labels: _labels, annotations: _annotations, ownerReferences: _owners, ...kept } = metadata
-  const { command: _command, args: _args, healthcheck: _healthcheck, ...rest } = spec
-  const { phase, finishedAt, observedGeneration } = status ?? {}
-  const unread = { env: none, ports: none, mounts: none, networks: none, dependsOn: none }
-  return {
-    ...type,
-    metadata: kept,
-    spec: { ...rest, ...unread },
-    status: {
-      ...(phase !== undefined && { phase }),
-      ...(finishedAt !== undefined && { finishedAt }),
-      ...(observedGeneration !== undefined && { observedGeneration }),
-    },
-  }
-}
-
-const none: never[] = []
