@@ -12,7 +12,7 @@ import {
   rolloutSpec,
   usualHistoryLimit,
 } from '#pkg/apis/revisions.ts'
-import { engineLabels } from '#pkg/apis/wellknown.ts'
+import { engineLabels, nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
 import { type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
 
 /** Of the Container, when the revision last was what it asked for: after a restart nothing is to be read again. */
@@ -63,6 +63,11 @@ export function isRecorded(
 ): boolean {
   const recorded = newest?.metadata.annotations?.[generationAnnotation]
   return recorded === String(container.metadata.generation) && causeOf(newest) === causeOf(container)
+}
+
+/** Whether a node has it, or has still to clean up after it: by metadata alone. */
+export function isPlaced({ metadata }: Pick<Container, 'metadata'>): boolean {
+  return metadata.finalizers?.some((finalizer) => nodeOfFinalizer(finalizer) !== undefined) === true
 }
 
 export function causeOf(object: Pick<Container, 'metadata'> | undefined): string | undefined {

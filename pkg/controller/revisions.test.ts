@@ -4,14 +4,16 @@ import { type Ambient, seededRandom, silentLogger } from '#pkg/apimachinery/ambi
 import type { ApiRequest, Transport } from '#pkg/apimachinery/transport.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { type ControllerRevision, controllerRevisionKind } from '#pkg/apis/controllerrevision.ts'
+import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { ask, startTestServer } from '#test/helpers/apiserver.ts'
 import { RevisionController } from './revisions.ts'
 
 const noSignal = new AbortController().signal
 const web = { namespace: 'a', name: 'web' }
+const onNode = { finalizers: [nodeFinalizer('n1')] }
 
-async function startWorld(t: ExecutionContext) {
+async function startWorld(t: ExecutionContext, metadata: object = onNode) {
   const server = await startTestServer()
   const ambient: Ambient = { clock: server.clock, random: seededRandom(2), log: silentLogger }
   const asked: string[] = []
@@ -41,13 +43,19 @@ async function startWorld(t: ExecutionContext) {
   await ask(server.transport, 'POST /api/v1/namespaces', {
     body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a' } },
   })
-  const body = { apiVersion: 'cove.run/v1', kind: 'Container', metadata: web, spec: { image: 'app:1' } }
+  const body = {
+    apiVersion: 'cove.run/v1',
+    kind: 'Container',
+    metadata: { ...web, ...metadata },
+    spec: { image: 'app:1' },
+  }
   await ask(server.transport, 'POST /apis/cove.run/v1/namespaces/a/containers', { body })
   t.teardown(() => server.close())
   return {
     asked,
     start,
     settle,
+    place: () => client.patch(containerKind, web, { metadata: onNode }, noSignal),
     patch: (spec: Record<string, unknown>) => client.patch(containerKind, web, { spec }, noSignal),
     report: (restartCount: number) =>
       client.patch(containerKind, { ...web, subresource: 'status' }, { status: { restartCount } }, noSignal),
@@ -71,6 +79,23 @@ test('each spec is recorded once, and again on top when it comes again', async (
     await world.settle()
   }
   t.deepEqual(imagesOf(await world.revisions()), ['2: app:2', '3: app:1'])
+  await stop()
+})
+
+test('what is on no node has no revision until it gets one; then it is kept whatever becomes of the node', async (t) => {
+  const world = await startWorld(t, {})
+  const stop = world.start()
+  await world.settle()
+  await world.patch({ image: 'app:2' })
+  await world.settle()
+  t.deepEqual(await world.revisions(), [])
+  await world.place()
+  await world.settle()
+  t.deepEqual(imagesOf(await world.revisions()), ['1: app:2'])
+  await world.client.patch(containerKind, web, { metadata: { finalizers: null } }, noSignal)
+  await world.patch({ image: 'app:3' })
+  await world.settle()
+  t.deepEqual(imagesOf(await world.revisions()), ['1: app:2', '2: app:3'])
   await stop()
 })
 

@@ -1,7 +1,8 @@
 /**
  * Records what Containers ask for as ControllerRevisions. Watches Containers by their metadata alone, since nearly all
- * of their changes are of status, and reads a spec only when the generation says that it changed. Of the revisions it
- * keeps everything but their data.
+ * of their changes are of status, and reads a spec only when the generation says that it changed. What is on no node, and
+ * never was, has asked nothing of anybody: it gets its first revision with its node. Of the revisions everything is kept
+ * but their data.
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
@@ -11,6 +12,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { type ControllerRevision, controllerRevisionKind } from '#pkg/apis/controllerrevision.ts'
 import { anyKind } from '#pkg/apis/kind.ts'
 import { changeCauseAnnotation, revisionHashLabel, revisionsOf } from '#pkg/apis/revisions.ts'
+import { nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
 import { Informer, sameRevision } from '#pkg/client/informer.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import type { Client } from '#pkg/client/rest.ts'
@@ -18,6 +20,7 @@ import { execute, makeSlots, type Slots } from '#pkg/plan/execute.ts'
 import {
   causeOf,
   generationAnnotation,
+  isPlaced,
   isRecorded,
   planRevisions,
   type RevisionOp,
@@ -89,7 +92,8 @@ export class RevisionController {
     this.#owners.set(key, owner.uid)
     const siblings = this.#owned.get(owner.uid) ?? []
     const known = siblings.find((sibling) => objectKey(sibling.metadata) === key)
-    this.#owned.set(owner.uid, [...siblings.filter((sibling) => sibling !== known), revision])
+    // Of its own length: one that is made by adding to another has room for more.
+    this.#owned.set(owner.uid, siblings.filter((sibling) => sibling !== known).concat(revision))
     // Our own writes come back, and nothing is new.
     if (sameRevision(known, revision)) return
     const container = objectKey({ ...revision.metadata, name: owner.name })
@@ -140,7 +144,9 @@ export class RevisionController {
     const container = this.#containers.get(key)
     if (container === undefined) this.#looked.delete(key)
     if (container === undefined || container.metadata.deletionTimestamp !== undefined) return true
-    return isRecorded(container, this.#newest(container)) || this.#looked.get(key) === lookOf(container)
+    const newest = this.#newest(container)
+    if (newest === undefined && !isPlaced(container)) return true
+    return isRecorded(container, newest) || this.#looked.get(key) === lookOf(container)
   }
 
   async #record(key: string, signal: AbortSignal): Promise<void> {
@@ -213,11 +219,12 @@ function isOvertaken(error: unknown): boolean {
 
 function lookOf(container: KubeObject): string {
   const { uid, generation } = container.metadata
-  return JSON.stringify([uid, generation, causeOf(container)])
+  return JSON.stringify([uid, generation, causeOf(container), isPlaced(container)])
 }
 
 function trimmedContainer({ metadata }: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion, generation, deletionTimestamp } = metadata
+  const nodes = metadata.finalizers?.filter((finalizer) => nodeOfFinalizer(finalizer) !== undefined) ?? []
   const cause = metadata.annotations?.[changeCauseAnnotation]
   return {
     apiVersion: containerVersion,
@@ -229,6 +236,7 @@ function trimmedContainer({ metadata }: KubeObject): KubeObject {
       ...(resourceVersion !== undefined && { resourceVersion }),
       ...(generation !== undefined && { generation }),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      ...(nodes.length > 0 && { finalizers: nodes }),
       ...(cause !== undefined && { annotations: { [changeCauseAnnotation]: cause } }),
     },
   }
