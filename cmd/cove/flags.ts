@@ -80,21 +80,24 @@ const flagsOf: Readonly<Record<DaemonName, readonly (keyof typeof options)[]>> =
   ],
 }
 
-const texts: Readonly<Record<keyof typeof options, string>> = {
-  'data-dir': 'DIR      where everything is kept (/var/lib/cove as root, else ~/.local/share/cove)',
-  listen: `HOST:PORT  where the API is served (${defaultListen})`,
-  engine: `HOST       the container engine ($DOCKER_HOST, else ${defaultEngine})`,
-  'node-name': 'NAME    name of this node (the host name)',
-  kubeconfig: 'FILE   the server to work for ($KUBECONFIG, else ~/.cove/kubeconfig)',
-  join: 'URL          at the first start: the server to join, such as https://cove.example:7443',
-  'ca-pin': 'PIN        sha256:HEX of the authority of that server, as `cove token create` prints it',
-  'token-file': 'FILE   holds the join token; - is standard input; else $COVE_JOIN_TOKEN',
-  'tls-san': 'NAME      a further name or address by which the server is reached; may be repeated',
-  'node-certificate-lifetime': 'DURATION  how long certificates of nodes are good (8760h)',
-  'audit-log':
-    'FILE    who did what: a file, - for standard output, or off (audit.log in the data directory)',
-  'log-level': 'LEVEL   debug, info, warn or error (info)',
-  help: '           print this',
+/** How the help calls the value, and what it says of it. */
+const texts: Readonly<Record<keyof typeof options, readonly [string, string]>> = {
+  'data-dir': ['DIR', 'where everything is kept (/var/lib/cove as root, else ~/.local/share/cove)'],
+  listen: ['HOST:PORT', `where the API is served (${defaultListen})`],
+  engine: ['HOST', `the container engine ($DOCKER_HOST, else ${defaultEngine})`],
+  'node-name': ['NAME', 'name of this node (the host name)'],
+  kubeconfig: ['FILE', 'the server to work for ($KUBECONFIG, else ~/.cove/kubeconfig)'],
+  join: ['URL', 'at the first start: the server to join, such as https://cove.example:7443'],
+  'ca-pin': ['PIN', 'sha256:HEX of the authority of that server, as `cove token create` prints it'],
+  'token-file': ['FILE', 'holds the join token; - is standard input; else $COVE_JOIN_TOKEN'],
+  'tls-san': ['NAME', 'a further name or address by which the server is reached; may be repeated'],
+  'node-certificate-lifetime': ['DURATION', 'how long certificates of nodes are good (8760h)'],
+  'audit-log': [
+    'FILE',
+    'who did what: a file, - for standard output, or off (audit.log in the data directory)',
+  ],
+  'log-level': ['LEVEL', 'debug, info, warn or error (info)'],
+  help: ['', 'print this'],
 }
 
 /** `cove server WORD ...` is one of the server's tools then (servertools.ts), and no server. */
@@ -111,7 +114,9 @@ export const daemons: Readonly<Record<DaemonName, string>> = {
 }
 
 export function daemonHelp(name: DaemonName): string {
-  const flags = flagsOf[name].map((flag) => `  --${flag} ${texts[flag]}\n`)
+  const rows = flagsOf[name].map((flag) => [`--${flag} ${texts[flag][0]}`, texts[flag][1]] as const)
+  const width = Math.max(...rows.map(([left]) => left.length))
+  const flags = rows.map(([left, right]) => `  ${left.padEnd(width)}   ${right}\n`)
   return `${daemons[name]}. SIGTERM stops it cleanly; containers keep running.\n\nUsage:\n  cove ${name} [options]\n\nOptions:\n${flags.join('')}${name === 'server' ? toolsHint : ''}`
 }
 

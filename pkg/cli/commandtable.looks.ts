@@ -33,7 +33,7 @@ export const lookCommands: readonly Command[] = [
         type: 'text',
         value: 'COLUMN',
         oneOf: ['cpu', 'memory'],
-        help: 'The greatest first: cpu or memory; else by name',
+        help: 'The greatest first; else by name',
       },
       allNamespaces,
       selector,

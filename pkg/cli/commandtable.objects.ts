@@ -185,7 +185,7 @@ export const objectCommands: readonly Command[] = [
         type: 'text',
         value: 'name',
         oneOf: ['name', 'wide'],
-        help: 'name or wide',
+        help: 'Names only, or with categories',
       },
     ],
     load: async () => (await import('./commands/apiresources.ts')).run,

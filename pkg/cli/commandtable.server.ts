@@ -59,7 +59,7 @@ export const serverCommands: readonly Command[] = [
         type: 'text',
         value: 'FORMAT',
         oneOf: ['json', 'yaml'],
-        help: 'json or yaml',
+        help: 'All that is known, for programs',
       },
     ],
     load: async () => (await import('./commands/version.ts')).run,

@@ -33,6 +33,7 @@ export function overview(others: readonly OtherCommand[]): string {
 }
 
 export function commandHelp(command: Command): string {
+  const flags = command.flags.filter(({ refused }) => refused === undefined)
   return [
     `${command.summary}.\n\n`,
     ...(command.details === undefined ? [] : [`${wrap(command.details, 100)}\n\n`]),
@@ -40,16 +41,21 @@ export function commandHelp(command: Command): string {
     ...command.usage.map((line) => `  cove ${line}\n`),
     '\nExamples:\n',
     ...command.examples.map((line) => `  ${line}\n`),
-    '\nOptions:\n',
-    columns(command.flags.filter(({ refused }) => refused === undefined).map(flagLine)),
+    ...(flags.length === 0 ? [] : ['\nOptions:\n', columns(flags.map(flagLine))]),
     '\nOptions of every command:\n',
-    columns(commonFlags.map(flagLine)),
+    columns(commonFlags.map((flag) => flagLine(besides(flags, flag)))),
   ].join('')
 }
 
-function flagLine({ name, short, value, help, type, bare }: Flag): readonly [string, string] {
+/** A letter that the command itself has is not that of the common flag there. */
+function besides(flags: readonly Flag[], { short, ...common }: Flag): Flag {
+  const isFree = short !== undefined && flags.every((flag) => flag.short !== short)
+  return isFree ? { ...common, short } : common
+}
+
+function flagLine({ name, short, value, help, type, bare, oneOf }: Flag): readonly [string, string] {
   const shortForm = short === undefined ? '    ' : `-${short}, `
-  const valueForm = value ?? (type === 'bool' ? '' : 'VALUE')
+  const valueForm = oneOf?.join('|') ?? value ?? 'VALUE'
   const optional = bare === undefined ? ` ${valueForm}` : `[=${valueForm}]`
   return [`${shortForm}--${name}${type === 'bool' ? '' : optional}`, help]
 }
