@@ -93,21 +93,24 @@ export interface Adoptable {
   readonly notes: readonly string[]
 }
 
+/** They are told in billionths, which must not run over. */
+const mostCores = 1e6
+
 type Json = Readonly<Record<string, unknown>>
 
 export function decodeUsage(value: unknown): Usage {
   const from = object(value)
   return {
-    time: text(from['time']),
-    windowMs: number(from['windowMs']),
-    cpu: number(from['cpu']),
-    memoryBytes: number(from['memoryBytes']),
-    memoryLimitBytes: number(from['memoryLimitBytes']),
-    networkReceivedBytes: number(from['networkReceivedBytes']),
-    networkSentBytes: number(from['networkSentBytes']),
-    blockReadBytes: number(from['blockReadBytes']),
-    blockWrittenBytes: number(from['blockWrittenBytes']),
-    pids: number(from['pids']),
+    time: when(from['time']),
+    windowMs: amount(from['windowMs']),
+    cpu: amount(from['cpu'], mostCores),
+    memoryBytes: amount(from['memoryBytes']),
+    memoryLimitBytes: amount(from['memoryLimitBytes']),
+    networkReceivedBytes: amount(from['networkReceivedBytes']),
+    networkSentBytes: amount(from['networkSentBytes']),
+    blockReadBytes: amount(from['blockReadBytes']),
+    blockWrittenBytes: amount(from['blockWrittenBytes']),
+    pids: amount(from['pids']),
   }
 }
 
@@ -116,10 +119,10 @@ export function decodeNodeUsages(value: unknown): NodeUsages {
   const { time, windowMs, cpu, memoryBytes } = object(node)
   return {
     node: {
-      time: text(time),
-      windowMs: number(windowMs),
-      cpu: number(cpu),
-      memoryBytes: number(memoryBytes),
+      time: when(time),
+      windowMs: amount(windowMs),
+      cpu: amount(cpu, mostCores),
+      memoryBytes: amount(memoryBytes),
     },
     items: array(items).map((item) => {
       const { namespace, name, usage } = object(item)
@@ -225,4 +228,19 @@ function number(value: unknown): number {
 
 function unexpected(wanted: string, value: unknown): StatusError {
   return new StatusError('InternalError', `the node answered ${typeof value} where ${wanted} was expected`)
+}
+
+/** Of seconds, bytes and so on: what clients cannot read as an amount would cost them a whole list. */
+function amount(value: unknown, most: number = Number.MAX_SAFE_INTEGER): number {
+  const found = number(value)
+  if (found < 0 || found > most) throw unexpected('an amount', value)
+  return found
+}
+
+/** As RFC 3339 begins. */
+function when(value: unknown): string {
+  const found = text(value)
+  const begins = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(found)
+  if (!begins || Number.isNaN(Date.parse(found))) throw unexpected('a time', value)
+  return found
 }

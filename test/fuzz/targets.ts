@@ -1,6 +1,7 @@
 /** Everything that reads what others wrote. */
 import type { Target } from './target.ts'
 import { bodyTargets } from './targets.body.ts'
+import { containerTargets } from './targets.containers.ts'
 import { patchTargets } from './targets.patch.ts'
 import { serverTargets } from './targets.server.ts'
 import { streamTargets } from './targets.streams.ts'
@@ -12,4 +13,5 @@ export const targets: readonly Target[] = [
   ...patchTargets,
   ...streamTargets,
   ...serverTargets,
+  ...containerTargets,
 ]

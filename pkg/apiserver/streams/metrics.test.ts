@@ -269,3 +269,14 @@ test('a node that answers without end is not heard to the end', async (t) => {
     t.true(sent.ended && sent.pieces < 64)
   }
 })
+
+test('what clients could not read of one node does not cost them the others', async (t) => {
+  for (const wrong of [{ time: 'soon' }, { cpu: 1e300 }, { cpu: -1 }, { memoryBytes: 1e300 }]) {
+    const lies: Transport = async () => {
+      const items = [{ namespace: 'default', name: 'cc', usage: { ...usage, ...wrong } }]
+      return json({ node: usage, items })
+    }
+    const { get } = await start(t, { n1: node('aa'), n2: lies })
+    t.deepEqual(namesIn((await get(`${base}/pods`)).body), ['aa'], JSON.stringify(wrong))
+  }
+})
