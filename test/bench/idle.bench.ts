@@ -3,7 +3,8 @@ import type { Report } from './report.ts'
 import { cpuMs, residentMB, withCove } from './running.ts'
 
 const count = 50
-const settleMs = 3_000
+/** Longer than new containers are monitored, the end of which is told. */
+const settleMs = 10_000
 /** Longer than a resync, so that at least one is in it. */
 const watchMs = 32_000
 
