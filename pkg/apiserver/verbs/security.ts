@@ -5,6 +5,9 @@
 
 import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { containerKind } from '#pkg/apis/container.kind.ts'
+import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import {
@@ -17,7 +20,7 @@ import {
   type Violation,
   violations,
 } from '#pkg/apis/security.levels.ts'
-import { type ApiObject, decodeWithoutManagers, headOf } from '../cache/encoded.ts'
+import { type ApiObject, decodeObject, decodeWithoutManagers, headOf } from '../cache/encoded.ts'
 import { isNamespaceKind } from '../http/request.ts'
 import type { Context, Write } from './context.ts'
 import { equalJson } from './equal.ts'
@@ -30,24 +33,46 @@ export function admitSecurity(context: Context, write: Write): string[] {
   if (controls.length === 0) return []
   const labels = context.cache.of(namespaceKind).get(namespace)?.labels ?? {}
   const enforced = levelOf(labels, levelLabels.enforce)
-  const refused = violationsOfWrite(controls, enforced, write)
+  const see = (object: ApiObject) => withNetworkOfOwner(context, object)
+  const refused = violationsOfWrite({ controls, level: enforced, see }, write)
   if (refused.length > 0) throw forbidden(write, enforced, refused)
   const warned = levelOf(labels, levelLabels.warn)
-  const found = violationsOfWrite(controls, warned, write)
+  const found = violationsOfWrite({ controls, level: warned, see }, write)
   return found.length === 0 ? [] : [`would violate ${standard(warned)}: ${describeViolations(found)}`]
 }
 
 const standard = (level: Level) => `PodSecurity "${level}:latest"`
 
+interface Judging {
+  readonly controls: readonly Control[]
+  readonly level: Level
+  /** As what the object is judged. */
+  readonly see: (object: ApiObject) => ApiObject
+}
+
+/** As many as can share one network one through another; beyond that the engine refuses it. */
+const mostOwners = 8
+
+/** Whoever shares the network of a Container from before the level has the node's own if that one has it. */
+function withNetworkOfOwner(context: Context, object: ApiObject): ApiObject {
+  const spec = membersOf(object['spec'])
+  let mode = spec['networkMode']
+  for (let left = mostOwners; left > 0; left--) {
+    const name = typeof mode === 'string' ? sharedNetworkOf({ networkMode: mode }) : undefined
+    if (name === undefined) break
+    const { namespace = '' } = object.metadata
+    const owner = context.cache.of(containerKind).get(objectKey({ namespace, name }))
+    if (owner === undefined) break
+    mode = membersOf(decodeObject(owner.text)['spec'])['networkMode']
+  }
+  return mode === spec['networkMode'] ? object : { ...object, spec: { ...spec, networkMode: mode } }
+}
+
 /** Those of the object, unless it had them all before and is not made anew for what changed. */
-function violationsOfWrite(
-  controls: readonly Control[],
-  level: Level,
-  { kind, object, before }: Write,
-): Violation[] {
-  const found = violations(controls, level, object)
+function violationsOfWrite({ controls, level, see }: Judging, { kind, object, before }: Write): Violation[] {
+  const found = violations(controls, level, see(object))
   if (found.length === 0 || before === undefined) return found
-  const known = new Set(violations(controls, level, before).map(textOf))
+  const known = new Set(violations(controls, level, see(before)).map(textOf))
   const changed = changedFields(before['spec'], object['spec'], 'spec')
   const anew = changed.some((field) => field !== placement && kind.changeOf?.(field) === 'recreate')
   return anew || found.some((violation) => !known.has(textOf(violation))) ? found : []
