@@ -24,6 +24,7 @@ import { afterRestart } from './container.restart.ts'
 import { rolloutNotes, type Trial, trialsOf } from './container.rollout.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { lastCheck } from './container.stall.ts'
+import { steadyHealth } from './container.steady.ts'
 import { DesiredState } from './desired.ts'
 import { EndBook } from './endbook.ts'
 import { HealingBook } from './healingbook.ts'
@@ -268,7 +269,9 @@ export class Agent {
     this.#prober.sync(targets)
     this.#rearmed.sync(lastCheck(seen.containers))
     this.#asked.sync(seen.containers)
-    return { ...seen, containers: withHealth(seen.containers, (id) => this.#prober.healthOf(id)) }
+    const checked = withHealth(seen.containers, (id) => this.#prober.healthOf(id))
+    const statuses = [...stored].map(([uid = '', status]) => this.#statuses.get(uid) ?? status)
+    return { ...seen, containers: steadyHealth(checked, statuses) }
   }
 
   /** Engine names of the objects whose containers ops are under way for. */
