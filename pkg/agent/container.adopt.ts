@@ -22,10 +22,19 @@ export function planAdoption(container: Container, world: World): Decision | und
   if (container.metadata.deletionTimestamp !== undefined)
     return planDeletion(container, [], new PlanBuilder<AgentOp>(groupOf('Container', container.metadata)))
   const owner = found.labels[engineLabels.cluster]
-  if (owner !== undefined) return owner === world.clusterID ? undefined : refuse(foreign(found))
+  if (owner !== undefined && owner !== world.clusterID) return refuse(foreign(found))
+  const maker = owner === undefined ? undefined : makerOf(container, found, world)
+  if (owner !== undefined) return maker && refuse(made(container, maker))
   const decision = compareWith(container, found, world)
   const rival = decision.takesOver === undefined ? undefined : rivalOf(container, found, world)
   return rival === undefined ? decision : refuse(taken(container, rival))
+}
+
+/** The other object that it was made for. Made beside it, a container of this one would share its data with it. */
+function makerOf(container: Container, { labels }: ObservedContainer, world: World): Container | undefined {
+  const uid = labels[engineLabels.uid]
+  if (uid === container.metadata.uid) return undefined
+  return [...world.desired.containers.values()].find(({ metadata }) => metadata.uid === uid)
 }
 
 /** Whose it is by now: a container without labels could be taken over by any number of objects. */
@@ -75,10 +84,17 @@ function foreign({ labels }: ObservedContainer): string {
   return `it belongs to Container ${labels[engineLabels.namespace]}/${labels[engineLabels.name]} of another Cove`
 }
 
+function taken(container: Container, rival: Container): string {
+  return `${called(container, rival)} has taken it over`
+}
+
+function made(container: Container, maker: Container): string {
+  return `it was made for ${called(container, maker)}`
+}
+
 /** What other namespaces hold is not told. */
-function taken({ metadata: { namespace } }: Container, { metadata: rival }: Container): string {
-  const whose = rival.namespace === namespace ? `Container ${rival.name}` : 'a Container of another namespace'
-  return `${whose} has taken it over`
+function called({ metadata: { namespace } }: Container, { metadata: other }: Container): string {
+  return other.namespace === namespace ? `Container ${other.name}` : 'a Container of another namespace'
 }
 
 function unknownImage({ imageID }: ObservedContainer): string {

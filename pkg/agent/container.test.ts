@@ -460,3 +460,16 @@ test("a container that is taken over is nobody else's to take over, also in the 
   // Also when the other one came first.
   t.is(decide(first, [['u2', { adopted: id }]]).takesOver, undefined)
 })
+
+test('a container that was made for another object is not taken over, and nothing is made beside it', (t) => {
+  const first = container('web')
+  const id = 'a'.repeat(64)
+  const second = container('other', { adopt: id })
+  const found = observed(first, 'x', { id })
+  const decide = (...objects: Container[]) =>
+    planContainer(second, world({ objects, containers: [found], imageConfigs: { [found.imageID]: {} } }))
+  t.is(decide(first, second).waiting?.reason, 'AdoptionDiffers')
+  t.regex(decide(first, second).waiting?.message ?? '', /it was made for Container web$/)
+  t.is(print(decide(first, second).plan), '')
+  t.regex(print(decide(second).plan), /create container other/)
+})
