@@ -251,3 +251,20 @@ test('a node reads no revisions, not even those of its Containers: they are of n
   t.is((await one(`GET ${revisions}/web-1`)).status, 403)
   t.is((await one(`GET ${revisions}`)).status, 403)
 })
+
+test('a node asks no node about containers, neither itself nor others: that is for people', async (t) => {
+  const { make, one } = await start(t)
+  for (const [name, node] of [
+    ['web', 'n1'],
+    ['other', 'n2'],
+  ] as const) {
+    await make(`POST ${here}/containers`, container(name, node, 's'))
+    for (const look of ['inspect', 'export', 'top', 'stats', 'changes', 'ports', 'log', 'archive'])
+      t.is((await one(`GET ${here}/containers/${name}/${look}`)).status, 403, `${name}/${look}`)
+    for (const act of ['exec', 'attach', 'kill', 'commit', 'portforward'])
+      t.is((await one(`POST ${here}/containers/${name}/${act}`)).status, 403, `${name}/${act}`)
+    for (const look of ['containers', 'adoptable'])
+      t.is((await one(`GET ${cove}/nodes/${node}/${look}`)).status, 403, `${node}/${look}`)
+  }
+  t.is((await one('GET /apis/metrics.k8s.io/v1beta1/nodes')).status, 403)
+})

@@ -195,3 +195,28 @@ test('revisions are for people to read; what is in them, nobody but the control 
   }
   t.is((await ask(server.as('nobody'), `GET ${path}/web-1`)).status, 403)
 })
+
+test('what shows or touches more of a container than its object is for edit, images and nodes for nobody of a namespace', async (t) => {
+  const server = await open(t)
+  const roles = ['view', 'edit', 'admin'] as const
+  for (const name of roles) await give(t, server, name, `${name}er`, 'default')
+  const web = '/apis/cove.run/v1/namespaces/default/containers/web'
+  const node = '/apis/cove.run/v1/nodes/n1'
+  const looks: readonly (readonly [string, readonly (typeof roles)[number][]])[] = [
+    ...['stats', 'changes', 'ports', 'log'].map((look) => [`GET ${web}/${look}`, roles] as const),
+    ...['inspect', 'export', 'top'].map((look) => [`GET ${web}/${look}`, ['edit', 'admin']] as const),
+    [`POST ${web}/kill`, ['edit', 'admin']],
+    [`POST ${web}/commit`, []],
+    [`GET ${node}/containers`, []],
+    [`GET ${node}/adoptable`, []],
+    ['GET /apis/metrics.k8s.io/v1beta1/namespaces/default/pods', roles],
+    ['GET /apis/metrics.k8s.io/v1beta1/namespaces/other/pods', []],
+    ['GET /apis/metrics.k8s.io/v1beta1/pods', []],
+    ['GET /apis/metrics.k8s.io/v1beta1/nodes', []],
+  ]
+  for (const [line, allowed] of looks)
+    for (const name of roles) {
+      const { status } = await ask(server.as(`${name}er`), line)
+      t.is(status !== 403, allowed.includes(name), `${name}: ${line}`)
+    }
+})
