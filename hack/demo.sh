@@ -65,7 +65,8 @@ cat <<END
 Cove runs in the background and keeps $example as it is written. Try:
   export KUBECONFIG=$KUBECONFIG
   bin/cove get containers -w              # then docker rm -f one of them in another terminal
-  bin/cove describe containers            # what is, what should be, and why
+  bin/cove why hello-web                  # what is, what should be, and why
   kubectl get containers,networks,volumes # it is the Kubernetes API
+A change that goes back by itself: examples/02-rollout/README.md
 To end: make down
 END

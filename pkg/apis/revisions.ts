@@ -11,14 +11,30 @@ export const changeCauseAnnotation = 'kubernetes.io/change-cause'
 /** Old revisions kept besides the newest when a Container does not say how many; as of Deployments. */
 export const usualHistoryLimit = 10
 
-/** Where and whether it runs, and how it is replaced: going back to an older spec leaves these as they are. */
-const aside = ['state', 'nodeName', 'update', 'revisionHistoryLimit'] as const
+/**
+ * Where and whether it runs, and how it is stopped and replaced: going back to an older spec leaves these as they are.
+ * Verbs such as `cove stop -t` set some of them for a moment.
+ */
+const aside = [
+  'state',
+  'nodeName',
+  'update',
+  'revisionHistoryLimit',
+  'terminationGracePeriodSeconds',
+] as const
 
 export type RolloutSpec = Omit<ContainerSpec, (typeof aside)[number]>
 
 /** What a rollout is about. */
 export function rolloutSpec(spec: ContainerSpec): RolloutSpec {
-  const { state: _state, nodeName: _node, update: _update, revisionHistoryLimit: _limit, ...rest } = spec
+  const {
+    state: _state,
+    nodeName: _node,
+    update: _update,
+    revisionHistoryLimit: _limit,
+    terminationGracePeriodSeconds: _grace,
+    ...rest
+  } = spec
   return rest
 }
 

@@ -44,7 +44,14 @@ test('the first spec is the first revision, and holds what a rollout is about', 
   const [made] = history({ state: 'Stopped', args: ['a'], revisionHistoryLimit: 3 })
   const { spec } = (made?.data ?? {}) as { spec: Record<string, unknown> }
   t.like(spec, { image: 'app:1', args: ['a'] })
-  for (const aside of ['state', 'nodeName', 'update', 'revisionHistoryLimit']) t.false(aside in spec, aside)
+  for (const aside of [
+    'state',
+    'nodeName',
+    'update',
+    'revisionHistoryLimit',
+    'terminationGracePeriodSeconds',
+  ])
+    t.false(aside in spec, aside)
   t.like(made?.metadata.ownerReferences?.[0], { kind: 'Container', name: 'web', controller: true })
 })
 
@@ -57,7 +64,13 @@ test('another spec is another revision, with the next number', (t) => {
 
 test('the same spec, stopped, moved or with another limit, is no revision', (t) => {
   const kept = history({})
-  for (const spec of [{}, { state: 'Stopped' }, { nodeName: 'n2' }, { revisionHistoryLimit: 5 }])
+  for (const spec of [
+    {},
+    { state: 'Stopped' },
+    { nodeName: 'n2' },
+    { revisionHistoryLimit: 5 },
+    { terminationGracePeriodSeconds: 1 },
+  ])
     t.is(print(container('web', spec), kept), '')
 })
 
