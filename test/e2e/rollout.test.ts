@@ -44,13 +44,14 @@ async function recorded(scene: Scene, count: number): Promise<string[]> {
   })
 }
 
+const because = (cause: string) => ({ annotations: { 'kubernetes.io/change-cause': cause } })
 const env = (value: string) => ({ env: [{ name: 'V', value }], update: { monitor: '1s' } })
 
 test('a change is followed until it is done, told as history, and undone', async (t) => {
   const scene = await makeScene(cove())
-  const first = await scene.running('web', env('1'))
+  const first = await scene.running('web', env('1'), because('one'))
   await recorded(scene, 1)
-  await scene.patchSpec('web', env('2'))
+  await scene.patch('Container', 'web', { metadata: because('two'), spec: env('2') })
   const { code, stdout } = await rollout(scene, 'status', 'container/web', '--timeout=60s')
   t.is(code, 0, stdout)
   t.regex(stdout, /container "web" successfully rolled out\n$/)
@@ -60,7 +61,7 @@ test('a change is followed until it is done, told as history, and undone', async
     t,
     scene,
     ['history', 'ctr/web'],
-    'container.cove.run/web \nREVISION   CHANGE-CAUSE\n1          <none>\n2          <none>\n\n',
+    'container.cove.run/web \nREVISION   CHANGE-CAUSE\n1          one\n2          two\n\n',
   )
   const { stdout: second } = await rollout(scene, 'history', 'ctr/web', '--revision=2')
   t.regex(second, /^container\.cove\.run\/web with revision #2, which is asked for now\nSpec:\n {2}\w/)
@@ -78,6 +79,12 @@ test('a change is followed until it is done, told as history, and undone', async
   t.true((await scene.inspect('web')).Config.Env.includes('V=1'))
   await scene.eventually('the new number', async () =>
     t.deepEqual(await recorded(scene, 2), ['2 "2"', '3 "1"']),
+  )
+  await says(
+    t,
+    scene,
+    ['history', 'ctr/web'],
+    'container.cove.run/web \nREVISION   CHANGE-CAUSE\n2          two\n3          one\n\n',
   )
   await says(
     t,
