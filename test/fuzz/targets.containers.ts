@@ -289,6 +289,7 @@ const dockerRun: Target = {
     '__proto__=x',
   ],
   maxBytes: 4096,
+  rounds: 500,
   run: (input) => {
     const words = input.toString().split('\n')
     refused(() => {

@@ -1,4 +1,5 @@
 /** What of a Compose service's `deploy` one container can have. Pure. */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { type At, bytes, type Fields, integer, map, type Turn, text } from './reading.ts'
 
 const conditions: Readonly<Record<string, string>> = {
@@ -28,7 +29,7 @@ const parts: Readonly<Record<string, Turn>> = {
 
 export function deploy(value: unknown, at: At): Fields {
   const found = Object.entries(map(value, at)).flatMap(([key, part]) => {
-    const turn = parts[key]
+    const turn = ownValue(parts, key)
     if (turn === undefined) at.note(`${key} has no counterpart`)
     return Object.entries(turn?.(part, at) ?? {})
   })

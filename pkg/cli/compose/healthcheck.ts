@@ -1,4 +1,5 @@
 /** The healthcheck of a Compose service. Pure. */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { type At, bool, type Fields, integer, map, text, texts } from './reading.ts'
 
 const durations: Readonly<Record<string, string>> = {
@@ -12,7 +13,7 @@ export function healthcheck(value: unknown, at: At): Fields {
   const { test, disable, retries, ...rest } = map(value, at)
   if (disable !== undefined && bool(disable, at)) return { healthcheck: { disabled: true } }
   const times = Object.entries(rest).flatMap(([key, duration]) => {
-    const field = durations[key]
+    const field = ownValue(durations, key)
     if (field === undefined) at.note(`${key} has no counterpart`)
     return field === undefined ? [] : [[field, text(duration, at)] as const]
   })

@@ -1,4 +1,5 @@
 /** Networks of a Compose project, and who joins which. Pure. */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import {
   type At,
   below,
@@ -76,7 +77,7 @@ export function networkManifests(
       external,
       name: _name,
       ...rest
-    } = map(networks[network], here)
+    } = map(ownValue(networks, network), here)
     for (const key of Object.keys(rest)) here.note(`${key} has no counterpart`)
     if (external !== undefined && external !== false)
       here.note('is external: here a network of its own is made, which containers of others do not join')

@@ -4,6 +4,9 @@ import { type At, type Fields, integer, list, map, text } from './reading.ts'
 const short =
   /^(?:(?:\[([^\]]+)\]|(\d+\.\d+\.\d+\.\d+)):)?(?:(\d+)(?:-(\d+))?:|:)?(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/i
 
+/** Ranges are written out: they end where ports do. */
+const highestPort = 65_535
+
 export function ports(value: unknown, at: At): Fields {
   const found = list(value, at).flatMap((port) =>
     typeof port === 'object' && port !== null
@@ -19,11 +22,11 @@ export function ports(value: unknown, at: At): Fields {
 
 function shortPorts(line: string, at: At): Fields[] {
   const match = short.exec(line)
-  if (match === null) {
+  const [, ip6, ip4, host, hostEnd, first = '0', last, protocol = 'tcp'] = match ?? []
+  if (match === null || [host, hostEnd, first, last].some((port) => Number(port ?? 0) > highestPort)) {
     at.note(`"${line}" is no port that is understood`)
     return []
   }
-  const [, ip6, ip4, host, hostEnd, first = '0', last, protocol = 'tcp'] = match
   const count = Number(last ?? first) - Number(first) + 1
   const hostCount = host === undefined ? 0 : Number(hostEnd ?? host) - Number(host) + 1
   if (hostCount > count)

@@ -165,3 +165,16 @@ test('a wrong value is told with its place', (t) => {
   })
   t.throws(() => converted('services: {}'), { message: 'services: there is none to convert' })
 })
+
+test('no file makes more Containers or ports than there can be', (t) => {
+  for (const count of ['deploy: {replicas: 99999999999}', 'scale: -1'])
+    t.throws(() => converted(`services: {web: {image: x, ${count}}}`), { message: /cannot be written out/ })
+  const { notes } = converted(
+    'services: {web: {image: x, ports: ["1-99999999999"], __proto__: y, constructor: z}}',
+  )
+  t.deepEqual(notes, [
+    'services.web.ports: "1-99999999999" is no port that is understood',
+    'services.web.__proto__: has no counterpart',
+    'services.web.constructor: has no counterpart',
+  ])
+})

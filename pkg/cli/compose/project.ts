@@ -2,6 +2,7 @@
  * A Compose project as manifests: Volumes, Networks, ConfigMaps, Secrets and Containers, and notes on all that has no
  * counterpart. Pure: contents of files are given.
  */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { CliError } from '../errors.ts'
 import { replicasOf } from './deploy.ts'
 import { environment, type Sources } from './environment.ts'
@@ -38,6 +39,7 @@ export interface Converted {
 }
 
 const api = 'cove.run/v1'
+const mostReplicas = 1000
 const top = ['name', 'version', 'services', 'volumes', 'networks', 'configs', 'secrets']
 
 export function convert(input: ProjectInput): Converted {
@@ -98,7 +100,7 @@ class Project {
     const at = this.#at('services', name)
     const service = map(value, at)
     const spec = Object.entries(service).reduce<Fields>((fields, [key, member]) => {
-      const turn = turns[key]
+      const turn = ownValue(turns, key)
       if (turn !== undefined) return merge(fields, turn(member, this.#at('services', name, key)))
       if (!key.startsWith('x-')) this.#at('services', name, key).note('has no counterpart')
       return fields
@@ -149,9 +151,11 @@ class Project {
 
   /** Of the Containers that a service becomes. */
   #namesOf(name: string): string[] {
-    const service = map(this.#services[name], this.#at('services', name))
+    const service = map(ownValue(this.#services, name), this.#at('services', name))
     const one = objectName(text(service['container_name'] ?? name, this.#at('services', name)))
     const count = this.#countOf(name, service)
+    if (count < 0 || count > mostReplicas)
+      throw new CliError(`services.${name}: ${count} of it cannot be written out, ${mostReplicas} at most`)
     return count === 1 ? [one] : Array.from({ length: count }, (_, index) => `${one}-${index + 1}`)
   }
 
@@ -188,7 +192,7 @@ class Project {
     return entries.flatMap(([other, settings]) => {
       const { condition = 'service_started', restart, required } = map(settings, at)
       if (restart !== undefined) at.note(`${other}: restart has no counterpart`)
-      if (this.#services[other] === undefined || !this.#isWanted(other)) {
+      if (ownValue(this.#services, other) === undefined || !this.#isWanted(other)) {
         if (required !== false) at.note(`${other} is not converted, so nothing waits for it`)
         return []
       }
@@ -201,7 +205,7 @@ class Project {
   }
 
   #isWanted(name: string): boolean {
-    const { profiles } = map(this.#services[name], this.#root)
+    const { profiles } = map(ownValue(this.#services, name), this.#root)
     return profiles === undefined || texts(profiles, this.#root).some((one) => this.#input.profiles.has(one))
   }
 

@@ -1,5 +1,5 @@
 /** Reading values of a Compose file, which allows several ways to write most of them. Pure. */
-import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { isPlainObject, ownValue } from '#pkg/apimachinery/hash.ts'
 import { CliError } from '../errors.ts'
 
 /** Something that is not carried over as it stands. */
@@ -125,7 +125,7 @@ export function objectName(name: string): string {
 /** Adds fields to fields, maps inside of them member by member. */
 export function merge(into: Fields, more: Fields): Fields {
   const entries = Object.entries(more).map(([key, value]) => {
-    const before = into[key]
+    const before = ownValue(into, key)
     return [key, isPlainObject(before) && isPlainObject(value) ? merge(before, value) : value] as const
   })
   return { ...into, ...Object.fromEntries(entries) }

@@ -1,4 +1,5 @@
 /** Each key of a Compose service, once, and what of a Container it becomes. A key that is not here is told. Pure. */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { deploy } from './deploy.ts'
 import { healthcheck } from './healthcheck.ts'
 import { ports } from './ports.ts'
@@ -111,7 +112,7 @@ function restart(value: unknown, at: At): Fields {
 
 function pullPolicy(value: unknown, at: At): Fields {
   const word = text(value, at)
-  const imagePullPolicy = pullPolicies[word]
+  const imagePullPolicy = ownValue(pullPolicies, word)
   if (imagePullPolicy === undefined) at.note(`"${word}" has no counterpart`)
   return imagePullPolicy === undefined ? {} : { imagePullPolicy }
 }

@@ -201,3 +201,8 @@ for (const [line, message] of refusals) {
     t.regex(error.message, message)
   })
 }
+
+test('a range of ports ends where ports do', (t) => {
+  for (const ports of ['1-99999999999', '80-99999:80-99999', '65536', '99999:80'])
+    t.throws(() => specOf(`-p ${ports} bb`), { instanceOf: UsageError, message: /ports end at 65535/ })
+})

@@ -2,6 +2,7 @@
  * The Container that a command line of `cove run` means, and the Volumes that it names. Pure: the words say everything,
  * and what they say of Docker that Cove does not have is refused with what to do instead.
  */
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { whyNoLabelValue, whyNoQualifiedName } from '#pkg/manifest/qualifiednames.ts'
 import type { Args } from '../args.ts'
 import { UsageError } from '../errors.ts'
@@ -46,7 +47,7 @@ export function runManifests(input: RunInput): RunManifests {
   const { selectable, others } = labelsOf(args)
   const spec = present({
     image,
-    imagePullPolicy: pullPolicies[args.text('pull') ?? ''],
+    imagePullPolicy: ownValue(pullPolicies, args.text('pull') ?? ''),
     ...commandFields(args.text('entrypoint'), words),
     env: variables(input),
     workingDir: args.text('workdir'),
@@ -151,7 +152,7 @@ const restartPolicies: Readonly<Record<string, string>> = {
 
 function lifeFields(args: Args): Record<string, unknown> {
   const restart = args.text('restart') ?? 'no'
-  const policy = restartPolicies[restart]
+  const policy = ownValue(restartPolicies, restart)
   if (/^on-failure:\d+$/.test(restart))
     throw wrong(
       'restart',

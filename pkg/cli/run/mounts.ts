@@ -1,5 +1,7 @@
 /** `-v`, `--mount` and `--tmpfs` as mounts of a Container, and the Volumes that they name. Pure. */
+
 import { posix } from 'node:path'
+import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { UsageError } from '../errors.ts'
 import { pair, size, wrong } from './words.ts'
 
@@ -66,7 +68,7 @@ const synonyms: Readonly<Record<string, string>> = {
 function longMount(text: string, directory: string): Mount {
   const entries = text.split(',').map((part) => {
     const [key, value] = pair(part)
-    return [synonyms[key] ?? key, value ?? 'true'] as const
+    return [ownValue(synonyms, key) ?? key, value ?? 'true'] as const
   })
   const { type = 'volume', source, target, readonly, ...rest } = Object.fromEntries(entries)
   const { 'tmpfs-size': tmpfsSize, ...unknown } = rest

@@ -12,6 +12,9 @@ export interface Port {
 const form =
   /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):(?=[^:]*:))?(?:(\d+)(?:-(\d+))?:|:)?(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/i
 
+/** Ranges are written out: they end where ports do. */
+const highestPort = 65_535
+
 export function publishedPorts(texts: readonly string[]): readonly Port[] {
   const ports = texts.flatMap(publishedPort)
   const seen = new Set<string>()
@@ -31,6 +34,8 @@ function publishedPort(text: string): Port[] {
   const match = form.exec(text)
   if (match === null) throw wrong('publish', text, '[IP:][HOST:]PORT[/PROTOCOL] is expected')
   const [, ip6, ip4, host, hostEnd, first = '', last = first, protocol = 'tcp'] = match
+  if ([host, hostEnd, first, last].some((port) => Number(port ?? 0) > highestPort))
+    throw wrong('publish', text, `ports end at ${highestPort}`)
   const hostIP = ip6 ?? ip4
   const count = Number(last) - Number(first) + 1
   const hosts = host === undefined ? undefined : Number(hostEnd ?? host) - Number(host) + 1
