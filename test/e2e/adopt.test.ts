@@ -36,10 +36,6 @@ test('a container goes on as it runs, and applying what was written changes noth
     Labels: { 'cove-test/owner': cove().mark },
   })
   const network = await scene.call('POST', '/networks/create', { Name: `${name}_net`, CheckDuplicate: true })
-  t.teardown(async () => {
-    await scene.raw.request('DELETE', `/networks/${network.Id}`)
-    await scene.raw.request('DELETE', `/volumes/${name}_data`)
-  })
   const id = await scene.stranger(name, {
     Entrypoint: obedient,
     Cmd: ['one', 'two'],
@@ -87,6 +83,16 @@ test('a container goes on as it runs, and applying what was written changes noth
       ['Container', undefined],
     ],
   )
+  await scene.delete('Container', name)
+  await scene.gone('Container', name)
+  // Neither made by Cove nor removed by it.
+  for (const kind of ['Volume', 'Network'] as const) {
+    const object = `${name}-${kind === 'Volume' ? 'data' : 'net'}`
+    await scene.delete(kind, object)
+    await scene.gone(kind, object)
+  }
+  await scene.call('DELETE', `/networks/${network.Id}`)
+  await scene.call('DELETE', `/volumes/${name}_data`)
 })
 
 test('an adopted container is healed, told of and replaced like one that Cove made', async (t) => {
