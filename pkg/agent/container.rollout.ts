@@ -116,7 +116,9 @@ export function rolloutNotes(
       'RolledBack',
       `the container before serves again; ${short(failed.fingerprint)}: ${words(failed)}`,
     )
-  if (phase === 'Held' && old?.phase !== 'Held') tell('Warning', 'RolloutHeld', now.message ?? '')
+  // Of the first of all there is nothing to roll out; that it fails is told as that.
+  if (phase === 'Held' && old?.phase !== 'Held' && now.stable !== undefined)
+    tell('Warning', 'RolloutHeld', now.message ?? '')
   if (phase === 'Complete' && isNews(old))
     tell('Normal', 'RolloutComplete', `${short(now.fingerprint)} is good`)
   return notes
