@@ -38,6 +38,14 @@ test('what failed itself rests, and so does what is not urgent', (t) => {
   t.true(running.pending.has('Container/default/web'), 'its rest is not over')
 })
 
+test('a start that failed rests also when the container is known by its id now', (t) => {
+  const current = observed(web, fingerprint, { ...ended, error: 'no such program' })
+  const action = 'start container web'
+  const failed: Hold = { ...hold, action, op: { type: 'startContainer', container: 'web' } }
+  const holds = new Map([['Container/default/web', failed]])
+  t.is(print(planNode(world({ objects: [web], containers: [current] }, { holds })).plan), '')
+})
+
 test('a dead container that cannot be removed keeps nobody from being started, and gives its name away', (t) => {
   const dead = observed(web, fingerprint, { id: 'id-dead', name: 'web_old-id-dea', state: 'dead' })
   t.regex(plan(ended, 'remove container id-dead', [dead]).text, /start container id-web/)

@@ -2,8 +2,8 @@
 
 import { wantsToExist } from './container.look.ts'
 import { imageGroup, pullGeneration } from './image.ts'
-import { describeOp } from './ops.ts'
-import type { Decision, World } from './world.ts'
+import { type AgentOp, describeOp } from './ops.ts'
+import type { Decision, Hold, World } from './world.ts'
 
 /** ms. */
 export const longestRest = 24 * 3_600_000
@@ -19,8 +19,17 @@ export function isHeld(group: string, world: Pick<World, 'holds' | 'now' | 'desi
 /** Whether a decision has to wait for the end of its group's rest: what is urgent does not, unless it is what failed. */
 export function rests(group: string, decision: Decision, world: World): boolean {
   if (!isHeld(group, world)) return false
-  const failed = world.holds.get(group)?.action
-  return decision.urgent !== true || decision.plan.ops.some(({ op }) => describeOp(op) === failed)
+  const hold = world.holds.get(group)
+  return decision.urgent !== true || decision.plan.ops.some(({ op }) => isSame(op, hold, world))
+}
+
+/** A container is called by its name before it is known, and by its id afterwards. */
+function isSame(op: AgentOp, hold: Hold | undefined, { observed }: World): boolean {
+  if (describeOp(op) === hold?.action) return true
+  const failed = hold?.op
+  if (failed?.type !== op.type || !('container' in failed) || !('container' in op)) return false
+  const idOf = (container: string) => observed.containerNames.get(container) ?? container
+  return idOf(failed.container) === idOf(op.container)
 }
 
 /**

@@ -150,7 +150,8 @@ export class Runner {
     const until = clock.now() + restAfter(error, failures) * (0.9 + random.next() / 5)
     const reason = error instanceof StatusError ? error.reason : 'InternalError'
     const action = describeOp(planned.op)
-    this.#holds.set(planned.group, { until, failures, reason, message: messageOf(error), action, generation })
+    const message = messageOf(error)
+    this.#holds.set(planned.group, { until, failures, reason, message, action, op: planned.op, generation })
     log.warn('op failed', {
       group: planned.group,
       action,

@@ -51,6 +51,8 @@ export interface Hold {
   readonly message: string
   /** What the op wanted, as its event says. */
   readonly action: string
+  /** What failed. */
+  readonly op?: AgentOp
   /** The generation that failed; another one is tried at once. */
   readonly generation: number
 }
