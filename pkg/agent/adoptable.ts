@@ -4,9 +4,9 @@
  */
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { Adoptable } from '#pkg/apis/looks.ts'
-import { engineLabels } from '#pkg/apis/wellknown.ts'
+import { engineLabels, nearestObjectName } from '#pkg/apis/wellknown.ts'
 import type { Engine, ObservedContainer } from '#pkg/engine/port.ts'
-import { adoptionOf, objectName } from './adoption.ts'
+import { adoptionOf } from './adoption.ts'
 import type { NodeTarget } from './nodelooks.ts'
 import { tellOwner } from './owned.ts'
 
@@ -18,7 +18,7 @@ export async function adoptable(target: NodeTarget): Promise<ApiResponse> {
     (found) => ownerOf(found) === undefined && !(engineLabels.cluster in found.labels),
   )
   const names = new Map(
-    listed.map(({ id, name, labels }) => [id, ownerOf({ id, labels })?.name ?? objectName(name)]),
+    listed.map(({ id, name, labels }) => [id, ownerOf({ id, labels })?.name ?? nearestObjectName(name)]),
   )
   const found = await Promise.all(strange.map(({ id }) => engine.inspectContainer(id)))
   const items = await Promise.all(

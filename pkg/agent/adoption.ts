@@ -3,7 +3,7 @@
  * Networks that it needs. What no manifest can say is told by comparing the two, not guessed. Pure.
  */
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
+import { engineName, nearestObjectName } from '#pkg/apis/wellknown.ts'
 import { type ObservedContainer, type PortMapping, usualSecurity } from '#pkg/engine/port.ts'
 import type { Healthcheck, ImageConfig } from '#pkg/engine/settings.ts'
 import { isAnonymous } from './container.look.ts'
@@ -32,7 +32,7 @@ const composeLabels = 'com.docker.compose.'
 
 export function adoptionOf(input: AdoptionInput): Adoption {
   const { found, namespace } = input
-  const name = objectName(found.name)
+  const name = nearestObjectName(found.name)
   const container = {
     apiVersion: api,
     kind: 'Container',
@@ -51,15 +51,6 @@ export function adoptionOf(input: AdoptionInput): Adoption {
 
 function tellFurther(setting: string): string {
   return `no manifest can say ${setting}: this container keeps it, and the next one that is made is without it`
-}
-
-/** The nearest name that an object may have. */
-export function objectName(name: string): string {
-  const plain = name
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]+/g, '-')
-    .replace(/^[-.]+|[-.]+$/g, '')
-  return plain.length < 2 ? `${plain}-0` : plain
 }
 
 function specOf(input: AdoptionInput): Fields {
@@ -154,7 +145,7 @@ function mountField(mount: ObservedContainer['mounts'][number]): Fields[] {
   if (isAnonymous(mount)) return []
   const { type, source, target: mountPath, readOnly, sizeBytes } = mount
   const common = { mountPath, ...when(readOnly, { readOnly }) }
-  if (type === 'volume') return [{ volume: objectName(source), ...common }]
+  if (type === 'volume') return [{ volume: nearestObjectName(source), ...common }]
   if (type === 'bind') return [{ hostPath: source, ...common }]
   return [{ tmpfs: sizeBytes === undefined ? {} : { sizeLimit: sizeBytes }, ...common }]
 }
@@ -165,10 +156,14 @@ function networkFields({ found, nameOf, namespace }: AdoptionInput): Fields {
   if (owner !== undefined) return { networkMode: `container:${nameOf(owner) ?? owner.slice(0, 12)}` }
   if (networkMode === 'host' || networkMode === 'none') return { networkMode }
   if (networks.length === 1 && networks[0]?.network === 'bridge') return {}
-  const own = new Set([name, objectName(name), engineName({ namespace, name: objectName(name) })])
+  const own = new Set([
+    name,
+    nearestObjectName(name),
+    engineName({ namespace, name: nearestObjectName(name) }),
+  ])
   return {
     networks: networks.map(({ network, aliases }) => ({
-      name: objectName(network),
+      name: nearestObjectName(network),
       ...listed(
         'aliases',
         aliases.filter((alias) => !own.has(alias)),
@@ -267,7 +262,7 @@ function volumesOf({ found, namespace, nodeName }: AdoptionInput): KubeObject[] 
   return [...new Set(named.map(({ source }) => source))].map((source) => ({
     apiVersion: api,
     kind: 'Volume',
-    metadata: { name: objectName(source), namespace },
+    metadata: { name: nearestObjectName(source), namespace },
     spec: { ...external(source, namespace), nodeName },
   }))
 }
@@ -278,12 +273,12 @@ function networksOf({ found, namespace }: AdoptionInput): KubeObject[] {
   return networks.map(({ network }) => ({
     apiVersion: api,
     kind: 'Network',
-    metadata: { name: objectName(network), namespace },
+    metadata: { name: nearestObjectName(network), namespace },
     spec: { externalName: network },
   }))
 }
 
 /** Said only where the object's own name is another. */
 function external(source: string, namespace: string): Fields {
-  return when(engineName({ namespace, name: objectName(source) }) !== source, { externalName: source })
+  return when(engineName({ namespace, name: nearestObjectName(source) }) !== source, { externalName: source })
 }

@@ -94,3 +94,12 @@ export function asideName(meta: { namespace?: string; name: string }, aside: Asi
 
 /** Asks for one restart for each value it is given, such as the time of asking. `cove rollout restart` sets it. */
 export const restartAnnotation = 'cove.run/restartedAt'
+
+/** The nearest name that an object may have, of what engines and Compose call a thing. */
+export function nearestObjectName(name: string): string {
+  const plain = name
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+  return plain.length < 2 ? `${plain || 'x'}-0` : plain
+}

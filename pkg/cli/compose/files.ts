@@ -1,9 +1,10 @@
 /** Configs and secrets of a Compose project: the objects they become, and where services see them as files. Pure. */
 import { posix } from 'node:path'
+import { nearestObjectName } from '#pkg/apis/wellknown.ts'
 import { CliError } from '../errors.ts'
 import type { Sources } from './environment.ts'
 import { absolute } from './mounts.ts'
-import { type At, below, type Fields, list, map, type Note, objectName, text } from './reading.ts'
+import { type At, below, type Fields, list, map, type Note, text } from './reading.ts'
 
 export interface FileMounts {
   readonly mounts: readonly Fields[]
@@ -29,7 +30,7 @@ export function fileMounts(service: Fields, at: At, sources: FileSources): FileM
   const mounts = sections.flatMap((section) =>
     list(service[section.key], at).map((member) => {
       const { source, mountPath } = reference(member, below(at, section.key, sources.notes), section)
-      const name = objectName(`${sources.project}-${source}`)
+      const name = nearestObjectName(`${sources.project}-${source}`)
       objects.set(`${section.kind}/${name}`, fileObject(section, source, name, sources))
       return { [section.field]: name, subPath: source, mountPath, readOnly: true }
     }),

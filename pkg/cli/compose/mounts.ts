@@ -1,6 +1,7 @@
 /** Volumes, tmpfs, configs and secrets of a Compose service as mounts, and the objects these need. Pure. */
 import { posix } from 'node:path'
-import { type At, bool, bytes, type Fields, list, map, objectName, text, texts } from './reading.ts'
+import { nearestObjectName } from '#pkg/apis/wellknown.ts'
+import { type At, bool, bytes, type Fields, list, map, text, texts } from './reading.ts'
 
 export interface Mounts {
   readonly mounts: readonly Fields[]
@@ -32,7 +33,7 @@ export function volumeMounts(service: Fields, name: string, at: At, around: Surr
 function named(mount: Fields | undefined, service: string, at: At): Fields[] {
   if (mount === undefined) return []
   if (mount['volume'] !== '') return [mount]
-  const volume = objectName(`${service}-${String(mount['mountPath']).slice(1)}`)
+  const volume = nearestObjectName(`${service}-${String(mount['mountPath']).slice(1)}`)
   at.note(`the anonymous volume at ${mount['mountPath']} becomes Volume ${volume}`)
   return [{ ...mount, volume }]
 }

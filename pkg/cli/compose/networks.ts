@@ -1,18 +1,7 @@
 /** Networks of a Compose project, and who joins which. Pure. */
 import { ownValue } from '#pkg/apimachinery/hash.ts'
-import {
-  type At,
-  below,
-  bool,
-  type Fields,
-  list,
-  map,
-  type Note,
-  objectName,
-  pairs,
-  text,
-  texts,
-} from './reading.ts'
+import { nearestObjectName } from '#pkg/apis/wellknown.ts'
+import { type At, below, bool, type Fields, list, map, type Note, pairs, text, texts } from './reading.ts'
 
 interface InProject {
   readonly project: string
@@ -23,7 +12,7 @@ interface InProject {
 const usual = 'default'
 
 function networkName(network: string, { project }: InProject): string {
-  return objectName(`${project}-${network}`)
+  return nearestObjectName(`${project}-${network}`)
 }
 
 /** `networks` or `networkMode` of a service. */
@@ -52,7 +41,8 @@ function joinedBy(service: Fields, at: At): ReadonlyMap<string, unknown> {
 function modeOf(mode: string, at: At): Fields {
   if (mode === 'bridge' || mode === 'host' || mode === 'none') return { networkMode: mode }
   const [kind, name = ''] = mode.split(':')
-  if (kind === 'service' || kind === 'container') return { networkMode: `container:${objectName(name)}` }
+  if (kind === 'service' || kind === 'container')
+    return { networkMode: `container:${nearestObjectName(name)}` }
   at.note(`"${mode}" has no counterpart`)
   return {}
 }

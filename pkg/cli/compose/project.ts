@@ -3,6 +3,7 @@
  * counterpart. Pure: contents of files are given.
  */
 import { ownValue } from '#pkg/apimachinery/hash.ts'
+import { nearestObjectName } from '#pkg/apis/wellknown.ts'
 import { CliError } from '../errors.ts'
 import { replicasOf } from './deploy.ts'
 import { environment, type Sources } from './environment.ts'
@@ -18,7 +19,6 @@ import {
   map,
   merge,
   type Note,
-  objectName,
   pairs,
   text,
   texts,
@@ -60,7 +60,7 @@ class Project {
     this.#input = input
     this.#compose = map(input.compose, below(this.#root, 'the file', []))
     this.#services = map(this.#compose['services'], this.#at('services'))
-    this.#name = objectName(
+    this.#name = nearestObjectName(
       this.#compose['name'] === undefined ? input.name : text(this.#compose['name'], this.#at('name')),
     )
   }
@@ -133,7 +133,7 @@ class Project {
     const dependsOn = this.#dependencies(name, service)
     const links = list(service['links'], this.#at('services', name, 'links')).map((line) => {
       const [container = '', alias] = String(line).split(':')
-      return { container: objectName(container), ...(alias !== undefined && { alias }) }
+      return { container: nearestObjectName(container), ...(alias !== undefined && { alias }) }
     })
     return {
       // As Compose names what it builds.
@@ -152,7 +152,7 @@ class Project {
   /** Of the Containers that a service becomes. */
   #namesOf(name: string): string[] {
     const service = map(ownValue(this.#services, name), this.#at('services', name))
-    const one = objectName(text(service['container_name'] ?? name, this.#at('services', name)))
+    const one = nearestObjectName(text(service['container_name'] ?? name, this.#at('services', name)))
     const count = this.#countOf(name, service)
     if (count < 0 || count > mostReplicas)
       throw new CliError(`services.${name}: ${count} of it cannot be written out, ${mostReplicas} at most`)
@@ -212,7 +212,7 @@ class Project {
   #volumeName(volume: string): string {
     const at = this.#at('volumes', volume)
     const { name } = map(map(this.#compose['volumes'], at)[volume], at)
-    return objectName(name === undefined ? volume : text(name, at))
+    return nearestObjectName(name === undefined ? volume : text(name, at))
   }
 
   #volume(name: string): Fields {

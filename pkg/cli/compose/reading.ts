@@ -113,15 +113,6 @@ function shellWords(line: string, at: At): string[] {
   return covered === line.length ? found : fail(at, 'a command with closed quotes', line)
 }
 
-/** The nearest name that an object may have. */
-export function objectName(name: string): string {
-  const plain = name
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]+/g, '-')
-    .replace(/^[-.]+|[-.]+$/g, '')
-  return plain.length < 2 ? `${plain}-0` : plain
-}
-
 /** Adds fields to fields, maps inside of them member by member. */
 export function merge(into: Fields, more: Fields): Fields {
   const entries = Object.entries(more).map(([key, value]) => {
