@@ -79,7 +79,7 @@ function isOwnerBusy({ metadata, spec }: Container, { busy }: World): boolean {
 }
 
 /** Why a container that runs has to be started anew: its network is that of a run that has ended. */
-export function whyStartAnew(
+function whyStartAnew(
   container: Container,
   observed: ObservedContainer,
   world: World,

@@ -26,7 +26,7 @@ export interface HealingState {
   readonly heldSince?: number
 }
 
-export function healingState(
+function healingState(
   container: Container,
   world: World,
   observed: ObservedContainer | undefined,

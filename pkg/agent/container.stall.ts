@@ -22,7 +22,7 @@ export interface Stall {
 }
 
 /** Undefined for a container that the engine does not check. */
-export function stallOf(observed: ObservedContainer, rearmed: Rearmed | undefined): Stall | undefined {
+function stallOf(observed: ObservedContainer, rearmed: Rearmed | undefined): Stall | undefined {
   const { health, settings, state, startedAt, labels } = observed
   const { healthcheck } = settings
   if (health === undefined || healthcheck === undefined || healthcheck.disabled || state !== 'running')

@@ -6,7 +6,7 @@ import { type AgentOp, describeOp } from './ops.ts'
 import type { Decision, Hold, World } from './world.ts'
 
 /** ms. */
-export const longestRest = 24 * 3_600_000
+const longestRest = 24 * 3_600_000
 
 /** A group rests after a failure until its time comes or its object changes. */
 export function isHeld(group: string, world: Pick<World, 'holds' | 'now' | 'desired'>): boolean {

@@ -80,7 +80,7 @@ export function pullKey(reference: string, secrets: readonly string[]): string {
 }
 
 /** Keys of the Secrets that its image is pulled with. */
-export function pullSecretsOf({ metadata, spec }: Pick<Container, 'metadata' | 'spec'>): string[] {
+function pullSecretsOf({ metadata, spec }: Pick<Container, 'metadata' | 'spec'>): string[] {
   const { namespace = 'default' } = metadata
   return (spec.imagePullSecrets ?? []).map(({ name }) => objectKey({ namespace, name }))
 }

@@ -101,7 +101,7 @@ interface OpReasons {
 }
 
 /** The stable reason of the event that reports the op, as it is done and as it failed. */
-export const opReasons: { readonly [Type in OpType]: OpReasons } = {
+const opReasons: { readonly [Type in OpType]: OpReasons } = {
   pullImage: { done: 'Pulled', failed: 'ErrImagePull' },
   tagImage: { done: 'Tagged', failed: 'FailedTag' },
   createVolume: { done: 'VolumeCreated', failed: 'FailedCreateVolume' },

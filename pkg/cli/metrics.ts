@@ -82,7 +82,7 @@ function decode(item: Record<string, unknown>): Metrics {
   }
 }
 
-export const sortings = ['cpu', 'memory'] as const
+const sortings = ['cpu', 'memory'] as const
 
 /** By name, or the greatest first. */
 export function sorted(metrics: readonly Metrics[], by: string | undefined): Metrics[] {
@@ -96,7 +96,7 @@ function compare(a: string, b: string): number {
 }
 
 /** Thousandths of a core, rounded up, as kubectl prints them. */
-export function coresText(cpu: number): string {
+function coresText(cpu: number): string {
   return `${Math.ceil(cpu * 1000)}m`
 }
 

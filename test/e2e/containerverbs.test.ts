@@ -1,41 +1,11 @@
 /** start, stop, restart, pause, unpause, rm, rename, wait and attach as processes against a real engine. */
 import assert from 'node:assert/strict'
-import test, { type ExecutionContext } from 'ava'
-import { program, sharedCove } from '#test/helpers/cove.ts'
-import { baseImage } from '#test/helpers/engine.ts'
-import type { Output } from '#test/helpers/kubectl.ts'
-import { makeScene, type Scene } from '#test/helpers/scene.ts'
-import { inTerminal, type Step } from '#test/helpers/terminal.ts'
+import test from 'ava'
+import { sharedCove } from '#test/helpers/cove.ts'
+import { ok, oneByOne, run, terminal } from '#test/helpers/lines.ts'
 
 const cove = sharedCove(test)
-/** One after the other: each command is a process that takes a core for a second. */
-const titled = (title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>) =>
-  test.serial(title, async (t) => {
-    await body(t, await makeScene(cove()))
-    t.pass()
-  })
-
-function wordsOf({ namespace }: Scene, line: string): string[] {
-  const words = [...line.matchAll(/(?:[^\s']|'[^']*')+/g)].map(([word]) => word.replaceAll("'", ''))
-  const [command = '', ...rest] = words.map((word) => (word === 'IMAGE' ? baseImage : word))
-  return [command, '-n', namespace, ...rest]
-}
-
-function run(scene: Scene, line: string): Promise<Output> {
-  return scene.cove.cli(wordsOf(scene, line))
-}
-
-async function ok(scene: Scene, line: string): Promise<string> {
-  const { code, stdout, stderr } = await run(scene, line)
-  assert.equal(code, 0, `cove ${line}: ${stderr}`)
-  return stdout
-}
-
-function terminal(scene: Scene, line: string, steps: readonly Step[]) {
-  const argv = [process.execPath, program, ...wordsOf(scene, line)]
-  const { kubeconfig } = scene.cove
-  return inTerminal(argv, steps, { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, TERM: 'xterm' })
-}
+const titled = oneByOne(test, cove)
 
 titled(
   'stop and start change what is desired, and wait for it; the container stays the same',

@@ -3,46 +3,13 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import test, { type ExecutionContext } from 'ava'
-import { decode, program, sharedCove, type TestCove } from '#test/helpers/cove.ts'
-import { baseImage } from '#test/helpers/engine.ts'
-import type { Output } from '#test/helpers/kubectl.ts'
-import { makeScene, type Scene } from '#test/helpers/scene.ts'
-import { inTerminal, type Step } from '#test/helpers/terminal.ts'
+import test from 'ava'
+import { decode, program, sharedCove } from '#test/helpers/cove.ts'
+import { environment, ok, oneByOne, run, terminal, wordsOf } from '#test/helpers/lines.ts'
+import type { Scene } from '#test/helpers/scene.ts'
 
 const cove = sharedCove(test)
-/** One after the other: each command is a process that takes a core for a second. */
-const titled = (title: string, body: (t: ExecutionContext, scene: Scene) => Promise<void>) =>
-  test.serial(title, async (t) => {
-    await body(t, await makeScene(cove()))
-    t.pass()
-  })
-
-function wordsOf({ namespace }: Scene, line: string): string[] {
-  const words = [...line.matchAll(/(?:[^\s']|'[^']*')+/g)].map(([word]) => word.replaceAll("'", ''))
-  const [command = '', ...rest] = words.map((word) => (word === 'IMAGE' ? baseImage : word))
-  return [command, '-n', namespace, ...rest]
-}
-
-/** Words of a line, single quotes keep them together; IMAGE is the image of the tests. */
-function run(scene: Scene, line: string, input?: string): Promise<Output> {
-  return scene.cove.cli(wordsOf(scene, line), input)
-}
-
-async function ok(scene: Scene, line: string, input?: string): Promise<string> {
-  const { code, stdout, stderr } = await run(scene, line, input)
-  assert.equal(code, 0, `cove ${line}: ${stderr}`)
-  return stdout
-}
-
-function environment({ kubeconfig }: TestCove) {
-  return { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, TERM: 'xterm' }
-}
-
-function terminal(scene: Scene, line: string, steps: readonly Step[]) {
-  const argv = [process.execPath, program, ...wordsOf(scene, line)]
-  return inTerminal(argv, steps, environment(scene.cove))
-}
+const titled = oneByOne(test, cove)
 
 async function isGone(scene: Scene, name: string): Promise<void> {
   await scene.gone('Container', name)

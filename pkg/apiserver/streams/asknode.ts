@@ -19,7 +19,7 @@ type Question = Pick<ApiRequest, 'method' | 'path' | 'query'>
  * In bytes, and more than a node with a thousand containers has to tell. Answers are held in memory: a node that was
  * broken into is not to take the server with it.
  */
-export const longestAnswer = 32 * 1024 ** 2
+const longestAnswer = 32 * 1024 ** 2
 
 /** The whole answer, whatever its status. Throws Timeout when it takes longer, and InternalError when it is endless. */
 export async function askNode(
