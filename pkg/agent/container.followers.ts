@@ -79,11 +79,7 @@ function isOwnerBusy({ metadata, spec }: Container, { busy }: World): boolean {
 }
 
 /** Why a container that runs has to be started anew: its network is that of a run that has ended. */
-function whyStartAnew(
-  container: Container,
-  observed: ObservedContainer,
-  world: World,
-): string | undefined {
+function whyStartAnew(container: Container, observed: ObservedContainer, world: World): string | undefined {
   if (container.spec.state !== 'Running' || observed.state !== 'running') return undefined
   if (isOwnerBusy(container, world)) return undefined
   const found = networkOwner(container, world)
