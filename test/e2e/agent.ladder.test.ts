@@ -102,8 +102,9 @@ test('with None it is only shown', async (t) => {
 
 test('a kill for memory is told as such, with the limit', async (t) => {
   const scene = await makeScene(cove())
-  // tail keeps what has no end of line in memory. The engine may miss the kill of a container that ends with it.
-  const command = ['sh', '-c', 'echo filling; tail /dev/zero; sleep 1; exit 137']
+  // tail keeps what has no end of line in memory. The engine may miss a kill in the first moments of a container, before
+  // it has begun to watch for it, and one that the container ends with.
+  const command = ['sh', '-c', 'sleep 1; echo filling; tail /dev/zero; sleep 1; exit 137']
   await scene.run('web', { command, restartPolicy: 'Never', resources: { limits: { memory: '16Mi' } } })
   const { status } = await scene.until('web', { lastTermination: { reason: 'OOMKilled', exitCode: 137 } })
   t.deepEqual([...(status?.lastTermination?.log ?? [])].sort(), ['Killed', 'filling'])
