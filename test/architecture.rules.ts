@@ -7,11 +7,12 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   plan: ['apimachinery'],
   storage: ['apimachinery'],
   engine: ['apimachinery'],
+  registry: ['apimachinery'],
   manifest: ['apimachinery', 'apis'],
   client: ['apimachinery', 'apis'],
   apiserver: ['apimachinery', 'apis', 'storage', 'manifest'],
   controller: ['apimachinery', 'apis', 'plan', 'client', 'manifest'],
-  agent: ['apimachinery', 'apis', 'plan', 'client', 'engine'],
+  agent: ['apimachinery', 'apis', 'plan', 'client', 'engine', 'registry'],
   cli: ['apimachinery', 'apis', 'plan', 'client', 'manifest'],
   dashboard: ['apimachinery', 'apis', 'client'],
   sim: [
@@ -20,6 +21,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     'plan',
     'storage',
     'engine',
+    'registry',
     'manifest',
     'client',
     'apiserver',
@@ -53,6 +55,9 @@ export interface Wall {
 
 export const walls: readonly Wall[] = [
   { package: 'dockerode', files: /^pkg\/engine\/docker\.ts$/, types: /^pkg\/engine\/docker\w*\.ts$/ },
+  { package: 'croner', files: /^pkg\/apis\/schedule\.ts$/ },
+  { package: 'semver', files: /^pkg\/apis\/versions\.ts$/ },
+  { package: 'tar-stream', files: /^pkg\/\w+\/\w*archive\w*\.ts$/ },
   { package: 'js-yaml', files: /^pkg\/manifest\// },
   { package: 'node:sqlite', files: /^pkg\/storage\/sqlite\w*\.ts$/ },
   { package: 'fast-json-patch', files: /^pkg\/apiserver\//, atMost: 1 },

@@ -8,7 +8,7 @@ import { tellHold } from './container.healing.ts'
 import { startHint } from './container.hints.ts'
 import { isAlive } from './container.look.ts'
 import { rolledBack, whyNotUpToDate } from './container.rollout.ts'
-import { canonicalImage, findImage } from './image.ts'
+import { canonicalImage, findImage, wantedImage } from './image.ts'
 import { groupOf, type Hold, type ReportInput } from './world.ts'
 
 export interface ConditionInput extends ReportInput {
@@ -38,7 +38,7 @@ function holdOf({ container, world }: ConditionInput): Hold | undefined {
 }
 
 function imageReady({ container, decision, world, observed }: ConditionInput): Draft {
-  const { image } = container.spec
+  const image = wantedImage(container)
   const runs = observed !== undefined && canonicalImage(observed.image) === canonicalImage(image)
   if (runs || findImage(world.observed.images, image) !== undefined) {
     return { type: 'ImageReady', status: 'True', reason: 'Present', message: `image ${image} is on the node` }

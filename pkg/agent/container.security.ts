@@ -2,6 +2,7 @@
  * What a Container may do to its node: as the engine is told it, how a container that may do more differs, and whom
  * it would run as. Pure.
  */
+import { imageText } from '#pkg/apis/container.image.ts'
 import { kindOfUser } from '#pkg/apis/container.security.ts'
 import type { Container, ContainerSecurity } from '#pkg/apis/container.ts'
 import { usualCapabilities } from '#pkg/apis/security.levels.ts'
@@ -13,7 +14,7 @@ import {
   usualSecurity,
 } from '#pkg/engine/port.ts'
 import { compare, type Draft, tell } from './difference.ts'
-import { findImage } from './image.ts'
+import { findImage, wantedImage } from './image.ts'
 import type { Desired, Waiting, World } from './world.ts'
 
 /** What is not said is as the engine has it for every container. */
@@ -98,7 +99,7 @@ export function imagesInQuestion(
   const byName = new Map(
     images.flatMap(({ id, references }) => references.map((reference) => [reference, id] as const)),
   )
-  const named = new Set([...desired.containers.values()].map(({ spec }) => spec.image))
+  const named = new Set([...desired.containers.values()].map(wantedImage))
   // Most names are written as engines list them; the others cost a comparison with every image.
   const wanted = [...named].flatMap((name) => byName.get(name) ?? findImage(images, name)?.id ?? [])
   const held = new Set(images.map(({ id }) => id))
@@ -119,7 +120,7 @@ export function whyRoot(
     message: `spec.securityContext.runAsNonRoot: container has runAsNonRoot and ${why}; ${mend}`,
   })
   if (user === undefined)
-    return refuse(`the user of image ${spec.image} is not known yet`, 'it is being looked up')
+    return refuse(`the user of image ${imageText(spec)} is not known yet`, 'it is being looked up')
   const kind = kindOfUser(user)
   const number = 'set spec.user to a number'
   if (kind === 'root') return refuse('image will run as root', `${number} other than 0`)

@@ -16,6 +16,11 @@ import { type Decision, type Desired, groupOf, type Pull, type Waiting, type Wor
 /** A pull this young answers the policy Always for everybody who asks. */
 const freshFor = 60_000
 
+/** Its reference. What follows an Image has got one before anything is planned; until then it is empty. */
+export function wantedImage({ spec }: Pick<Container, 'spec'>): string {
+  return spec.image ?? ''
+}
+
 /** `nginx` and `docker.io/library/nginx:latest` are the same wish. */
 export function canonicalImage(reference: string): string {
   const parsed = parseReference(reference)
@@ -51,7 +56,8 @@ export function imageReadiness(
   container: Container,
   world: World,
 ): { image: ObservedImage } | { waiting: Waiting } {
-  const { image: reference, imagePullPolicy } = container.spec
+  const { imagePullPolicy } = container.spec
+  const reference = wantedImage(container)
   const image = findImage(world.observed.images, reference)
   if (image !== undefined && (imagePullPolicy !== 'Always' || isFresh(world, container))) return { image }
   if (imagePullPolicy === 'Never') {
@@ -65,12 +71,12 @@ export function imageReadiness(
 
 /** Who asks with other Secrets may get another answer, so that is another pull. */
 export function imageGroup({ metadata, spec }: Container): string {
-  return `Image/${pullKey(spec.image, pullSecretsOf({ metadata, spec }))}`
+  return `Image/${pullKey(wantedImage({ spec }), pullSecretsOf({ metadata, spec }))}`
 }
 
 /** The pull of its image with its Secrets, if there was one. */
 export function pullOf(container: Container, { pulls }: Pick<World, 'pulls'>): Pull | undefined {
-  return pulls.get(pullKey(container.spec.image, pullSecretsOf(container)))
+  return pulls.get(pullKey(wantedImage(container), pullSecretsOf(container)))
 }
 
 /** What pulls are known by: the image and the keys of the Secrets it is asked for with. */
@@ -113,7 +119,7 @@ function planImage(
 ): Decision {
   const [first] = containers
   const builder = new PlanBuilder<AgentOp>(group)
-  const reference = first?.spec.image ?? ''
+  const reference = first === undefined ? '' : wantedImage(first)
   const present = findImage(world.observed.images, reference)
   // A container that was made from another reference says nothing about this one.
   const made = containers

@@ -17,7 +17,7 @@ import { networkOwner } from './container.followers.ts'
 import { resolveSecurity } from './container.security.ts'
 import { secretsLabel, secretVariables } from './env.secrets.ts'
 import { resolveEnv } from './env.ts'
-import { canonicalImage } from './image.ts'
+import { canonicalImage, wantedImage } from './image.ts'
 import { bridgeLinks, linksFingerprint, linksIn, linkVariables } from './links.ts'
 import type { ProjectedFiles } from './ops.ts'
 import { probeLabel, probeOf } from './probe.ts'
@@ -77,7 +77,7 @@ function assemble(
   const hash = fingerprint({
     ...recreated,
     ...(probe && { probe }),
-    image: canonicalImage(spec.image),
+    image: canonicalImage(wantedImage({ spec })),
     mounts: mounts.map(contentOf),
     ...(spec.networkMode !== undefined && { networkMode: spec.networkMode }),
     ...(spec.labels !== undefined && { labels: spec.labels }),
@@ -128,7 +128,7 @@ function assemble(
 /** What only a new container can have otherwise. */
 function recreatedOf(spec: ContainerSpec, env: Record<string, string>) {
   return {
-    image: spec.image,
+    image: wantedImage({ spec }),
     ...(spec.command !== undefined && { entrypoint: spec.command }),
     ...(spec.args !== undefined && { cmd: spec.args }),
     env,

@@ -15,7 +15,7 @@ import { reportHealing } from './container.healing.ts'
 import { isAlive, previousStatus } from './container.look.ts'
 import { reportRestart } from './container.restart.ts'
 import { reportRollout } from './container.rollout.ts'
-import { digestOf, findImage, pullOf } from './image.ts'
+import { digestOf, findImage, pullOf, wantedImage } from './image.ts'
 import { linkedBy } from './links.ts'
 import { restartState } from './restart.ts'
 import { reportDifferences } from './status.differences.ts'
@@ -163,7 +163,7 @@ function reportImage(
   { container, world }: ReportInput,
   observed: ObservedContainer | undefined,
 ): Partial<ContainerStatus> {
-  const reference = observed?.image ?? container.spec.image
+  const reference = observed?.image ?? wantedImage(container)
   const image =
     world.observed.images.find(({ id }) => id === observed?.imageID) ??
     findImage(world.observed.images, reference)

@@ -37,7 +37,10 @@ export const containerFields: Readonly<Record<string, FieldRule>> = {
     'Config.Image',
     'as a reference in full: `nginx` is `docker.io/library/nginx:latest`',
   ),
-  'spec.imageFrom': recreate('Config.Image', 'refused: not implemented yet'),
+  'spec.imageFrom': recreate(
+    'Config.Image',
+    'by the digest that the Image says; another one is another image',
+  ),
   'spec.imagePullPolicy': nothing('the agent, before a container is made'),
   'spec.imagePullSecrets': nothing('the agent, when it pulls'),
   'spec.command': recreate('Config.Entrypoint', ofImage),

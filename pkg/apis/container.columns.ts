@@ -1,7 +1,9 @@
 /** The table of Containers: the words of `docker ps` where it has them. */
+
 import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import { ageColumn } from './columns.ts'
+import { imageText } from './container.image.ts'
 import type { Container } from './container.ts'
 import type { Column } from './kind.ts'
 
@@ -39,7 +41,7 @@ export const containerColumns: readonly Column<Container>[] = [
     type: 'string',
     description: 'The image asked for.',
     jsonPath: '.spec.image',
-    cell: ({ spec }) => spec.image,
+    cell: ({ spec }) => imageText(spec),
   },
   { name: 'Ports', type: 'string', description: 'Published ports.', cell: ports },
   ageColumn,

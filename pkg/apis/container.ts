@@ -35,6 +35,7 @@ import { update, updateRules } from './container.update.ts'
 import { tolerations } from './node.taints.ts'
 import {
   atomicList,
+  exactlyOneOf,
   listMap,
   oneOf,
   quantity,
@@ -97,21 +98,27 @@ const finishes: Validation = {
   fieldPath: '.ttlSecondsAfterFinished',
 }
 
+const imageFrom = Type.Object(
+  {
+    build: unimplemented(text('Name of a Build.')),
+    image: Type.Optional(objectName('Name of an Image of the namespace.')),
+  },
+  {
+    description:
+      'Made from the image that an Image has found, and replaced as by a change of the spec when that changes.',
+    ...rules({ rule: 'has(self.image)', message: 'needs image', reason: 'FieldValueRequired' }),
+  },
+)
+
 export const containerSpec = Type.Object(
   {
-    image: text('The image: [registry[:port]/]repository[:tag][@digest].', {
-      format: 'cove-image-reference',
-      maxLength: 512,
-    }),
-    imageFrom: unimplemented(
-      Type.Object(
-        {
-          build: Type.Optional(text('Name of a Build.')),
-          image: Type.Optional(text('Name of an Image.')),
-        },
-        { description: 'Follow the result of a Build or an Image instead.' },
-      ),
+    image: Type.Optional(
+      text('The image: [registry[:port]/]repository[:tag][@digest]. Either it or imageFrom.', {
+        format: 'cove-image-reference',
+        maxLength: 512,
+      }),
     ),
+    imageFrom: Type.Optional(imageFrom),
     imagePullPolicy: Type.Optional(
       oneOf(['Always', 'IfNotPresent', 'Never'], {
         description: 'When to pull. Absent: Always for the tag latest, else IfNotPresent.',
@@ -241,7 +248,14 @@ export const containerSpec = Type.Object(
   },
   {
     description: 'What should be.',
-    ...rules(...securityRules, ...networkRules, finishes, ...runtimeRules, ...updateRules),
+    ...rules(
+      ...exactlyOneOf('image', 'imageFrom'),
+      ...securityRules,
+      ...networkRules,
+      finishes,
+      ...runtimeRules,
+      ...updateRules,
+    ),
   },
 )
 

@@ -17,7 +17,7 @@ function reservedExitCode({ spec: { healthcheck } }: Container): string[] {
 }
 
 function movingTag(container: Container): string[] {
-  const parsed = parseReference(container.spec.image)
+  const parsed = parseReference(container.spec.image ?? '')
   if (!parsed.ok || !isFloating(parsed.reference)) return []
   return [
     `spec.image: "${container.spec.image}" names the moving tag latest; name a version or a digest to get the same bytes everywhere`,

@@ -18,6 +18,9 @@ const longestName = { subdomain: 253, label: 63, 'path segment': 253 } as const
 const formats: Readonly<Record<string, Partial<Schema>>> = {
   'cove-duration': { pattern: durationPattern.source },
   'cove-quantity': { pattern: quantityPattern.source, minimum: 0 },
+  'cove-schedule': { pattern: '^\\S+( +\\S+){4}$' },
+  'cove-time-zone': { pattern: '^[A-Za-z0-9_+/-]+$' },
+  'cove-version-range': { pattern: '^[0-9A-Za-z.*^~<>=| +-]+$' },
   'cove-image-reference': {
     pattern: referencePattern,
     ...rules({ rule: `!self.matches('${idPattern.source}')`, message: 'is the id of an image, not a name' }),

@@ -3,12 +3,15 @@ import { containerKind } from './container.kind.ts'
 import { controllerRevisionKind } from './controllerrevision.ts'
 import { configMapKind, namespaceKind, secretKind } from './core.ts'
 import { eventKind } from './event.ts'
+import { imageKind } from './image.ts'
 import { anyKind, type Kind } from './kind.ts'
 import { leaseKind } from './lease.ts'
 import { networkKind } from './network.ts'
 import { nodeKind } from './node.ts'
 import { podKind } from './pod.kind.ts'
+import { prunePolicyKind } from './prunepolicy.ts'
 import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac.ts'
+import { registryKind } from './registry.ts'
 import { serviceAccountKind } from './serviceaccount.ts'
 import { volumeKind } from './volume.ts'
 
@@ -16,6 +19,9 @@ export const kinds: readonly Kind[] = [
   anyKind(containerKind),
   anyKind(volumeKind),
   anyKind(networkKind),
+  anyKind(imageKind),
+  anyKind(registryKind),
+  anyKind(prunePolicyKind),
   anyKind(nodeKind),
   anyKind(namespaceKind),
   anyKind(secretKind),

@@ -12,10 +12,52 @@ import { atomicList, time } from './schema.ts'
 
 const text = (description: string) => Type.Optional(Type.String({ description }))
 
+const engineSettings = Type.Object(
+  {
+    insecureRegistries: Type.Optional(
+      atomicList(Type.String({ minLength: 1, maxLength: 253, pattern: '^[^/\\s]+(/[0-9]{1,3})?$' }), {
+        maxItems: 64,
+        description:
+          'Registries that the engine may speak to without a verified certificate: host[:port], or a network such as 10.0.0.0/8.',
+      }),
+    ),
+    registryMirrors: Type.Optional(
+      atomicList(Type.String({ pattern: '^https?://[^/\\s]+/?$', maxLength: 512 }), {
+        maxItems: 16,
+        description: 'Where the engine looks for images of docker.io first: http(s)://host[:port].',
+      }),
+    ),
+  },
+  {
+    description:
+      'Settings of the engine that the agent writes into its daemon.json and has it read again, without a restart of anything. What the engine refuses is put back. Absent, also of each field: the agent leaves them alone.',
+  },
+)
+
+const disk = Type.Object(
+  {
+    path: text('Where the engine keeps its data.'),
+    totalBytes: Type.Integer({ description: 'Size of that file system.' }),
+    usedBytes: Type.Integer({ description: 'What is used of it.' }),
+    availableBytes: Type.Integer({ description: 'What is left for the engine.' }),
+    usedPercent: Type.Integer({ description: 'What is used, in per cent of what can be.' }),
+  },
+  { description: 'The file system of the engine.' },
+)
+
+const registries = Type.Object(
+  {
+    insecure: atomicList(Type.String(), { description: 'Spoken to without a verified certificate.' }),
+    mirrors: atomicList(Type.String(), { description: 'Asked first for docker.io.' }),
+  },
+  { description: 'How the engine reaches registries.' },
+)
+
 const spec = Type.Object(
   {
     unschedulable: Type.Boolean({ default: false, description: 'Place nothing new here.' }),
     taints: Type.Optional(taints),
+    engine: Type.Optional(engineSettings),
   },
   { default: {}, description: 'What should be.' },
 )
@@ -39,7 +81,7 @@ const resources = (description: string) =>
 
 const status = Type.Object(
   {
-    conditions: Type.Optional(conditions(['Ready', 'EngineReady'])),
+    conditions: Type.Optional(conditions(['Ready', 'EngineReady', 'DiskPressure', 'EngineConfigured'])),
     addresses: Type.Optional(
       atomicList(
         Type.Object({
@@ -54,6 +96,8 @@ const status = Type.Object(
     capacity: Type.Optional(resources('What the machine has.')),
     allocatable: Type.Optional(resources('What of it Containers can ask for.')),
     engine: Type.Optional(engine),
+    disk: Type.Optional(disk),
+    registries: Type.Optional(registries),
     agentVersion: text('Version of the agent.'),
     kernel: text('Kernel release.'),
     operatingSystem: text('Operating system.'),
@@ -91,6 +135,10 @@ export const nodeKind: Kind<Node> = {
     { name: 'certificate', verbs: ['create'], kind: nodeCertificateKind },
     { name: 'containers', verbs: ['get'] },
     { name: 'adoptable', verbs: ['get'] },
+    { name: 'images', verbs: ['get', 'create', 'delete'] },
+    { name: 'registry', verbs: ['get'] },
+    { name: 'disk', verbs: ['get'] },
+    { name: 'prune', verbs: ['create'] },
   ],
   columns: [
     {

@@ -23,11 +23,11 @@ export function objectSchema(
 }
 
 /** Kubernetes' rule: Always for the tag latest, else IfNotPresent. */
-export function withDefaultPullPolicy<T extends { spec: { image: string; imagePullPolicy?: string } }>(
+export function withDefaultPullPolicy<T extends { spec: { image?: string; imagePullPolicy?: string } }>(
   object: T,
 ): T {
   if (object.spec.imagePullPolicy !== undefined) return object
-  const parsed = parseReference(object.spec.image)
+  const parsed = parseReference(object.spec.image ?? '')
   const latest = parsed.ok && parsed.reference.tag === 'latest' && parsed.reference.digest === undefined
   return { ...object, spec: { ...object.spec, imagePullPolicy: latest ? 'Always' : 'IfNotPresent' } }
 }

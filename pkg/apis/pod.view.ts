@@ -53,7 +53,7 @@ function viewContainer({ metadata, spec }: Container): PodContainer {
   const { imagePullPolicy, command, args, workingDir, stdin, tty, env, ports, mounts, healthcheck } = spec
   return {
     name: metadata.name,
-    image: spec.image,
+    image: spec.image ?? '',
     ...(imagePullPolicy !== undefined && { imagePullPolicy }),
     ...(command !== undefined && { command }),
     ...(args !== undefined && { args }),

@@ -85,7 +85,7 @@ function containerStatus(container: Container, status: ContainerStatus, state: S
     ready: findCondition(status.conditions, 'Ready')?.status === 'True',
     started: state.running !== undefined,
     restartCount,
-    image: image?.reference ?? container.spec.image,
+    image: image?.reference ?? container.spec.image ?? '',
     imageID: image?.digest ?? image?.id ?? '',
     ...(containerID !== undefined && { containerID: `docker://${containerID}` }),
   }

@@ -100,7 +100,9 @@ for (const kind of own) {
 
   test(`the defaults of a ${kind.kind} are values of their own schema, with nothing to prune`, (t) => {
     const checker = makeRuleChecker()
-    for (const { path, schema: at } of all.filter(({ schema: { default: value } }) => value !== undefined)) {
+    const having = all.filter(({ schema: { default: value } }) => value !== undefined)
+    if (having.length === 0) t.pass()
+    for (const { path, schema: at } of having) {
       const whole = applyDefaults(at, at.default)
       t.deepEqual(prune(at, at.default), at.default, path)
       t.deepEqual(validate(at, whole), [], path)
@@ -202,6 +204,18 @@ const samples: Readonly<Record<string, readonly [readonly string[], readonly str
   'cove-quantity': [
     ['500m', '64Mi', '1', '.5', '1.', '1e3', '0'],
     ['64MB', '-1', ''],
+  ],
+  'cove-schedule': [
+    ['*/15 * * * *', '0 3 * * 1-5'],
+    ['@daily', '* * * *', ''],
+  ],
+  'cove-time-zone': [
+    ['Europe/Berlin', 'UTC'],
+    ['Nowhere Land', ''],
+  ],
+  'cove-version-range': [
+    ['~1.27', '>=2 <3'],
+    ['1.2!', 'x$'],
   ],
   'cove-image-reference': [
     [

@@ -107,7 +107,6 @@ test('paths lead to the field, in lists and maps', (t) => {
     'FieldValueTypeInvalid spec.nodeSelector[a.b/c]: must be of type string, not number',
   ])
   t.deepEqual(container({ image: null, restartPolicy: 'Sometimes' }), [
-    'FieldValueRequired spec.image: is required',
     'FieldValueNotSupported spec.restartPolicy: unsupported value "Sometimes": must be one of "Always", "OnFailure", "Never"',
   ])
   t.deepEqual(
@@ -121,7 +120,7 @@ test('paths lead to the field, in lists and maps', (t) => {
 
 test('a field of the design that is not built yet is refused, not ignored', (t) => {
   t.deepEqual(container({ imageFrom: { build: 'x' } }), [
-    'FieldValueForbidden spec.imageFrom: is not implemented in this version of Cove; remove it',
+    'FieldValueForbidden spec.imageFrom.build: is not implemented in this version of Cove; remove it',
   ])
 })
 

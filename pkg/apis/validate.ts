@@ -3,7 +3,9 @@ import type { Cause } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
+import { isTimeZone, whyNoSchedule } from './schedule.ts'
 import { memberSchema, type Schema } from './schema.ts'
+import { isRange } from './versions.ts'
 
 const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
 /** Padded, as the standard has it; lines may be broken anywhere. */
@@ -179,6 +181,16 @@ function whyWrongFormat(format: string | undefined, value: string | number): str
       const parsed = parseReference(String(value))
       return parsed.ok ? undefined : `"${value}" is not an image reference: ${parsed.message}`
     }
+    case 'cove-schedule': {
+      const why = whyNoSchedule(String(value))
+      return why === undefined ? undefined : `"${value}" is not a schedule such as "0 3 * * *": ${why}`
+    }
+    case 'cove-time-zone':
+      return isTimeZone(String(value)) ? undefined : `"${value}" is not a time zone such as Europe/Berlin`
+    case 'cove-version-range':
+      return isRange(String(value))
+        ? undefined
+        : `"${value}" is not a range of versions such as ~1.27 or ">=2.1 <3"`
     case 'date-time':
       return rfc3339.test(String(value)) && !Number.isNaN(Date.parse(String(value)))
         ? undefined

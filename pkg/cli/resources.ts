@@ -18,6 +18,7 @@ export interface Resource {
 }
 
 const cove = { group: 'cove.run', version: 'v1', categories: ['all', 'cove'], namespaced: true } as const
+const whole = { ...cove, categories: ['cove'], namespaced: false } as const
 const core = { group: '', version: 'v1', categories: [], namespaced: true } as const
 
 const rbac = {
@@ -33,15 +34,10 @@ export const builtinResources: readonly Resource[] = [
   { ...cove, kind: 'Container', plural: 'containers', singular: 'container', shortNames: ['ctr'] },
   { ...cove, kind: 'Volume', plural: 'volumes', singular: 'volume', shortNames: ['vol'] },
   { ...cove, kind: 'Network', plural: 'networks', singular: 'network', shortNames: ['net'] },
-  {
-    ...cove,
-    kind: 'Node',
-    plural: 'nodes',
-    singular: 'node',
-    shortNames: ['no'],
-    categories: ['cove'],
-    namespaced: false,
-  },
+  { ...cove, kind: 'Image', plural: 'images', singular: 'image', shortNames: ['img'] },
+  { ...whole, kind: 'Registry', plural: 'registries', singular: 'registry', shortNames: ['reg'] },
+  { ...whole, kind: 'PrunePolicy', plural: 'prunepolicies', singular: 'prunepolicy', shortNames: ['prune'] },
+  { ...whole, kind: 'Node', plural: 'nodes', singular: 'node', shortNames: ['no'] },
   {
     ...core,
     kind: 'Namespace',

@@ -1,6 +1,8 @@
 /** The sentences of `cove why` about a Container. Pure. */
+
 import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
+import { imageText } from '#pkg/apis/container.image.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { whenText } from './why.times.ts'
 
@@ -53,7 +55,7 @@ export function desiredOf({ metadata, spec }: Container): string[] {
   const where = spec.nodeName === undefined ? 'any node' : `node ${spec.nodeName}`
   const needs = spec.dependsOn.map(({ container, condition }) => `container ${container} ${condition}`)
   return [
-    `Image ${spec.image} on ${where}, state ${spec.state}, restartPolicy ${spec.restartPolicy}; this is generation ${metadata.generation ?? 0}.`,
+    `Image ${imageText(spec)} on ${where}, state ${spec.state}, restartPolicy ${spec.restartPolicy}; this is generation ${metadata.generation ?? 0}.`,
     ...(needs.length === 0 ? [] : [`Before it starts it wants ${needs.join(', ')}.`]),
     ...(spec.update?.paused === true ? ['Its rollout is paused: changes are not carried out.'] : []),
   ]

@@ -202,7 +202,7 @@ export function observed(
   return {
     id: `id-${name}`,
     name: engineName(object.metadata),
-    image: object.spec.image,
+    image: object.spec.image ?? '',
     imageID: `sha256:${object.spec.image}`,
     labels: {
       [engineLabels.uid]: uid,

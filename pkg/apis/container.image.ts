@@ -1,0 +1,6 @@
+/** What a Container is made from, in words: its reference, or whose result it follows. Pure. */
+import type { ContainerSpec } from './container.ts'
+
+export function imageText({ image, imageFrom }: Pick<ContainerSpec, 'image' | 'imageFrom'>): string {
+  return image ?? (imageFrom?.image === undefined ? '' : `that of Image ${imageFrom.image}`)
+}

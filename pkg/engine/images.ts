@@ -1,0 +1,143 @@
+/**
+ * The part of the engine port (port.ts) that is about images: where they come from, what they are made of, what they are
+ * called, where they go. Failures are as there; besides, InvalidSpec for an archive that is none, or whose layers are not
+ * what they say.
+ */
+import type { PullProgress, RegistryCredentials } from './port.ts'
+
+/** What one image is, from its configuration. */
+export interface ImageDetails {
+  readonly id: string
+  readonly references: readonly string[]
+  readonly digests: readonly string[]
+  /** The image it was made of by a builder of this engine; empty: none, or none that is known. */
+  readonly parent: string
+  readonly createdAt: string
+  readonly sizeBytes: number
+  readonly author: string
+  readonly comment: string
+  readonly os: string
+  readonly architecture: string
+  readonly variant: string
+  /** Digests of the unpacked layers, the base first. */
+  readonly layers: readonly string[]
+}
+
+export interface ImageHistoryEntry {
+  /** Of an image that this engine holds; `<missing>` otherwise. */
+  readonly id: string
+  /** RFC 3339. */
+  readonly createdAt: string
+  readonly createdBy: string
+  readonly sizeBytes: number
+  readonly comment: string
+  readonly tags: readonly string[]
+}
+
+/** References that were cut, and digests of what really went. */
+export interface RemovedImage {
+  readonly untagged: readonly string[]
+  readonly deleted: readonly string[]
+}
+
+export interface TransferOptions {
+  readonly onProgress?: (progress: PullProgress) => void
+  readonly signal: AbortSignal
+}
+
+export interface PushOptions extends TransferOptions {
+  readonly credentials?: RegistryCredentials
+}
+
+export interface ImportOptions extends TransferOptions {
+  /** Absent: the image has no name. */
+  readonly reference?: string
+  readonly message?: string
+  /** Lines of a Dockerfile. */
+  readonly changes: readonly string[]
+  readonly platform?: string
+}
+
+export interface LoadedImages {
+  readonly references: readonly string[]
+  /** Of those without a name. */
+  readonly ids: readonly string[]
+}
+
+export interface DiskUsage {
+  /** Bytes of all layers, each counted once. */
+  readonly layersBytes: number
+  readonly images: readonly {
+    readonly id: string
+    readonly sizeBytes: number
+    /** Of layers that other images have too; -1: not known. */
+    readonly sharedBytes: number
+    readonly containers: number
+  }[]
+  readonly containers: readonly {
+    readonly id: string
+    readonly name: string
+    readonly image: string
+    readonly state: string
+    /** What it has written. */
+    readonly writtenBytes: number
+    readonly createdAt: string
+  }[]
+  /** -1: not known. */
+  readonly volumes: readonly {
+    readonly name: string
+    readonly sizeBytes: number
+    readonly containers: number
+    readonly labels: Readonly<Record<string, string>>
+    readonly createdAt: string
+  }[]
+  readonly buildCache: readonly {
+    readonly id: string
+    readonly type: string
+    readonly description: string
+    readonly sizeBytes: number
+    readonly inUse: boolean
+    readonly shared: boolean
+    readonly createdAt: string
+    /** Absent: never. */
+    readonly lastUsedAt?: string
+  }[]
+}
+
+export interface EngineImages {
+  /** All of them, also those that only others are made of; `parent` tells. */
+  listAllImages(): Promise<readonly ListedImage[]>
+  /** By reference, digest, or any beginning of an id that fits one image only; undefined when there is none. */
+  imageDetails(image: string): Promise<ImageDetails | undefined>
+  /** In the engine's own words; undefined when there is none. */
+  rawImage(image: string): Promise<unknown>
+  /** The newest first. NotFound when there is no such image. */
+  imageHistory(image: string): Promise<readonly ImageHistoryEntry[]>
+  /**
+   * By a reference: that name goes, and the image with its last one. By id: InUse when it has names of several
+   * repositories, unless `force`. InUse for what a container uses, as Docker has it; also when images are made of it.
+   */
+  removeImage(image: string, options: { readonly force: boolean }): Promise<RemovedImage>
+  /** Resolves with its digest in the registry (`sha256:...`). */
+  pushImage(reference: string, options: PushOptions): Promise<{ readonly digest: string }>
+  /** References, or ids, which lose their names in it. */
+  saveImages(images: readonly string[], signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  loadImages(archive: AsyncIterable<Uint8Array>, options: TransferOptions): Promise<LoadedImages>
+  /** From a tar archive, which may be compressed. */
+  importImage(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<{ readonly image: string }>
+  /** Slow where much is stored: the engine adds up what every container and volume holds. */
+  diskUsage(signal: AbortSignal): Promise<DiskUsage>
+  /** Only what no build uses; resolves with the bytes that this gave back. */
+  pruneBuildCache(options: { readonly olderThanMs: number; readonly keepBytes: number }): Promise<number>
+}
+
+/** One image of the list. */
+export interface ListedImage {
+  readonly id: string
+  readonly references: readonly string[]
+  readonly digests: readonly string[]
+  readonly parent: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly sizeBytes: number
+  readonly createdAt: string
+}
