@@ -327,7 +327,7 @@ export class Agent {
     const uids = new Set([...containers.values()].map(({ metadata }) => metadata.uid ?? ''))
     for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
     this.#runner.forget(
-      (group) => generationOf(group, { desired: this.#desired.snapshot() }) > 0 || group.startsWith('Image/'),
+      (group) => generationOf(group, { desired: this.#desired.snapshot() }) > 0 || group.startsWith('Pull/'),
     )
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }

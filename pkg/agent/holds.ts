@@ -38,7 +38,7 @@ function isSame(op: AgentOp, hold: Hold | undefined, { observed }: World): boole
  */
 export function isWanted(group: string, generation: number, world: Pick<World, 'desired'>): boolean {
   const { containers } = world.desired
-  if (group.startsWith('Image/'))
+  if (group.startsWith('Pull/'))
     return [...containers.values()].some((each) => wantsToExist(each) && imageGroup(each) === group)
   if (!group.startsWith('Container/')) return true
   return generationOf(group, world) === generation
@@ -47,7 +47,7 @@ export function isWanted(group: string, generation: number, world: Pick<World, '
 /** The generation of the object behind a group; of an image, what stands for the Secrets it is pulled with. */
 export function generationOf(group: string, { desired }: Pick<World, 'desired'>): number {
   const [kind, ...rest] = group.split('/')
-  if (kind === 'Image') return pullGeneration(group, desired)
+  if (kind === 'Pull') return pullGeneration(group, desired)
   const key = rest.join('/')
   const objects = { Container: desired.containers, Volume: desired.volumes, Network: desired.networks }
   return objects[kind as keyof typeof objects]?.get(key)?.metadata.generation ?? 0

@@ -18,7 +18,7 @@ function running(object: Container, more: Parameters<typeof observed>[2] = {}) {
 function imagePlan(of: World): string[] {
   return print(planNode(of).plan)
     .split('\n')
-    .filter((line) => line.startsWith('Image/'))
+    .filter((line) => line.startsWith('Pull/'))
 }
 
 test('an image that is absent is pulled once, however many want it and however they spell it', (t) => {
@@ -26,7 +26,7 @@ test('an image that is absent is pulled once, however many want it and however t
     container(`web-${index}`, { image: reference }),
   )
   t.deepEqual(imagePlan(world({ objects })), [
-    'Image/docker.io/library/app:2#1: pull image app:2 because spec.image: app:2 is not on the node',
+    'Pull/docker.io/library/app:2#1: pull image app:2 because spec.image: app:2 is not on the node',
   ])
 })
 
@@ -36,7 +36,7 @@ test('the policies pull when absent, before each new container, and never', (t) 
   t.deepEqual(plan('IfNotPresent'), [])
   t.is(plan('IfNotPresent', []).length, 1)
   t.deepEqual(plan('Always'), [
-    'Image/docker.io/library/app:1#1: pull image app:1 because spec.imagePullPolicy is Always, and Container web is about to be made',
+    'Pull/docker.io/library/app:1#1: pull image app:1 because spec.imagePullPolicy is Always, and Container web is about to be made',
   ])
   t.deepEqual(plan('Never', []), [])
   const never = container('web', { imagePullPolicy: 'Never' })
@@ -63,7 +63,7 @@ test('a changed image is pulled, never made by naming the old one anew', (t) => 
   const decision = planNode(world({ objects: [after], containers: [running(before)] }))
   t.is(
     print(decision.plan),
-    'Image/docker.io/library/app:2#1: pull image app:2 because spec.image: app:2 is not on the node',
+    'Pull/docker.io/library/app:2#1: pull image app:2 because spec.image: app:2 is not on the node',
   )
   t.is(decision.decisions.get('Container/default/web')?.waiting?.reason, 'Pulling')
 })
@@ -79,7 +79,7 @@ test('a name that was taken from the image that runs is given back', (t) => {
   const web = container('web')
   const untagged = { ...image('app:1'), references: [] }
   t.deepEqual(imagePlan(world({ objects: [web], containers: [running(web)], images: [untagged] })), [
-    'Image/docker.io/library/app:1#1: tag image sha256:app:1 as app:1 because spec.image: the name app:1 was taken from the image that runs',
+    'Pull/docker.io/library/app:1#1: tag image sha256:app:1 as app:1 because spec.image: the name app:1 was taken from the image that runs',
   ])
 })
 
@@ -88,7 +88,7 @@ test('nothing is pulled for what shall not exist, while a pull runs, or while a 
     imagePlan(world({ objects: [container('web', spec, { metadata })], images: [] }, more))
   t.deepEqual(quiet({ state: 'Stopped' }), [])
   t.deepEqual(quiet({}, { deletionTimestamp: '2026-01-01T12:00:00Z' }), [])
-  const group = 'Image/docker.io/library/app:1'
+  const group = 'Pull/docker.io/library/app:1'
   t.deepEqual(quiet({}, {}, { busy: new Set([group]) }), [])
   const hold: Hold = {
     until: now + 1,
@@ -127,15 +127,15 @@ test('who asks with other Secrets asks for a pull of their own; nothing of a Sec
   ]
   const lines = imagePlan(world({ objects }))
   t.deepEqual(lines, [
-    'Image/docker.io/library/app:2#1: pull image app:2 because spec.image: app:2 is not on the node',
-    'Image/docker.io/library/app:2 with default/login#1: pull image app:2 because spec.image: app:2 is not on the node',
+    'Pull/docker.io/library/app:2#1: pull image app:2 because spec.image: app:2 is not on the node',
+    'Pull/docker.io/library/app:2 with default/login#1: pull image app:2 because spec.image: app:2 is not on the node',
   ])
   t.notRegex(JSON.stringify(planNode(world({ objects })).plan), /such-a-secret|c3VjaC1hLXNlY3JldA/)
 })
 
 test('a pull that was refused is tried again as soon as its Secret changes', (t) => {
   const web = container('web', { image: 'app:2', imagePullSecrets: [{ name: 'login' }] })
-  const group = 'Image/docker.io/library/app:2 with default/login'
+  const group = 'Pull/docker.io/library/app:2 with default/login'
   const at = (resourceVersion: string) => {
     const login = secret('login', { password: 'x' })
     return world({ objects: [web, { ...login, metadata: { ...login.metadata, resourceVersion } }] })

@@ -71,7 +71,7 @@ export function imageReadiness(
 
 /** Who asks with other Secrets may get another answer, so that is another pull. */
 export function imageGroup({ metadata, spec }: Container): string {
-  return `Image/${pullKey(wantedImage({ spec }), pullSecretsOf({ metadata, spec }))}`
+  return `Pull/${pullKey(wantedImage({ spec }), pullSecretsOf({ metadata, spec }))}`
 }
 
 /** The pull of its image with its Secrets, if there was one. */

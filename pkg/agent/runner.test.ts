@@ -109,11 +109,11 @@ test('what can be broken off is, when nobody wants it any more, and is no failur
     onResult: ({ outcome }) => told.push(outcome),
     onGroupEnd: (group) => told.push(group),
   })
-  long.launch(starts('Image/a', 'pull'), () => 0, signal)
+  long.launch(starts('Pull/a', 'pull'), () => 0, signal)
   await new Promise((resolve) => setImmediate(resolve))
   long.cancel(() => false)
   await long.idle()
-  t.deepEqual(told, ['Image/a'])
+  t.deepEqual(told, ['Pull/a'])
   t.is(long.holds().size, 0)
 })
 
