@@ -6,9 +6,10 @@ import { CopyKeeper } from './copykeeper.ts'
 import { encodeCopy, type NodeCopy } from './nodecopy.ts'
 
 function copyOf(names: readonly string[], restartCount = 0): NodeCopy {
-  const named = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {} }
+  const named = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {}, Image: {} }
   const containers = names.map((name) => container(name))
-  const desired = { containers, volumes: [], networks: [], named }
+  const empty = { volumes: [], networks: [], images: [], registries: [], prunePolicies: [], nodes: [] }
+  const desired = { ...empty, containers, named }
   return { nodeName: 'n1', clusterID: 'one', desired, statuses: { a: { restartCount } }, events: [] }
 }
 

@@ -8,8 +8,13 @@ import { containerKind } from '#pkg/apis/container.kind.ts'
 import { type Reference, referencesOf } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { type ConfigMap, configMapKind, type Secret, secretKind } from '#pkg/apis/core.ts'
+import { referencesOfImage } from '#pkg/apis/image.references.ts'
+import { type Image, imageKind } from '#pkg/apis/image.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { type Network, networkKind } from '#pkg/apis/network.ts'
+import { type Node, nodeKind } from '#pkg/apis/node.ts'
+import { type PrunePolicy, prunePolicyKind } from '#pkg/apis/prunepolicy.ts'
+import { type Registry, registryKind } from '#pkg/apis/registry.ts'
 import { type Volume, volumeKind } from '#pkg/apis/volume.ts'
 import { nodeLabel } from '#pkg/apis/wellknown.ts'
 import { Informer } from '#pkg/client/informer.ts'
@@ -33,12 +38,18 @@ export class DesiredState {
   /** Placed on this node. */
   readonly #volumes: Informer<Volume>
   readonly #networks: Informer<Network>
+  readonly #images: Informer<Image>
+  readonly #registries: Informer<Registry>
+  readonly #prunePolicies: Informer<PrunePolicy>
+  /** The node's own. */
+  readonly #nodes: Informer<Node>
   /** Named by a Container: of Volumes and Networks those that are not placed here, or not yet. */
   readonly #named: {
     readonly Secret: NamedObjects<Secret>
     readonly ConfigMap: NamedObjects<ConfigMap>
     readonly Volume: NamedObjects<Volume>
     readonly Network: NamedObjects<Network>
+    readonly Image: NamedObjects<Image>
   }
   readonly #references = new WeakMap<Container, readonly Reference[]>()
   readonly #serverAnswers: () => boolean
@@ -58,42 +69,57 @@ export class DesiredState {
     this.#containers = informer(containerKind, { fieldSelector: `spec.nodeName=${nodeName}` })
     this.#volumes = informer(volumeKind, { fieldSelector: `spec.nodeName=${nodeName}` })
     this.#networks = informer(networkKind, { labelSelector: nodeLabel(nodeName) })
+    this.#images = informer(imageKind, { labelSelector: nodeLabel(nodeName) })
+    this.#registries = informer(registryKind, {})
+    this.#prunePolicies = informer(prunePolicyKind, {})
+    this.#nodes = informer(nodeKind, { fieldSelector: `metadata.name=${nodeName}` })
     this.#named = {
       Secret: named(secretKind),
       ConfigMap: named(configMapKind),
       Volume: named(volumeKind),
       Network: named(networkKind),
+      Image: named(imageKind),
     }
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const parts = [...this.#placed(), ...Object.values(this.#named)]
+    const parts = [...this.#copies(), ...Object.values(this.#named)]
     await Promise.all(parts.map((part) => part.run(signal)))
   }
 
   /** What an earlier run was told, until the server says what is true now; before `run`. */
-  seed({ containers, volumes, networks, named }: DesiredCopy): void {
+  seed({ containers, volumes, networks, named, ...copy }: DesiredCopy): void {
     this.#containers.seed(containers)
     this.#volumes.seed(volumes)
     this.#networks.seed(networks)
+    this.#images.seed(copy.images)
+    this.#registries.seed(copy.registries)
+    this.#prunePolicies.seed(copy.prunePolicies)
+    this.#nodes.seed(copy.nodes)
     this.#named.Secret.seed(answersOf(named.Secret))
     this.#named.ConfigMap.seed(answersOf(named.ConfigMap))
     this.#named.Volume.seed(answersOf(named.Volume))
     this.#named.Network.seed(answersOf(named.Network))
+    this.#named.Image.seed(answersOf(named.Image))
   }
 
   /** For a next run: everything that the server has told. */
   copy(): DesiredCopy {
-    const { Secret, ConfigMap, Volume, Network } = this.#named
+    const { Secret, ConfigMap, Volume, Network, Image } = this.#named
     return {
       containers: [...this.#containers.list()],
       volumes: [...this.#volumes.list()],
       networks: [...this.#networks.list()],
+      images: [...this.#images.list()],
+      registries: [...this.#registries.list()],
+      prunePolicies: [...this.#prunePolicies.list()],
+      nodes: [...this.#nodes.list()],
       named: {
         Secret: asAnswers(Secret.answers()),
         ConfigMap: asAnswers(ConfigMap.answers()),
         Volume: asAnswers(Volume.answers()),
         Network: asAnswers(Network.answers()),
+        Image: asAnswers(Image.answers()),
       },
     }
   }
@@ -105,7 +131,7 @@ export class DesiredState {
 
   /** The server is back: nothing rests any longer. */
   retryNow(): void {
-    for (const part of [...this.#placed(), ...Object.values(this.#named)]) part.retryNow()
+    for (const part of [...this.#copies(), ...Object.values(this.#named)]) part.retryNow()
   }
 
   /** Resolves when every copy of what is placed here is complete, or the signal aborts. */
@@ -115,13 +141,19 @@ export class DesiredState {
 
   snapshot(): Desired {
     this.#follow()
-    const { Secret, ConfigMap, Volume, Network } = this.#named
+    const { Secret, ConfigMap, Volume, Network, Image } = this.#named
+    const [node] = this.#nodes.list()
     return {
       containers: byKey(this.#containers.list()),
       volumes: byKey([...Volume.list(), ...this.#volumes.list()]),
       networks: byKey([...Network.list(), ...this.#networks.list()]),
       secrets: byKey(Secret.list()),
       configMaps: byKey(ConfigMap.list()),
+      images: byKey([...Image.list(), ...this.#images.list()]),
+      registries: byKey(this.#registries.list()),
+      prunePolicies: byKey(this.#prunePolicies.list()),
+      ...(node !== undefined && { node }),
+      isWhole: this.#copies().every((copy) => copy.isComplete()),
     }
   }
 
@@ -149,10 +181,15 @@ export class DesiredState {
   objectsOf(group: string): KubeObject[] {
     const [kind, ...rest] = group.split('/')
     const key = rest.join('/')
-    if (kind === 'Image') {
+    if (kind === 'Pull') {
       return [...this.#containers.list()].filter((container) => imageGroup(container) === group)
     }
-    const readers = { Container: this.#containers, Volume: this.#volumes, Network: this.#networks }
+    const readers = {
+      Container: this.#containers,
+      Volume: this.#volumes,
+      Network: this.#networks,
+      Image: this.#images,
+    }
     const object = readers[kind as keyof typeof readers]?.get(key)
     return object === undefined ? [] : [object]
   }
@@ -166,13 +203,20 @@ export class DesiredState {
       ConfigMap: new Set<string>(),
       Volume: new Set<string>(),
       Network: new Set<string>(),
+      Image: new Set<string>(),
     }
-    for (const container of this.#containers.list())
-      for (const { kind, ...meta } of this.#referencesOf(container)) wanted[kind].add(objectKey(meta))
+    for (const { kind, ...meta } of this.#allReferences()) wanted[kind].add(objectKey(meta))
     for (const { metadata } of this.#volumes.list()) wanted.Volume.delete(objectKey(metadata))
     for (const { metadata } of this.#networks.list()) wanted.Network.delete(objectKey(metadata))
-    for (const kind of ['Secret', 'ConfigMap', 'Volume', 'Network'] as const)
+    for (const { metadata } of this.#images.list()) wanted.Image.delete(objectKey(metadata))
+    for (const kind of ['Secret', 'ConfigMap', 'Volume', 'Network', 'Image'] as const)
       this.#named[kind].want(wanted[kind])
+  }
+
+  *#allReferences(): Generator<Reference> {
+    for (const container of this.#containers.list()) yield* this.#referencesOf(container)
+    for (const image of this.#images.list()) yield* referencesOfImage(image)
+    for (const { spec } of this.#registries.list()) if (spec.secret) yield { kind: 'Secret', ...spec.secret }
   }
 
   /** Of one that is to run: what is to stop needs nothing. */
@@ -187,6 +231,10 @@ export class DesiredState {
 
   #placed() {
     return [this.#containers, this.#volumes, this.#networks]
+  }
+
+  #copies() {
+    return [...this.#placed(), this.#images, this.#registries, this.#prunePolicies, this.#nodes]
   }
 }
 

@@ -3,10 +3,19 @@ import { timestamp } from '#pkg/apimachinery/meta.ts'
 import { container, now, secret, volume } from '#test/helpers/world.ts'
 import { type DesiredCopy, decodeCopy, encodeCopy, hasLost, laterStatus, type NodeCopy } from './nodecopy.ts'
 
-const none = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {} }
+const none = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {}, Image: {} }
 
 function desired(parts: Partial<DesiredCopy> = {}): DesiredCopy {
-  return { containers: [], volumes: [], networks: [], named: none, ...parts }
+  const empty = {
+    containers: [],
+    volumes: [],
+    networks: [],
+    images: [],
+    registries: [],
+    prunePolicies: [],
+    nodes: [],
+  }
+  return { ...empty, named: none, ...parts }
 }
 
 const copy: NodeCopy = {
@@ -27,9 +36,9 @@ test('what was encoded is decoded as it was, absent objects too', (t) => {
 test('what is no copy of this node and this format is refused with a reason', (t) => {
   const refused = (text: string, message: RegExp, nodeName = 'n1') =>
     t.throws(() => decodeCopy(text, nodeName), { message })
-  refused('{"format":1 secret', /^it is not JSON$/)
-  refused('[]', /not of format 1/)
-  refused(encodeCopy(copy).replace('"format":1', '"format":2'), /another version of Cove/)
+  refused('{"format":2 secret', /^it is not JSON$/)
+  refused('[]', /not of format 2/)
+  refused(encodeCopy(copy).replace('"format":2', '"format":3'), /another version of Cove/)
   refused(encodeCopy(copy).replace('"clusterID":"one"', '"clusterID":""'), /not as the agent writes it/)
   refused(encodeCopy(copy).replace('"containers":[', '"pods":['), /not as the agent writes it/)
   refused(encodeCopy(copy), /of node "n1", not of "n2"/, 'n2')

@@ -8,7 +8,11 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
 import type { Event } from '#pkg/apis/event.ts'
+import type { Image } from '#pkg/apis/image.ts'
 import type { Network } from '#pkg/apis/network.ts'
+import type { Node } from '#pkg/apis/node.ts'
+import type { PrunePolicy } from '#pkg/apis/prunepolicy.ts'
+import type { Registry } from '#pkg/apis/registry.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
 
 /** What Containers name, by `namespace/name`; null: the server said that there is none. */
@@ -18,11 +22,17 @@ export interface DesiredCopy {
   readonly containers: readonly Container[]
   readonly volumes: readonly Volume[]
   readonly networks: readonly Network[]
+  readonly images: readonly Image[]
+  readonly registries: readonly Registry[]
+  readonly prunePolicies: readonly PrunePolicy[]
+  /** The node's own; none or one. */
+  readonly nodes: readonly Node[]
   readonly named: {
     readonly Secret: Answers<Secret>
     readonly ConfigMap: Answers<ConfigMap>
     readonly Volume: Answers<Volume>
     readonly Network: Answers<Network>
+    readonly Image: Answers<Image>
   }
 }
 
@@ -38,7 +48,7 @@ export interface NodeCopy {
 }
 
 /** A copy of another format is of no use: the server is waited for then. */
-const format = 1
+const format = 2
 
 export function encodeCopy(copy: NodeCopy): string {
   return JSON.stringify({ format, ...copy })
@@ -68,9 +78,11 @@ function isCopy(value: Record<string, unknown>): value is NodeCopy & Record<stri
   const { nodeName, clusterID, desired, statuses, events } = value
   if (typeof nodeName !== 'string' || typeof clusterID !== 'string' || clusterID === '') return false
   if (!isPlainObject(desired) || !isPlainObject(statuses) || !Array.isArray(events)) return false
-  const { containers, volumes, networks, named } = desired
-  const lists = [containers, volumes, networks].every((list) => Array.isArray(list))
-  const kinds = ['Secret', 'ConfigMap', 'Volume', 'Network']
+  const { named } = desired
+  const lists = ['containers', 'volumes', 'networks', 'images', 'registries', 'prunePolicies', 'nodes'].every(
+    (list) => Array.isArray(desired[list]),
+  )
+  const kinds = ['Secret', 'ConfigMap', 'Volume', 'Network', 'Image']
   return lists && isPlainObject(named) && kinds.every((kind) => isPlainObject(named[kind]))
 }
 
@@ -84,8 +96,8 @@ export function hasLost(before: DesiredCopy | undefined, now: DesiredCopy): bool
   })
 }
 
-function placed({ containers, volumes, networks }: DesiredCopy): KubeObject[] {
-  return [...containers, ...volumes, ...networks]
+function placed({ containers, volumes, networks, images }: DesiredCopy): KubeObject[] {
+  return [...containers, ...volumes, ...networks, ...images]
 }
 
 function isDeleted({ metadata }: KubeObject): boolean {

@@ -5,7 +5,11 @@
 import type { Reason } from '#pkg/apimachinery/errors.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
+import type { Image } from '#pkg/apis/image.ts'
 import type { Network } from '#pkg/apis/network.ts'
+import type { Node } from '#pkg/apis/node.ts'
+import type { PrunePolicy } from '#pkg/apis/prunepolicy.ts'
+import type { Registry } from '#pkg/apis/registry.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
 import type {
   ObservedContainer,
@@ -26,6 +30,15 @@ export interface Desired {
   readonly networks: ReadonlyMap<string, Network>
   readonly secrets: ReadonlyMap<string, Secret>
   readonly configMaps: ReadonlyMap<string, ConfigMap>
+  /** Placed on this node, or named by a Container of it. */
+  readonly images: ReadonlyMap<string, Image>
+  /** All of the cluster, by name. */
+  readonly registries: ReadonlyMap<string, Registry>
+  readonly prunePolicies: ReadonlyMap<string, PrunePolicy>
+  /** This node's own object; absent: not known yet. */
+  readonly node?: Node
+  /** Whether the server has told in this run everything that says what must stay on the node. */
+  readonly isWhole: boolean
 }
 
 export interface Observation {

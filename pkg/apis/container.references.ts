@@ -5,7 +5,7 @@
 import type { Container } from './container.ts'
 
 export interface Reference {
-  readonly kind: 'Secret' | 'ConfigMap' | 'Volume' | 'Network'
+  readonly kind: 'Secret' | 'ConfigMap' | 'Volume' | 'Network' | 'Image'
   /** That of the Container: nothing of another one can be named. */
   readonly namespace: string
   readonly name: string
@@ -41,7 +41,12 @@ function inEnv({ env = [], envFrom = [] }: Referring['spec']): Named[] {
   ]
 }
 
-function inMounts({ imagePullSecrets = [], mounts = [], networks = [] }: Referring['spec']): Named[] {
+function inMounts({
+  imageFrom,
+  imagePullSecrets = [],
+  mounts = [],
+  networks = [],
+}: Referring['spec']): Named[] {
   return [
     ...imagePullSecrets.map(({ name }): Named => ['Secret', name]),
     ...mounts.flatMap(({ secret, configMap, volume }): Named[] => [
@@ -50,5 +55,6 @@ function inMounts({ imagePullSecrets = [], mounts = [], networks = [] }: Referri
       ['Volume', volume],
     ]),
     ...networks.map(({ name }): Named => ['Network', name]),
+    ['Image', imageFrom?.image],
   ]
 }

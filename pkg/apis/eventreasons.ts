@@ -106,8 +106,11 @@ export const eventReasons = {
     'Container',
     'What the spec asks for is bad and stays all the same, as spec.update.onFailure says.',
   ),
-  Scheduled: done('Container, Volume, Network', 'A node was found for it.'),
-  FailedScheduling: trouble('Container, Volume, Network', 'No node takes it; the message says why of each.'),
+  Scheduled: done('Container, Volume, Network, Image', 'A node was found for it.'),
+  FailedScheduling: trouble(
+    'Container, Volume, Network, Image',
+    'No node takes it; the message says why of each.',
+  ),
   OwnerRefInvalidNamespace: trouble(
     'any',
     'The object names an owner that cannot exist where it names it; it is kept.',

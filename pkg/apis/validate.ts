@@ -168,38 +168,45 @@ function whyWrongString(schema: Schema, value: string): string | undefined {
 }
 
 function whyWrongFormat(format: string | undefined, value: string | number): string | undefined {
-  switch (format) {
-    case 'cove-duration':
-      return parseDuration(String(value)) === undefined
-        ? `"${value}" is not a duration such as 30s or 1m30s`
-        : undefined
-    case 'cove-quantity':
-      return parseQuantity(value) === undefined
-        ? `"${value}" is not a quantity such as 500m or 64Mi`
-        : undefined
-    case 'cove-image-reference': {
-      const parsed = parseReference(String(value))
-      return parsed.ok ? undefined : `"${value}" is not an image reference: ${parsed.message}`
-    }
-    case 'cove-schedule': {
-      const why = whyNoSchedule(String(value))
-      return why === undefined ? undefined : `"${value}" is not a schedule such as "0 3 * * *": ${why}`
-    }
-    case 'cove-time-zone':
-      return isTimeZone(String(value)) ? undefined : `"${value}" is not a time zone such as Europe/Berlin`
-    case 'cove-version-range':
-      return isRange(String(value))
-        ? undefined
-        : `"${value}" is not a range of versions such as ~1.27 or ">=2.1 <3"`
-    case 'date-time':
-      return rfc3339.test(String(value)) && !Number.isNaN(Date.parse(String(value)))
-        ? undefined
-        : `"${value}" is not an RFC 3339 time`
-    case 'byte':
-      return base64.test(String(value).replaceAll(/[\r\n]/g, '')) ? undefined : 'is not base64'
-    default:
-      return undefined
-  }
+  return format === undefined ? undefined : formats.get(format)?.(String(value))
+}
+
+/** By format: why a text is none of it. */
+const formats: ReadonlyMap<string, (value: string) => string | undefined> = new Map([
+  ['cove-duration', unless(isDuration, 'is not a duration such as 30s or 1m30s')],
+  ['cove-quantity', unless(isQuantity, 'is not a quantity such as 500m or 64Mi')],
+  ['cove-image-reference', whyNoReference],
+  ['cove-schedule', whyWrongSchedule],
+  ['cove-time-zone', unless(isTimeZone, 'is not a time zone such as Europe/Berlin')],
+  ['cove-version-range', unless(isRange, 'is not a range of versions such as ~1.27 or ">=2.1 <3"')],
+  ['date-time', unless(isTime, 'is not an RFC 3339 time')],
+  ['byte', (value) => (base64.test(value.replaceAll(/[\r\n]/g, '')) ? undefined : 'is not base64')],
+])
+
+function unless(fits: (value: string) => boolean, why: string): (value: string) => string | undefined {
+  return (value) => (fits(value) ? undefined : `"${value}" ${why}`)
+}
+
+function isDuration(value: string): boolean {
+  return parseDuration(value) !== undefined
+}
+
+function isQuantity(value: string): boolean {
+  return parseQuantity(value) !== undefined
+}
+
+function isTime(value: string): boolean {
+  return rfc3339.test(value) && !Number.isNaN(Date.parse(value))
+}
+
+function whyNoReference(value: string): string | undefined {
+  const parsed = parseReference(value)
+  return parsed.ok ? undefined : `"${value}" is not an image reference: ${parsed.message}`
+}
+
+function whyWrongSchedule(value: string): string | undefined {
+  const why = whyNoSchedule(value)
+  return why === undefined ? undefined : `"${value}" is not a schedule such as "0 3 * * *": ${why}`
 }
 
 function validateRange(schema: Schema, value: number, place: Place): Cause | undefined {

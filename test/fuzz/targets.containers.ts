@@ -229,8 +229,9 @@ const probeLabel: Target = {
 }
 
 const key = Buffer.alloc(32, 7)
-const named = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {} }
-const desired = { containers: [], volumes: [], networks: [], named }
+const named = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {}, Image: {} }
+const placed = { containers: [], volumes: [], networks: [], images: [] }
+const desired = { ...placed, registries: [], prunePolicies: [], nodes: [], named }
 const copy = { nodeName: 'n1', clusterID: 'c', desired, statuses: {}, events: [] }
 const text = encodeCopy(copy)
 const sealed = sealCopy(key, text)

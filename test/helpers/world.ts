@@ -6,8 +6,11 @@ import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
+import type { Image } from '#pkg/apis/image.ts'
 import { findKind } from '#pkg/apis/kinds.ts'
 import type { Network } from '#pkg/apis/network.ts'
+import type { PrunePolicy } from '#pkg/apis/prunepolicy.ts'
+import type { Registry } from '#pkg/apis/registry.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
 import { engineLabels, engineName, nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import {
@@ -122,6 +125,10 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       networks: ofKind<Network>(parts.objects, 'Network'),
       secrets: ofKind<Secret>(parts.objects, 'Secret'),
       configMaps: ofKind<ConfigMap>(parts.objects, 'ConfigMap'),
+      images: ofKind<Image>(parts.objects, 'Image'),
+      registries: ofKind<Registry>(parts.objects, 'Registry'),
+      prunePolicies: ofKind<PrunePolicy>(parts.objects, 'PrunePolicy'),
+      isWhole: true,
     },
     observed: {
       containers,

@@ -184,6 +184,7 @@ const plurals: Readonly<Record<Reference['kind'], string>> = {
   ConfigMap: '/api/v1/namespaces/NS/configmaps/',
   Volume: '/apis/cove.run/v1/namespaces/NS/volumes/',
   Network: '/apis/cove.run/v1/namespaces/NS/networks/',
+  Image: '/apis/cove.run/v1/namespaces/NS/images/',
 }
 
 const everything = (['Secret', 'ConfigMap', 'Volume', 'Network'] as const).flatMap((kind) =>
