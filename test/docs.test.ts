@@ -8,6 +8,7 @@ import { kinds } from '#pkg/apis/kinds.ts'
 import { podKind } from '#pkg/apis/pod.kind.ts'
 import type { Schema } from '#pkg/apis/schema.ts'
 import { parseArgs } from '#pkg/cli/args.ts'
+import { groupMembers, namedCommand } from '#pkg/cli/command.ts'
 import { commonFlags } from '#pkg/cli/commandtable.flags.ts'
 import { commands } from '#pkg/cli/commandtable.ts'
 import { daemonHelp, serverTools } from '../cmd/cove/flags.ts'
@@ -46,18 +47,21 @@ function wordsOf(line: string): string[] {
 
 /** What is wrong with it; undefined when it is understood. */
 function faultOf(line: string): string | undefined {
-  const [name = '', ...rest] = wordsOf(line)
+  const words = wordsOf(line)
+  const [name = '', ...following] = words
   if (name === 'help' || name === 'COMMAND' || name === '--help') return undefined
-  if (name === 'up' || name === 'server' || name === 'agent') return faultOfDaemon(name, rest)
-  const command = commands.find((candidate) => candidate.name === name)
-  return command === undefined ? 'there is no such command' : faultOfCommand(command, rest)
+  if (name === 'up' || name === 'server' || name === 'agent') return faultOfDaemon(name, following)
+  if (following.length === 0 && groupMembers(name, commands).length > 0) return undefined
+  const found = namedCommand(words, commands)
+  return found === undefined ? 'there is no such command' : faultOfCommand(found.command, found.rest)
 }
 
 function faultOfCommand(
-  { flags, usage, commandFollows }: (typeof commands)[number],
+  { name, flags, usage, commandFollows }: (typeof commands)[number],
   words: readonly string[],
 ): string | undefined {
-  const verbs = usage.flatMap((each) => (each.split(' ')[1] ?? '').split('|'))
+  const depth = name.split(' ').length
+  const verbs = usage.flatMap((each) => (each.split(' ')[depth] ?? '').split('|'))
   try {
     const args = parseArgs(words, [...flags, ...commonFlags], { firstEnds: commandFollows === true })
     const [verb] = args.positionals

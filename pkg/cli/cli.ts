@@ -1,11 +1,11 @@
 /** The CLI as one function: words of a command line in, exit code out. docs/cli.md promises what it does. */
 import { nearest } from '#pkg/apimachinery/nearest.ts'
 import { parseArgs } from './args.ts'
-import type { Command } from './command.ts'
+import { groupMembers, type NamedCommand, namedCommand, namesOf } from './command.ts'
 import { commonFlags } from './commandtable.flags.ts'
 import { commands } from './commandtable.ts'
 import { errorText, exitCodes, Failed, isInterrupt, UsageError } from './errors.ts'
-import { commandHelp, type OtherCommand, overview } from './help.ts'
+import { commandHelp, groupHelp, type OtherCommand, overview } from './help.ts'
 import { BrokenPipe, type Io } from './io.ts'
 import { makeSessionOwner } from './session.ts'
 
@@ -24,12 +24,11 @@ export async function runCli(words: readonly string[], io: Io, options: CliOptio
 }
 
 async function dispatch(words: readonly string[], io: Io, { others = [] }: CliOptions): Promise<number> {
-  const [name, ...rest] = words
+  const [name, ...following] = words
   if (name === undefined || name === '-h' || name === '--help') return print(io, overview(others))
-  if (name === 'help') {
-    return print(io, helpText(rest[0], others))
-  }
-  const command = findCommand(name === '--version' ? 'version' : name, others)
+  if (name === 'help') return print(io, helpText(following, others))
+  if (asksForGroup(words)) return print(io, groupText(name))
+  const { command, rest } = findCommand(name === '--version' ? ['version'] : words, others)
   const args = parseArgs(rest, [...command.flags, ...commonFlags], {
     command: command.name,
     firstEnds: command.commandFollows === true,
@@ -44,20 +43,36 @@ async function dispatch(words: readonly string[], io: Io, { others = [] }: CliOp
   }
 }
 
-function helpText(name: string | undefined, others: readonly OtherCommand[]): string {
+/** `cove image`, `cove image --help`: the word alone does nothing. */
+function asksForGroup([name = '', next, more]: readonly string[]): boolean {
+  const alone = next === undefined || ((next === '-h' || next === '--help') && more === undefined)
+  return alone && namedCommand([name], commands) === undefined && groupMembers(name, commands).length > 0
+}
+
+function groupText(name: string): string {
+  return groupHelp(name, groupMembers(name, commands))
+}
+
+function helpText(words: readonly string[], others: readonly OtherCommand[]): string {
+  const [name] = words
   if (name === undefined) return overview(others)
+  if (asksForGroup(words)) return groupText(name)
   const other = others.find((candidate) => candidate.name === name)
   return other === undefined
-    ? commandHelp(findCommand(name, others))
+    ? commandHelp(findCommand(words, others).command)
     : `${other.summary}.\n\nUse "cove ${name} --help" for its options.\n`
 }
 
-function findCommand(name: string, others: readonly OtherCommand[]): Command {
-  const command = commands.find((candidate) => candidate.name === name)
-  if (command !== undefined) return command
-  const names = [...commands, ...others].map((candidate) => candidate.name)
-  const hint = nearest(name, names)
-  throw new UsageError(`unknown command "${name}"${hint === undefined ? '' : ` (did you mean "${hint}"?)`}`)
+function findCommand(words: readonly string[], others: readonly OtherCommand[]): NamedCommand {
+  const found = namedCommand(words, commands)
+  if (found !== undefined) return found
+  const [first = '', second = ''] = words
+  const ofGroup = groupMembers(first, commands).flatMap(namesOf)
+  const word = ofGroup.length === 0 ? first : `${first} ${second}`
+  const names =
+    ofGroup.length === 0 ? [...commands.flatMap(namesOf), ...others.map(({ name }) => name)] : ofGroup
+  const hint = nearest(word, names)
+  throw new UsageError(`unknown command "${word}"${hint === undefined ? '' : ` (did you mean "${hint}"?)`}`)
 }
 
 async function print(io: Io, text: string): Promise<number> {

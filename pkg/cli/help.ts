@@ -1,6 +1,6 @@
 /** Help texts, made from the command table. Pure. */
 import type { Flag } from './args.ts'
-import type { Command } from './command.ts'
+import { type Command, namesOf } from './command.ts'
 import { commonFlags } from './commandtable.flags.ts'
 import { commandGroups } from './commandtable.ts'
 import { wrap } from './wrap.ts'
@@ -39,11 +39,26 @@ export function commandHelp(command: Command): string {
     ...(command.details === undefined ? [] : [`${wrap(command.details, 100)}\n\n`]),
     'Usage:\n',
     ...command.usage.map((line) => `  cove ${line}\n`),
+    ...aliasLines(command),
     '\nExamples:\n',
     ...command.examples.map((line) => `  ${line}\n`),
     ...(flags.length === 0 ? [] : ['\nOptions:\n', columns(flags.map(flagLine))]),
     '\nOptions of every command:\n',
     columns(commonFlags.map((flag) => flagLine(besides(flags, flag)))),
+  ].join('')
+}
+
+function aliasLines(command: Command): string[] {
+  const [, ...aliases] = namesOf(command)
+  return aliases.length === 0 ? [] : [`\nThe same: ${aliases.map((name) => `cove ${name}`).join(', ')}\n`]
+}
+
+/** Of a word that only begins the names of commands: `image`. */
+export function groupHelp(group: string, members: readonly Command[]): string {
+  return [
+    `Usage:\n  cove ${group} COMMAND [options]\n\nCommands:\n`,
+    columns(members.map(({ name, summary }) => [name, summary])),
+    `\nUse "cove ${group} COMMAND --help" for more about a command.\n`,
   ].join('')
 }
 
