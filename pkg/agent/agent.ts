@@ -8,10 +8,7 @@ import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
 import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Transport } from '#pkg/apimachinery/transport.ts'
-import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
-import { networkKind } from '#pkg/apis/network.ts'
-import { volumeKind } from '#pkg/apis/volume.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
@@ -21,7 +18,7 @@ import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { nameWithoutRole } from './container.cast.ts'
 import { afterRestart } from './container.restart.ts'
-import { rolloutNotes, type Trial, trialsOf } from './container.rollout.ts'
+import { type Trial, trialsOf } from './container.rollout.ts'
 import { imagesInQuestion } from './container.security.ts'
 import { lastCheck } from './container.stall.ts'
 import { steadyHealth } from './container.steady.ts'
@@ -31,7 +28,7 @@ import { HealingBook } from './healingbook.ts'
 import { generationOf, isWanted } from './holds.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
-import { type NodeDecision, placedHere, planNode } from './node.plan.ts'
+import { type NodeDecision, planNode } from './node.plan.ts'
 import { NodeRegistration } from './node.ts'
 import type { CopyStore } from './nodecopyfile.ts'
 import { furtherNotes, noteOf } from './notes.ts'
@@ -46,12 +43,9 @@ import type { NodeFiles } from './projection.ts'
 import { PullBook } from './pulls.ts'
 import { RearmBook } from './rearmbook.ts'
 import { Reporter } from './reporter.ts'
+import { containerReports, infraReports } from './reports.ts'
 import { isMounted } from './resolve.mounts.ts'
 import { Runner } from './runner.ts'
-import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
-import { statusNotes } from './status.notes.ts'
-import { reportContainer } from './status.ts'
-import { volumeNotes } from './volumenotes.ts'
 import { type Desired, groupOf, type Observation, type World } from './world.ts'
 
 export interface AgentOptions {
@@ -282,40 +276,15 @@ export class Agent {
   }
 
   #report(world: World, decision: NodeDecision): void {
-    const busy = this.#runner.busy()
-    // An object with ops under way is reported when they have ended: its status is written once.
-    const due = (kind: string, object: KubeObject) => {
-      const group = groupOf(kind, object.metadata)
-      const found = decision.decisions.get(group)
-      return busy.has(group) || world.busy.has(group) ? undefined : found
-    }
-    for (const volume of placedHere(world.desired.volumes, world)) {
-      const found = due('Volume', volume)
-      if (found) this.#reporter.report(volumeKind, volume, reportVolume(volume, found, world))
-    }
-    for (const network of placedHere(world.desired.networks, world)) {
-      const found = due('Network', network)
-      const before = withOwnReport(network, world)
-      if (found) this.#reporter.report(networkKind, before, reportNetwork(network, found, world))
-    }
-    for (const container of placedHere(world.desired.containers, world)) {
-      const group = groupOf('Container', container.metadata)
-      const found = decision.decisions.get(group)
-      if (found === undefined || world.busy.has(group)) continue
-      const lastAction = this.#runner.lastAction(group)
-      const status = reportContainer({ container, decision: found, world, lastAction })
-      // Kept also when it is not written: how a run ended is seen only until the next run begins.
-      const { uid = '' } = container.metadata
-      const before = this.#statuses.get(uid) ?? container.status
-      const notes = [
-        ...rolloutNotes(container, before, status),
-        ...statusNotes(container, before, status),
-        ...volumeNotes(container, { before, after: status }, world),
-      ]
+    const lastAction = (group: string) => this.#runner.lastAction(group)
+    const input = { world, decision, busy: this.#runner.busy(), lastAction }
+    for (const { kind, object, status } of infraReports(input)) this.#reporter.report(kind, object, status)
+    for (const { container, status, notes, report } of containerReports(input)) {
       for (const note of notes) this.#recorder.record(note)
+      const { uid = '' } = container.metadata
       this.#statuses.set(uid, status)
       this.#healings.taken(uid, world.healed.get(uid))
-      if (due('Container', container)) this.#reporter.report(containerKind, container, status)
+      if (report !== undefined) this.#reporter.report(report.kind, report.object, report.status)
     }
   }
 
