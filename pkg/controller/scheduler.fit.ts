@@ -38,9 +38,17 @@ export function filterNodes(
   nodes: readonly Node[],
   bonds: Bonds,
 ): { readonly nodes: readonly Node[] } | { readonly message: string } {
+  return available(nodes, (node) => whyNot(container, node, bonds))
+}
+
+/** Nodes about which nothing is said; or what is said of how many of them. */
+export function available(
+  nodes: readonly Node[],
+  whyNotThere: (node: Node) => readonly string[],
+): { readonly nodes: readonly Node[] } | { readonly message: string } {
   const reasons = new Map<string, number>()
   const fitting = nodes.filter((node) => {
-    const failed = whyNot(container, node, bonds)
+    const failed = whyNotThere(node)
     for (const reason of failed) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
     return failed.length === 0
   })
@@ -51,8 +59,29 @@ export function filterNodes(
 }
 
 /** How many of its taints would rather keep the Container away. */
-export function aversion(container: Container, node: Node): number {
-  return untolerated(container, taintsOf(node, 'PreferNoSchedule')).length
+export function aversion({ spec }: Container, node: Node): number {
+  return untolerated(spec, taintsOf(node, 'PreferNoSchedule')).length
+}
+
+/** What an object says of the nodes that it can go to. */
+export interface Choosy {
+  readonly tolerations?: Container['spec']['tolerations']
+  readonly nodeSelector: Readonly<Record<string, string>>
+}
+
+/** The first reason that an object of that kind cannot go to a node, apart from what is there; undefined: none. */
+export function whyClosed(kind: string, choosy: Choosy, node: Node): string | undefined {
+  if (findCondition(node.status?.conditions, 'Ready')?.status !== 'True') return 'node(s) were not ready'
+  if (untolerated(choosy, cordonOf(node)).length > 0) return 'node(s) were unschedulable'
+  const [taint] = untolerated(choosy, taintsOf(node, 'NoSchedule'))
+  if (taint !== undefined) return `node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`
+  if (!selects(choosy.nodeSelector, node)) return `node(s) didn't match ${kind}'s node affinity/selector`
+  return undefined
+}
+
+/** Whether the node has all those labels. */
+export function selects(selector: Readonly<Record<string, string>>, { metadata }: Node): boolean {
+  return Object.entries(selector).every(([key, value]) => metadata.labels?.[key] === value)
 }
 
 /** What Containers have asked for of each node, taken from what it has; a node that did not say has no room. */
@@ -84,13 +113,9 @@ function requestsOf({ spec }: Container): Room {
 
 /** The first filter that refuses, with all it has to say. */
 function whyNot(container: Container, node: Node, { data, companions, room }: Bonds): string[] {
-  const { name, labels = {} } = node.metadata
-  if (findCondition(node.status?.conditions, 'Ready')?.status !== 'True') return ['node(s) were not ready']
-  if (untolerated(container, cordonOf(node)).length > 0) return ['node(s) were unschedulable']
-  const [taint] = untolerated(container, taintsOf(node, 'NoSchedule'))
-  if (taint !== undefined) return [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`]
-  if (!matches(container.spec.nodeSelector, labels))
-    return ["node(s) didn't match Container's node affinity/selector"]
+  const { name } = node.metadata
+  const closed = whyClosed('Container', container.spec, node)
+  if (closed !== undefined) return [closed]
   if (!data.every((home) => home === name)) return ['node(s) had volume node affinity conflict']
   const missed = companions.find(({ node: home }) => home !== name)
   if (missed !== undefined) return [`node(s) didn't have Container ${missed.name}, ${missed.why}`]
@@ -114,15 +139,8 @@ function taintsOf({ spec }: Node, effect: Taint['effect']): Taint[] {
   return (spec.taints ?? []).filter((taint) => taint.effect === effect)
 }
 
-function untolerated({ spec }: Container, taints: readonly Taint[]): Taint[] {
-  return taints.filter((taint) => !(spec.tolerations ?? []).some((each) => tolerates(each, taint)))
-}
-
-function matches(
-  selector: Readonly<Record<string, string>>,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+function untolerated({ tolerations = [] }: Pick<Choosy, 'tolerations'>, taints: readonly Taint[]): Taint[] {
+  return taints.filter((taint) => !tolerations.some((each) => tolerates(each, taint)))
 }
 
 export function keyBeside({ metadata }: Container, name: string): string {

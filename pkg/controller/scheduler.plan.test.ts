@@ -2,6 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
+import type { Image } from '#pkg/apis/image.ts'
 import type { Network } from '#pkg/apis/network.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
@@ -26,6 +27,25 @@ function volume(name: string, spec: Record<string, unknown> = {}, metadata = {})
 function network(name: string, metadata = {}): Network {
   return make.network(name, {}, { metadata: { ...fresh, ...metadata } })
 }
+
+function image(name: string, spec: Partial<Image['spec']> = {}, metadata = {}): Image {
+  return {
+    apiVersion: 'cove.run/v1',
+    kind: 'Image',
+    metadata: { name, namespace: 'default', ...fresh, ...metadata },
+    spec: {
+      reference: 'app:1',
+      allTags: false,
+      tags: [],
+      push: [],
+      prunePolicy: 'Keep',
+      deletionPolicy: 'Untag',
+      ...spec,
+    },
+  }
+}
+
+type Placed = Container | Volume | Network | Image
 
 interface NodeParts extends Pick<NonNullable<Node['status']>, 'allocatable'>, Pick<Node['spec'], 'taints'> {
   readonly labels?: Record<string, string>
@@ -53,8 +73,8 @@ function node(
   }
 }
 
-function state(nodes: readonly Node[], objects: readonly (Container | Volume | Network)[]): Placeable {
-  const of = <T extends Container | Volume | Network>(kind: T['kind']) =>
+function state(nodes: readonly Node[], objects: readonly Placed[]): Placeable {
+  const of = <T extends Placed>(kind: T['kind']) =>
     new Map(
       objects
         .filter((object): object is T => object.kind === kind)
@@ -65,10 +85,11 @@ function state(nodes: readonly Node[], objects: readonly (Container | Volume | N
     containers: of<Container>('Container'),
     volumes: of<Volume>('Volume'),
     networks: of<Network>('Network'),
+    images: of<Image>('Image'),
   }
 }
 
-function plan(nodes: readonly Node[], ...objects: (Container | Volume | Network)[]): string[] {
+function plan(nodes: readonly Node[], ...objects: Placed[]): string[] {
   const { plan: planned, unplaced } = planPlacement(state(nodes, objects))
   const printed = printPlan(planned, describePlaceOp)
   return [
@@ -251,6 +272,97 @@ test('a Network is on the nodes whose Containers join it, stays there, and is fo
   t.deepEqual(plan(nodes, network('net')), ['net: waits for the first Container that joins it'])
 })
 
+const follows = (name: string) => ({ image: null, imageFrom: { image: name } })
+
+/** What the plan writes on Images. */
+function led(nodes: readonly Node[], ...objects: Placed[]) {
+  return planPlacement(state(nodes, objects)).plan.ops.flatMap(({ op, cause }) =>
+    op.kind === 'Image'
+      ? [{ lead: op.nodeName, on: op.finalizers, labels: Object.keys(op.labels ?? {}), cause }]
+      : [],
+  )
+}
+
+test('an Image is led by the node of a Container that follows it, and is on all such nodes', (t) => {
+  const nodes = [node('n1'), node('n2'), node('n3')]
+  const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(nodeFinalizer)
+  const placed = container('aa', { nodeName: 'n2', ...follows('app') }, { finalizers: [n2] })
+  t.deepEqual(led(nodes, placed, container('bb', follows('app')), image('app')), [
+    { lead: 'n1', on: [n1, n2], labels: [n1, n2], cause: 'a Container there follows it' },
+  ])
+  const there = { finalizers: [n3], labels: { [n3 ?? '']: '' } }
+  t.deepEqual(led(nodes, placed, image('app', { nodeName: 'n3' }, there)), [
+    { lead: undefined, on: [n3, n2], labels: [n2], cause: 'spec.nodeName is n3' },
+  ])
+  t.deepEqual(led(nodes, image('app', { nodeName: 'n3' }, there)), [])
+})
+
+test('an Image that no Container follows goes to the node that fits and has the fewest Containers', (t) => {
+  const busy = container('aa', { nodeName: 'n1' }, { finalizers: [nodeFinalizer('n1')] })
+  const nodes = [node('n1'), node('n2'), node('n3', { ready: false }), node('n4', { unschedulable: true })]
+  t.deepEqual(plan(nodes, busy, image('app')), [
+    'place Image default/app on node n2 because it has the fewest Containers of the nodes that fit',
+  ])
+  t.deepEqual(plan([node('n1', { ready: false })], image('app')), [
+    'place Image default/app on node n1 because it is the only node',
+  ])
+  t.deepEqual(plan(nodes.slice(2), image('app')), [
+    'app: 0/2 nodes are available: 1 node(s) were not ready, 1 node(s) were unschedulable',
+  ])
+})
+
+test('an Image is on all nodes of its selector, whatever keeps Containers away, and stays where labels change', (t) => {
+  const ssd = { labels: { disk: 'ssd' } }
+  const nodeSelector = { disk: 'ssd' }
+  const [n1, n2] = ['n1', 'n2'].map(nodeFinalizer)
+  const nodes = [
+    node('n0'),
+    node('n1', { ...ssd, unschedulable: true }),
+    node('n2', { ...ssd, ready: false }),
+  ]
+  t.deepEqual(led(nodes, image('app', { nodeSelector })), [
+    { lead: 'n1', on: [n1, n2], labels: [n1, n2], cause: 'it is the only node that fits' },
+  ])
+  const there = { finalizers: [n1], labels: { [n1 ?? '']: '' } }
+  t.deepEqual(led([node('n1'), node('n2', ssd)], image('app', { nodeName: 'n1', nodeSelector }, there)), [
+    { lead: undefined, on: [n1, n2], labels: [n2], cause: 'spec.nodeName is n1' },
+  ])
+  t.deepEqual(plan([node('n1'), node('n2')], image('app', { nodeSelector })), [
+    "app: 0/2 nodes are available: 2 node(s) didn't match Image's node affinity/selector",
+  ])
+})
+
+test('an Image of what a Container has written goes where that Container is, and waits for it', (t) => {
+  const nodes = [node('n1'), node('n2')]
+  const source = { commit: { container: 'web', changes: [], pause: true } }
+  const web = container('web', { nodeSelector: { disk: 'ssd' } })
+  t.deepEqual(plan(nodes, image('app', { source })), ['app: waits for Container web, of which it is made'])
+  t.deepEqual(plan(nodes, web, image('app', { source })).slice(1), [
+    'app: waits for a node of Container web, of which it is made',
+  ])
+  t.deepEqual(
+    plan([...nodes, node('n3', { labels: { disk: 'ssd' } })], web, image('app', { source })).slice(1),
+    ['place Image default/app on node n3 because Container web, of which it is made, is there'],
+  )
+})
+
+test('an Image whose lead is gone for good gets another one, and one whose lead has not joined yet waits', (t) => {
+  const [n1, gone] = ['n1', 'gone'].map(nodeFinalizer)
+  const held = { finalizers: [gone, n1], labels: { [gone ?? '']: '', [n1 ?? '']: '' } }
+  const cause = 'no Node stands behind node.cove.run/gone any more'
+  t.deepEqual(led([node('n1')], image('app', { nodeName: 'gone' }, held)), [
+    { lead: 'n1', on: [n1], labels: [gone], cause },
+  ])
+  const unready = [node('n1', { ready: false }), node('n2', { ready: false })]
+  t.deepEqual(led(unready, image('app', { nodeName: 'gone' }, held)), [
+    { lead: undefined, on: [n1], labels: [gone], cause },
+  ])
+  t.deepEqual(led([node('n1')], image('app', { nodeName: 'n9' })), [])
+  t.deepEqual(led([node('n1')], image('app', { nodeName: 'n1' }, { ...held, ...deleted })), [
+    { lead: undefined, on: [n1], labels: [gone], cause },
+  ])
+})
+
 test('a node that the user names gets the finalizer only', (t) => {
   const { plan: planned } = planPlacement(state([node('n1')], [container('web', { nodeName: 'n9' })]))
   t.deepEqual(
@@ -288,7 +400,7 @@ test('what is being deleted is placed nowhere, and a Node that is gone holds not
 
 /** The state after the plan's writes. */
 function after(before: Placeable, ops: readonly PlaceOp[]): Placeable {
-  const written = <T extends Container | Volume | Network>(objects: ReadonlyMap<string, T>): Map<string, T> =>
+  const written = <T extends Placed>(objects: ReadonlyMap<string, T>): Map<string, T> =>
     new Map(
       [...objects].map(([key, object]) => {
         const op = ops.find((each) => each.kind === object.kind && objectKey(each.object) === key)
@@ -302,8 +414,14 @@ function after(before: Placeable, ops: readonly PlaceOp[]): Placeable {
         return [key, { ...object, metadata, spec }]
       }),
     )
-  const { containers, volumes, networks, nodes } = before
-  return { containers: written(containers), volumes: written(volumes), networks: written(networks), nodes }
+  const { containers, volumes, networks, images, nodes } = before
+  return {
+    containers: written(containers),
+    volumes: written(volumes),
+    networks: written(networks),
+    images: written(images),
+    nodes,
+  }
 }
 
 const nodeName = fc.constantFrom('n1', 'n2', 'n3')
@@ -323,16 +441,30 @@ const states = fc
     }),
     volumes: fc.array(fc.tuple(metadata, placement), { maxLength: 3 }),
     networks: fc.array(metadata, { maxLength: 2 }),
+    images: fc.array(fc.tuple(metadata, placement, fc.option(fc.constantFrom({}, { a: 'b' }))), {
+      maxLength: 2,
+    }),
   })
-  .map(({ nodes, containers, volumes, networks }) =>
+  .map(({ nodes, containers, volumes, networks, images }) =>
     state(
       nodes.map((each) => node(each.name, each)),
       [
         ...containers.map(([meta, nodeName, mounted], index) =>
-          container(names[index] ?? '', { nodeName, ...(mounted !== null && mounts(mounted)) }, meta),
+          container(
+            names[index] ?? '',
+            { nodeName, ...(mounted !== null && { ...mounts(mounted), ...follows(mounted) }) },
+            meta,
+          ),
         ),
         ...volumes.map(([meta, nodeName], index) => volume(names[index] ?? '', { nodeName }, meta)),
         ...networks.map((meta, index) => network(names[index] ?? '', meta)),
+        ...images.map(([meta, nodeName, nodeSelector], index) =>
+          image(
+            names[index] ?? '',
+            { ...(nodeName !== null && { nodeName }), ...(nodeSelector !== null && { nodeSelector }) },
+            meta,
+          ),
+        ),
       ],
     ),
   )

@@ -1,12 +1,14 @@
 /**
  * Placement: which node holds what. A Container goes to one node, a Volume to the node of the Container that
- * mounts it first, a Network to every node with a Container that joins it, and there it stays. Placing writes the
+ * mounts it first, a Network to every node with a Container that joins it, an Image to its lead and wherever it is
+ * wanted (scheduler.images.ts), and there it stays. Placing writes the
  * node's name, or where there may be several of them their labels, and the node's finalizer, so that the object stays
  * until that node has cleaned up. Pure.
  */
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import type { Container } from '#pkg/apis/container.ts'
+import type { Image } from '#pkg/apis/image.ts'
 import type { Network } from '#pkg/apis/network.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
@@ -21,18 +23,20 @@ import {
   roomOf,
   takeRoom,
 } from './scheduler.fit.ts'
+import { followedImage, homeOfImage } from './scheduler.images.ts'
 
 export interface Placeable {
   readonly containers: ReadonlyMap<string, Container>
   readonly volumes: ReadonlyMap<string, Volume>
   readonly networks: ReadonlyMap<string, Network>
+  readonly images: ReadonlyMap<string, Image>
   readonly nodes: readonly Node[]
 }
 
 /** One API call: the object's finalizers, and its node where it gets one. */
 export interface PlaceOp {
   readonly type: 'place'
-  readonly kind: 'Container' | 'Volume' | 'Network'
+  readonly kind: 'Container' | 'Volume' | 'Network' | 'Image'
   readonly object: { readonly namespace: string; readonly name: string; readonly resourceVersion: string }
   readonly finalizers: readonly string[]
   readonly nodeName?: string
@@ -42,7 +46,7 @@ export interface PlaceOp {
 
 /** An object that no node takes, and how many nodes each filter turned away. */
 export interface Unplaced {
-  readonly object: Container | Volume | Network
+  readonly object: Container | Volume | Network | Image
   readonly message: string
 }
 
@@ -59,24 +63,19 @@ export function planPlacement(state: Placeable): {
   const unplaced: Unplaced[] = []
   const load = loadOf(state)
   const chosen = homesOf(state)
-  const joined = joinedOf(state)
+  const { joined, followed } = usedOf(state)
   const room = roomOf(state.nodes, state.containers.values())
   const placed = new Map<string, string>()
-  for (const container of independentFirst(state.containers.values())) {
-    const found = placeContainer(container, state, { load, chosen, joined, room, placed })
-    if ('message' in found) unplaced.push({ object: container, message: found.message })
+  const choosing = { load, chosen, joined, followed, room, placed }
+  const note = (object: Unplaced['object'], found: Placed) => {
+    if ('message' in found) unplaced.push({ object, message: found.message })
     else ops.push(...found.plan.ops)
   }
-  for (const volume of state.volumes.values()) {
-    const found = placeVolume(volume, state, chosen)
-    if ('message' in found) unplaced.push({ object: volume, message: found.message })
-    else ops.push(...found.plan.ops)
-  }
-  for (const network of state.networks.values()) {
-    const found = placeNetwork(network, state, joined)
-    if ('message' in found) unplaced.push({ object: network, message: found.message })
-    else ops.push(...found.plan.ops)
-  }
+  for (const container of independentFirst(state.containers.values()))
+    note(container, placeContainer(container, state, choosing))
+  for (const volume of state.volumes.values()) note(volume, placeVolume(volume, state, chosen))
+  for (const network of state.networks.values()) note(network, placeNetwork(network, state, joined))
+  for (const image of state.images.values()) note(image, placeImage(image, state, choosing))
   return { plan: { ops }, unplaced }
 }
 
@@ -89,6 +88,8 @@ interface Choosing {
   readonly chosen: Map<string, Home>
   /** Nodes with Containers that join a Network, by its key. */
   readonly joined: Map<string, Set<string>>
+  /** Nodes with Containers that follow an Image, by its key. */
+  readonly followed: Map<string, Set<string>>
   /** What is left of each node, by its name. */
   readonly room: Map<string, Room>
   /** Nodes of Containers that are placed in this pass, by key. */
@@ -121,7 +122,7 @@ function placeContainer(container: Container, state: Placeable, choosing: Choosi
   choosing.placed.set(objectKey(container.metadata), best)
   takeRoom(container, best, choosing.room)
   claimVolumes(container, best, choosing.chosen)
-  joinNetworks(container, best, choosing.joined)
+  useShared(container, best, choosing)
   const cause =
     candidates.nodes.length === 1
       ? 'it is the only node that fits'
@@ -200,6 +201,29 @@ function placeNetwork(network: Network, state: Placeable, joined: ReadonlyMap<st
   return place('Network', network, names, { cause, state, labelled: true })
 }
 
+function placeImage(image: Image, state: Placeable, choosing: Choosing): Placed {
+  const { metadata, spec } = image
+  if (metadata.deletionTimestamp !== undefined)
+    return place('Image', image, [], { cause: 'it is being deleted', state, labelled: true })
+  const { namespace = 'default' } = metadata
+  const containerNamed = (name: string) => {
+    const key = objectKey({ namespace, name })
+    const object = state.containers.get(key)
+    const node = object?.spec.nodeName ?? choosing.placed.get(key)
+    return object && { ...(node !== undefined && { node }) }
+  }
+  const home = homeOfImage(image, {
+    nodes: state.nodes,
+    followers: choosing.followed.get(objectKey({ namespace, name: metadata.name })) ?? new Set(),
+    containerNamed,
+    load: (node) => loadOn(node, choosing),
+  })
+  if ('message' in home) return home
+  const { cause, lead } = home
+  const named = lead !== undefined && lead !== spec.nodeName && { nodeName: lead }
+  return place('Image', image, home.nodes, { cause, state, labelled: true, ...named })
+}
+
 interface Why {
   readonly cause: string
   readonly state: Placeable
@@ -265,25 +289,31 @@ function claimVolumes(container: Container, node: string, homes: Map<string, Hom
   }
 }
 
-function joinedOf({ containers }: Placeable): Map<string, Set<string>> {
-  const joined = new Map<string, Set<string>>()
+type Used = Pick<Choosing, 'joined' | 'followed'>
+
+function usedOf({ containers }: Placeable): Used {
+  const used: Used = { joined: new Map(), followed: new Map() }
   for (const container of containers.values()) {
     const { nodeName } = container.spec
-    if (nodeName !== undefined) joinNetworks(container, nodeName, joined)
+    if (nodeName !== undefined) useShared(container, nodeName, used)
   }
-  return joined
+  return used
 }
 
-/** One that is being deleted joins nothing any more. */
-function joinNetworks({ metadata, spec }: Container, node: string, joined: Map<string, Set<string>>): void {
+/** One that is being deleted joins and follows nothing any more. */
+function useShared(container: Container, node: string, { joined, followed }: Used): void {
+  const { metadata, spec } = container
   if (metadata.deletionTimestamp !== undefined) return
   const { namespace = 'default' } = metadata
-  for (const { name } of spec.networks) {
-    const key = objectKey({ namespace, name })
-    const nodes = joined.get(key)
-    if (nodes === undefined) joined.set(key, new Set([node]))
-    else nodes.add(node)
-  }
+  for (const { name } of spec.networks) addNode(joined, objectKey({ namespace, name }), node)
+  const image = followedImage(container)
+  if (image !== undefined) addNode(followed, image, node)
+}
+
+function addNode(users: Map<string, Set<string>>, key: string, node: string): void {
+  const nodes = users.get(key)
+  if (nodes === undefined) users.set(key, new Set([node]))
+  else nodes.add(node)
 }
 
 function loadOf({ containers }: Placeable): Map<string, number> {

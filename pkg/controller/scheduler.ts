@@ -1,4 +1,4 @@
-/** Places Containers, Volumes and Networks on nodes: watches, lets the plan decide, writes. */
+/** Places Containers, Volumes, Networks and Images on nodes: watches, lets the plan decide, writes. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { sameJson } from '#pkg/apimachinery/hash.ts'
@@ -6,6 +6,7 @@ import { byKey, type KubeObject, objectKey, setCondition } from '#pkg/apimachine
 import { hasEndedForGood } from '#pkg/apis/container.finished.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
+import { type Image, imageKind } from '#pkg/apis/image.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { type Network, networkKind } from '#pkg/apis/network.ts'
 import { type Node, nodeKind } from '#pkg/apis/node.ts'
@@ -26,6 +27,7 @@ const kinds: Readonly<Record<PlaceOp['kind'], Kind>> = {
   Container: anyKind(containerKind),
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
+  Image: anyKind(imageKind),
 }
 
 export class Scheduler {
@@ -34,6 +36,7 @@ export class Scheduler {
   readonly #containers: Informer<Container>
   readonly #volumes: Informer<Volume>
   readonly #networks: Informer<Network>
+  readonly #images: Informer<Image>
   readonly #nodes: Informer<Node>
   readonly #recorder: EventRecorder
   readonly #loop: Loop
@@ -57,11 +60,19 @@ export class Scheduler {
     })
     this.#volumes = informer(volumeKind)
     this.#networks = informer(networkKind)
+    this.#images = new Informer({
+      client,
+      kind: imageKind,
+      ambient,
+      trim: trimmedImage,
+      matters: movesImage,
+      onChange,
+    })
     this.#nodes = informer(nodeKind)
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const informers = [this.#containers, this.#volumes, this.#networks, this.#nodes]
+    const informers = [this.#containers, this.#volumes, this.#networks, this.#images, this.#nodes]
     const running = [...informers.map((informer) => informer.run(signal)), this.#recorder.run(signal)]
     await Promise.all(informers.map((informer) => informer.synced(signal)))
     await this.#loop.run(signal)
@@ -73,6 +84,7 @@ export class Scheduler {
       containers: byKey(this.#containers.list()),
       volumes: byKey(this.#volumes.list()),
       networks: byKey(this.#networks.list()),
+      images: byKey(this.#images.list()),
       nodes: [...this.#nodes.list()],
     })
     const results = await execute(plan, {
@@ -179,4 +191,25 @@ export function matters(before: Container, after: Container): boolean {
     nodeName !== undefined && finalizers.includes(nodeFinalizer(nodeName)) && deletionTimestamp === undefined
   if (hasEndedForGood(before) !== hasEndedForGood(after)) return true
   return !settled || !sameJson(before.spec, after.spec) || !sameJson(before.metadata.finalizers, finalizers)
+}
+
+/** Progress of pulls and histories are nothing that is placed by. */
+export function trimmedImage({ metadata, spec, status, ...type }: Image): Image {
+  const { annotations: _annotations, ownerReferences: _owners, ...named } = metadata
+  const { conditions } = status ?? {}
+  const said = spec.nodeName === undefined && conditions !== undefined
+  return { ...type, metadata: named, spec, ...(said && { status: { conditions } }) }
+}
+
+/** Of an Image with a lead, what its nodes say of it places nothing. */
+export function movesImage(before: Image, after: Image): boolean {
+  const { finalizers = [], labels = {}, deletionTimestamp } = after.metadata
+  const { nodeName } = after.spec
+  if (nodeName === undefined || !finalizers.includes(nodeFinalizer(nodeName))) return true
+  return (
+    deletionTimestamp !== before.metadata.deletionTimestamp ||
+    !sameJson(before.spec, after.spec) ||
+    !sameJson(before.metadata.finalizers, finalizers) ||
+    !sameJson(before.metadata.labels ?? {}, labels)
+  )
 }
