@@ -3,9 +3,8 @@
  * `top`, `stats`, `changes`, `ports` and `commit` of a Container and `containers` of a Node. Who reads one decodes it
  * here: it comes from another machine.
  */
-import { StatusError } from '#pkg/apimachinery/errors.ts'
-import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { amount, array, number, object, text, when } from './border.ts'
 
 /** What a running container uses: rates over the window that ends at `time`, amounts at that time, sums since its start. */
 export interface Usage {
@@ -95,8 +94,6 @@ export interface Adoptable {
 
 /** They are told in billionths, which must not run over. */
 const mostCores = 1e6
-
-type Json = Readonly<Record<string, unknown>>
 
 export function decodeUsage(value: unknown): Usage {
   const from = object(value)
@@ -197,50 +194,11 @@ function decodePort(value: unknown): PublishedPort {
 
 const owners = ['Container', 'OtherCluster', 'ComposeProject', 'SwarmService', 'KubernetesPod'] as const
 
-function decodeOwner(value: unknown): Owner {
+export function decodeOwner(value: unknown): Owner {
   const { type, namespace, name } = object(value)
   return {
     type: owners.find((known) => known === type) ?? 'Nobody',
     ...(namespace !== undefined && { namespace: text(namespace) }),
     ...(name !== undefined && { name: text(name) }),
   }
-}
-
-function object(value: unknown): Json {
-  if (!isPlainObject(value)) throw unexpected('an object', value)
-  return value
-}
-
-function array(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw unexpected('a list', value)
-  return value
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw unexpected('a text', value)
-  return value
-}
-
-function number(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw unexpected('a number', value)
-  return value
-}
-
-function unexpected(wanted: string, value: unknown): StatusError {
-  return new StatusError('InternalError', `the node answered ${typeof value} where ${wanted} was expected`)
-}
-
-/** Of seconds, bytes and so on: what clients cannot read as an amount would cost them a whole list. */
-function amount(value: unknown, most: number = Number.MAX_SAFE_INTEGER): number {
-  const found = number(value)
-  if (found < 0 || found > most) throw unexpected('an amount', value)
-  return found
-}
-
-/** As RFC 3339 begins. */
-function when(value: unknown): string {
-  const found = text(value)
-  const begins = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(found)
-  if (!begins || Number.isNaN(Date.parse(found))) throw unexpected('a time', value)
-  return found
 }

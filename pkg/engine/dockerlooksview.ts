@@ -39,6 +39,7 @@ export function readListed(entry: unknown): ListedContainer {
     name: own.startsWith('/') ? own.slice(1) : own,
     labels: textMap(root['Labels']),
     image: text(root['Image']),
+    imageID: text(root['ImageID']),
     command: text(root['Command']),
     createdAt: new Date(number(root['Created']) * 1000).toISOString(),
     state: readState(root['State']),

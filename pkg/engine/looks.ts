@@ -21,6 +21,8 @@ export interface ListedContainer {
   readonly labels: Readonly<Record<string, string>>
   /** The reference it was created from, or the image's id when that reference means another one now. */
   readonly image: string
+  /** What it was made of, whatever that is called now. */
+  readonly imageID: string
   /** Entry point and arguments as one line. */
   readonly command: string
   readonly createdAt: string

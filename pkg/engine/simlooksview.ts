@@ -23,6 +23,7 @@ export function listed(container: SimContainer, now: number): ListedContainer {
     name,
     labels: labelsOf(container),
     image: create.image,
+    imageID: image.id,
     command: commandOf(create, image).join(' '),
     createdAt: new Date(createdAt).toISOString(),
     state,
