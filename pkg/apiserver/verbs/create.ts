@@ -11,6 +11,7 @@ import type { Kind } from '#pkg/apis/kind.ts'
 import { type ApiObject, headOf, storageKey, withRevision } from '../cache/encoded.ts'
 import { type Json, readObject } from '../http/body.ts'
 import type { RequestInfo, Resource } from '../http/request.ts'
+import { admitImages } from './allowedimages.ts'
 import { type Context, validating, type Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
 import { managerOf } from './fieldmanager.ts'
@@ -78,6 +79,7 @@ async function storeNew(
   const made = { name, uid }
   const key = storageKey(kind, object.metadata)
   context.admit?.({ kind, object })
+  admitImages(context, { kind, object })
   const warnings = admitSecurity(context, { kind, object })
   using _reserved = admitAmongOthers(context, kind, object, dryRun)
   const stored = storableText(kind, object)

@@ -15,6 +15,7 @@ import {
   withRevision,
 } from '../cache/encoded.ts'
 import type { FieldSetMemo } from '../cache/managerstext.ts'
+import { admitImages } from './allowedimages.ts'
 import type { Context, Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
 import { equalJson } from './equal.ts'
@@ -102,6 +103,7 @@ async function store(
   const { object } = prepared
   const write = { kind, object, before: current.object }
   context.admit?.(write)
+  admitImages(context, write)
   const warnings = [...prepared.warnings, ...admitSecurity(context, write)]
   using _reserved = specChanged(current.object, object)
     ? admitAmongOthers(context, kind, object, dryRun)
