@@ -2,8 +2,18 @@
 import test from 'ava'
 import { containerChange, containerFields, fieldRule } from '#pkg/apis/container.changes.ts'
 import type { ChangeClass } from '#pkg/apis/kind.ts'
-import { configMap, container, engineNetwork, network, observed, volume, world } from '#test/helpers/world.ts'
+import {
+  configMap,
+  container,
+  engineNetwork,
+  imageObject,
+  network,
+  observed,
+  volume,
+  world,
+} from '#test/helpers/world.ts'
 import { planContainer } from './container.ts'
+import { withFollowedImages } from './images/following.ts'
 import { resolve } from './resolve.ts'
 
 const base = {
@@ -17,6 +27,7 @@ const base = {
 /** The path of the field that `change` changes, and the change. */
 const changes: readonly (readonly [string, Record<string, unknown>])[] = [
   ['spec.image', { image: 'app:2' }],
+  ['spec.imageFrom', { imageFrom: { image: 'moving' } }],
   ['spec.imagePullPolicy', { imagePullPolicy: 'Never' }],
   ['spec.imagePullSecrets', { imagePullSecrets: [{ name: 'registry' }] }],
   ['spec.envFrom', { envFrom: [{ configMapRef: { name: 'conf' } }] }],
@@ -80,7 +91,8 @@ const changes: readonly (readonly [string, Record<string, unknown>])[] = [
 ]
 
 function whatHappens(spec: Record<string, unknown>): ChangeClass {
-  const others = [network('front'), volume('data'), configMap('conf', { a: '1' })]
+  const moving = imageObject('moving', { reference: 'app:2' }, { status: { reference: 'app:2' } })
+  const others = [network('front'), volume('data'), configMap('conf', { a: '1' }), moving]
   const before = container('web', base)
   const given = world({ objects: [before, ...others] })
   const resolved = resolve({ container: before, ...given })
@@ -91,7 +103,8 @@ function whatHappens(spec: Record<string, unknown>): ChangeClass {
     limits,
   })
   const db = container('db')
-  const after = container('web', { ...base, ...spec })
+  const written = container('web', { ...base, ...spec })
+  const after = withFollowedImages(new Map([['web', written]]), given.desired.images).get('web') ?? written
   const plan = planContainer(
     after,
     world({
@@ -119,8 +132,8 @@ for (const [path, spec] of changes) {
   })
 }
 
-/** What this version refuses, and what moves the object to another node. */
-const elsewhere = ['spec.imageFrom', 'spec.nodeName']
+/** What moves the object to another node. */
+const elsewhere = ['spec.nodeName']
 
 test('every field of the table is changed here', (t) => {
   const isTried = (field: string) => changes.some(([path]) => fieldRule(path) === containerFields[field])

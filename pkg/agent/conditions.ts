@@ -8,7 +8,9 @@ import { tellHold } from './container.healing.ts'
 import { startHint } from './container.hints.ts'
 import { isAlive } from './container.look.ts'
 import { rolledBack, whyNotUpToDate } from './container.rollout.ts'
+import { generationOf } from './holds.ts'
 import { canonicalImage, findImage, wantedImage } from './image.ts'
+import { whyNoReference } from './images/following.ts'
 import { groupOf, type Hold, type ReportInput } from './world.ts'
 
 export interface ConditionInput extends ReportInput {
@@ -34,11 +36,19 @@ export function conditionsOf(input: ConditionInput): Draft[] {
 
 function holdOf({ container, world }: ConditionInput): Hold | undefined {
   const hold = world.holds.get(groupOf('Container', container.metadata))
-  return hold?.generation === container.metadata.generation ? hold : undefined
+  return hold?.generation === generationOf(groupOf('Container', container.metadata), world) ? hold : undefined
 }
 
 function imageReady({ container, decision, world, observed }: ConditionInput): Draft {
   const image = wantedImage(container)
+  const nothing = whyNoReference(container, world)
+  if (nothing !== undefined && image !== '')
+    return {
+      type: 'ImageReady',
+      status: 'False',
+      reason: nothing.reason,
+      message: `${nothing.message}; it stays ${image}`,
+    }
   const runs = observed !== undefined && canonicalImage(observed.image) === canonicalImage(image)
   if (runs || findImage(world.observed.images, image) !== undefined) {
     return { type: 'ImageReady', status: 'True', reason: 'Present', message: `image ${image} is on the node` }

@@ -29,6 +29,7 @@ export function failureOf(
     reason,
     message,
     time: known?.time ?? timestamp(world.now),
+    image: observed.image,
     ...(reason === 'Exited' && { exitCode: observed.exitCode }),
     log: [...log].slice(-200),
     probes: probes.map((probe) => ({ ...probe })),

@@ -21,6 +21,8 @@ import { planChange, planReplacement, planSuccession } from './container.replace
 import { type Builder, fits, type Subject } from './container.subject.ts'
 import { planRolledBack, planServing } from './container.trial.ts'
 import { sparingVolumes } from './container.volumes.ts'
+import { wantedImage } from './image.ts'
+import { whyNoReference } from './images/following.ts'
 import type { AgentOp } from './ops.ts'
 import { resolve } from './resolve.ts'
 import { type Decision, groupOf, type World } from './world.ts'
@@ -35,6 +37,8 @@ function planOwn(container: Container, world: World): Decision {
   const cast = castOf(container, world)
   if (container.metadata.deletionTimestamp !== undefined) return planDeletion(container, allOf(cast), builder)
   if (container.spec.state === 'Stopped') return planStopped(container, cast, builder)
+  const nothing = wantedImage(container) === '' ? whyNoReference(container, world) : undefined
+  if (nothing !== undefined) return { plan: emptyPlan(), waiting: nothing }
   const resolved = resolve({ container, ...world })
   if ('missing' in resolved) return { plan: emptyPlan(), waiting: resolved.missing }
   const policy = updatePolicy(container.spec)

@@ -21,6 +21,7 @@ import { Informer } from '#pkg/client/informer.ts'
 import { NamedObjects } from '#pkg/client/named.ts'
 import type { Client, ListOptions } from '#pkg/client/rest.ts'
 import { imageGroup } from './image.ts'
+import { withFollowedImages } from './images/following.ts'
 import type { Answers, DesiredCopy } from './nodecopy.ts'
 import { type Desired, groupOf } from './world.ts'
 
@@ -143,13 +144,14 @@ export class DesiredState {
     this.#follow()
     const { Secret, ConfigMap, Volume, Network, Image } = this.#named
     const [node] = this.#nodes.list()
+    const images = byKey([...Image.list(), ...this.#images.list()])
     return {
-      containers: byKey(this.#containers.list()),
+      containers: withFollowedImages(byKey(this.#containers.list()), images),
       volumes: byKey([...Volume.list(), ...this.#volumes.list()]),
       networks: byKey([...Network.list(), ...this.#networks.list()]),
       secrets: byKey(Secret.list()),
       configMaps: byKey(ConfigMap.list()),
-      images: byKey([...Image.list(), ...this.#images.list()]),
+      images,
       registries: byKey(this.#registries.list()),
       prunePolicies: byKey(this.#prunePolicies.list()),
       ...(node !== undefined && { node }),

@@ -1,7 +1,9 @@
 /** Who rests after a failure, and until when. Pure. */
 
+import type { Container } from '#pkg/apis/container.ts'
 import { wantsToExist } from './container.look.ts'
-import { imageGroup, pullGeneration } from './image.ts'
+import { imageGroup, numberOf, pullGeneration, wantedImage } from './image.ts'
+import { followedImage } from './images/following.ts'
 import { type AgentOp, describeOp } from './ops.ts'
 import type { Decision, Hold, World } from './world.ts'
 
@@ -44,11 +46,23 @@ export function isWanted(group: string, generation: number, world: Pick<World, '
   return generationOf(group, world) === generation
 }
 
-/** The generation of the object behind a group; of an image, what stands for the Secrets it is pulled with. */
+/**
+ * The generation of the object behind a group, which is another number with another image that it follows; of a pull, what
+ * stands for the Secrets it is made with.
+ */
 export function generationOf(group: string, { desired }: Pick<World, 'desired'>): number {
   const [kind, ...rest] = group.split('/')
   if (kind === 'Pull') return pullGeneration(group, desired)
   const key = rest.join('/')
-  const objects = { Container: desired.containers, Volume: desired.volumes, Network: desired.networks }
+  const container = kind === 'Container' ? desired.containers.get(key) : undefined
+  if (container !== undefined) return generationOfContainer(container)
+  const objects = { Volume: desired.volumes, Network: desired.networks, Image: desired.images }
   return objects[kind as keyof typeof objects]?.get(key)?.metadata.generation ?? 0
+}
+
+function generationOfContainer(container: Container): number {
+  const { generation = 0 } = container.metadata
+  return followedImage(container) === undefined
+    ? generation
+    : generation * 2 ** 24 + numberOf(wantedImage(container), 6)
 }

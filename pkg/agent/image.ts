@@ -10,6 +10,7 @@ import type { ObservedImage } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer } from './container.cast.ts'
 import { wantsToExist } from './container.look.ts'
+import { followedImage, whyNotHere } from './images/following.ts'
 import type { AgentOp } from './ops.ts'
 import { type Decision, type Desired, groupOf, type Pull, type Waiting, type World } from './world.ts'
 
@@ -21,13 +22,19 @@ export function wantedImage({ spec }: Pick<Container, 'spec'>): string {
   return spec.image ?? ''
 }
 
-/** `nginx` and `docker.io/library/nginx:latest` are the same wish. */
+/** What engines call an image that has no name, or whose name says nothing: its id. */
+const imageId = /^sha256:[0-9a-f]{64}$/
+
+/** `nginx` and `docker.io/library/nginx:latest` are the same wish; an id is one of its own. */
 export function canonicalImage(reference: string): string {
+  if (imageId.test(reference)) return reference
   const parsed = parseReference(reference)
   return parsed.ok ? canonicalReference(parsed.reference) : reference
 }
 
+/** By name, digest or id. */
 export function findImage(images: readonly ObservedImage[], reference: string): ObservedImage | undefined {
+  if (imageId.test(reference)) return images.find(({ id }) => id === reference)
   const parsed = parseReference(reference)
   if (!parsed.ok) return undefined
   const wanted = canonicalReference(parsed.reference)
@@ -38,6 +45,7 @@ export function findImage(images: readonly ObservedImage[], reference: string): 
 
 /** `repository@sha256:...` of the image as the registry of the reference names it. */
 export function digestOf(image: ObservedImage, reference: string): string | undefined {
+  if (imageId.test(reference)) return undefined
   const parsed = parseReference(reference)
   if (!parsed.ok) return undefined
   const { registry, repository } = parsed.reference
@@ -59,6 +67,8 @@ export function imageReadiness(
   const { imagePullPolicy } = container.spec
   const reference = wantedImage(container)
   const image = findImage(world.observed.images, reference)
+  if (followedImage(container) !== undefined)
+    return image === undefined ? { waiting: whyNotHere(container, world) } : { image }
   if (image !== undefined && (imagePullPolicy !== 'Always' || isFresh(world, container))) return { image }
   if (imagePullPolicy === 'Never') {
     const message = `image ${reference} is not on node ${world.nodeName}, and spec.imagePullPolicy is Never`
@@ -69,8 +79,13 @@ export function imageReadiness(
   return { waiting: { reason: 'Pulling', message: `pulling image ${reference}` } }
 }
 
-/** Who asks with other Secrets may get another answer, so that is another pull. */
+/**
+ * The ops that bring its image. Who asks with other Secrets may get another answer, so that is another pull; what follows
+ * an Image leaves it to that.
+ */
 export function imageGroup({ metadata, spec }: Container): string {
+  const followed = followedImage({ metadata, spec })
+  if (followed !== undefined) return `Image/${followed}`
   return `Pull/${pullKey(wantedImage({ spec }), pullSecretsOf({ metadata, spec }))}`
 }
 
@@ -97,17 +112,19 @@ export function pullGeneration(group: string, { containers, secrets }: Desired):
   const versions =
     asking && pullSecretsOf(asking).map((key) => secrets.get(key)?.metadata.resourceVersion ?? '')
   if (versions === undefined || versions.length === 0) return 0
-  return Number.parseInt(
-    fingerprint(versions)
-      .replace(/[^0-9a-f]/g, '')
-      .slice(0, 12),
-    16,
-  )
+  return numberOf(versions, 12)
+}
+
+/** A number of so many hexadecimal digits that is another one for another value. */
+export function numberOf(value: unknown, digits: number): number {
+  const hex = fingerprint(value).replace(/[^0-9a-f]/g, '')
+  return Number.parseInt(hex.slice(0, digits), 16)
 }
 
 /** `decisions` are those on the Containers, by group: they say who waits for an image. */
 export function planImages(world: World, decisions: ReadonlyMap<string, Decision>): Decision[] {
-  const byGroup = Map.groupBy(world.desired.containers.values(), imageGroup)
+  const own = [...world.desired.containers.values()].filter((each) => followedImage(each) === undefined)
+  const byGroup = Map.groupBy(own, imageGroup)
   return [...byGroup].map(([group, containers]) => planImage(group, containers, world, decisions))
 }
 

@@ -68,6 +68,7 @@ const failedRevision = Type.Object(
     reason: Type.String({ description: 'Unhealthy, HealthTimeout, Exited or StartError.' }),
     message: Type.String({ description: 'What was seen of it.' }),
     time: time({ description: 'When it was judged.' }),
+    image: text('The reference it was made from.'),
     exitCode: integer('How it ended, when it ended by itself.'),
     log: atomicList(Type.String(), { default: [], description: 'The last lines it wrote, at most 200.' }),
     probes: atomicList(probe, { default: [], description: 'Its last checks, at most five.' }),

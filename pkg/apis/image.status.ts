@@ -51,6 +51,7 @@ const rejected = Type.Object({
   reason: Type.String({ description: 'A word.' }),
   message: Type.String({ description: 'What went wrong, and in which Container.' }),
   time: time({ description: 'When.' }),
+  approval: text('What the annotation cove.run/approved said then: another approval of it lifts this.'),
 })
 
 const pushed = Type.Object({
@@ -100,6 +101,7 @@ export const imageStatus = Type.Object(
       time({ description: 'When the registry was last asked what the reference means.' }),
     ),
     nextCheckAt: Type.Optional(time({ description: 'When it is asked next.' })),
+    checkRequest: text('The last value of the annotation cove.run/check-requested that was answered.'),
     candidate: Type.Optional(candidate),
     previous: text('What `reference` was before.'),
     rejected: Type.Optional(

@@ -49,11 +49,11 @@ function viewSpec(container: Container): PodSpec {
   }
 }
 
-function viewContainer({ metadata, spec }: Container): PodContainer {
+function viewContainer({ metadata, spec, status }: Container): PodContainer {
   const { imagePullPolicy, command, args, workingDir, stdin, tty, env, ports, mounts, healthcheck } = spec
   return {
     name: metadata.name,
-    image: spec.image ?? '',
+    image: spec.image ?? status?.image?.reference ?? '',
     ...(imagePullPolicy !== undefined && { imagePullPolicy }),
     ...(command !== undefined && { command }),
     ...(args !== undefined && { args }),

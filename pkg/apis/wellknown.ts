@@ -95,6 +95,15 @@ export function asideName(meta: { namespace?: string; name: string }, aside: Asi
 /** Asks for one restart for each value it is given, such as the time of asking. `cove rollout restart` sets it. */
 export const restartAnnotation = 'cove.run/restartedAt'
 
+/**
+ * On an Image: the digest that a person says may be taken, perhaps followed by a blank and the time of saying so, which
+ * makes it a new approval. `cove image approve` sets it.
+ */
+export const approvedAnnotation = 'cove.run/approved'
+
+/** On an Image: asks the registry once for each value it is given, such as the time of asking. `cove image check` sets it. */
+export const checkAnnotation = 'cove.run/check-requested'
+
 /** The nearest name that an object may have, of what engines and Compose call a thing. */
 export function nearestObjectName(name: string): string {
   const plain = name

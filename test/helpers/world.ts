@@ -72,7 +72,8 @@ export function container(
   spec: Record<string, unknown> = {},
   more: Omit<Parts, 'name'> = {},
 ): Container {
-  return make<Container>(cove('Container'), { name, ...more, spec: { image: 'app:1', nodeName, ...spec } })
+  const image = spec['imageFrom'] === undefined ? { image: 'app:1' } : {}
+  return make<Container>(cove('Container'), { name, ...more, spec: { ...image, nodeName, ...spec } })
 }
 
 export function volume(
@@ -89,6 +90,14 @@ export function network(
   more: Omit<Parts, 'name'> = {},
 ): Network {
   return make<Network>(cove('Network'), { name, ...more, spec })
+}
+
+export function imageObject(
+  name: string,
+  spec: Record<string, unknown> = {},
+  more: Omit<Parts, 'name'> = {},
+): Image {
+  return make<Image>(cove('Image'), { name, ...more, spec: { reference: 'app:1', nodeName, ...spec } })
 }
 
 export function secret(name: string, data: Record<string, string>): Secret {

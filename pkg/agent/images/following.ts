@@ -1,0 +1,67 @@
+/**
+ * Containers that are made from what an Image has found: they get its reference where what is desired is put together,
+ * so that nobody who plans needs to know where it came from. Another reference is another wish, and replaces the container
+ * as a change of the spec does. Pulling it is the business of the Image. Pure.
+ */
+import { findCondition, objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Container } from '#pkg/apis/container.ts'
+import type { Desired, Waiting, World } from '../world.ts'
+
+type Images = Desired['images']
+
+/** Key of the Image that it follows; undefined: it names its image itself. */
+export function followedImage({ metadata, spec }: Pick<Container, 'metadata' | 'spec'>): string | undefined {
+  const name = spec.imageFrom?.image
+  return name === undefined ? undefined : objectKey({ namespace: metadata.namespace ?? 'default', name })
+}
+
+/** Every follower with its reference in spec.image, as far as there is one. */
+export function withFollowedImages(
+  containers: ReadonlyMap<string, Container>,
+  images: Images,
+): ReadonlyMap<string, Container> {
+  if (![...containers.values()].some((container) => followedImage(container) !== undefined)) return containers
+  return new Map([...containers].map(([key, container]) => [key, withFollowedImage(container, images)]))
+}
+
+/** One whose Image has gone, or says nothing, stays what it is. */
+function withFollowedImage(container: Container, images: Images): Container {
+  const key = followedImage(container)
+  if (key === undefined) return container
+  const image = images.get(key)?.status?.reference ?? container.status?.image?.reference
+  return image ? { ...container, spec: { ...container.spec, image } } : container
+}
+
+/** Why the Image that it follows says nothing; undefined when it does, or when none is followed. */
+export function whyNoReference(
+  container: Container,
+  { desired }: Pick<World, 'desired'>,
+): Waiting | undefined {
+  const key = followedImage(container)
+  if (key === undefined) return undefined
+  const image = desired.images.get(key)
+  if (image === undefined)
+    return { reason: 'ImageNotFound', message: `spec.imageFrom: Image ${key} does not exist` }
+  if (image.status?.reference !== undefined) return undefined
+  const why = findCondition(image.status?.conditions, 'Ready')?.message ?? 'no node works for it yet'
+  return {
+    reason: 'WaitingForImage',
+    message: `Image ${image.metadata.name} has found nothing yet: ${why}`,
+  }
+}
+
+/** What a follower waits for whose image is not on the node. */
+export function whyNotHere(container: Container, world: World): Waiting {
+  const nothing = whyNoReference(container, world)
+  if (nothing !== undefined) return nothing
+  const key = followedImage(container) ?? ''
+  const hold = world.holds.get(`Image/${key}`)
+  if (hold !== undefined) return { reason: hold.reason, message: `Image ${key}: ${hold.message}` }
+  const here = world.desired.images.get(key)?.status?.nodes?.[world.nodeName]
+  if (here?.state === 'Failed')
+    return {
+      reason: here.reason ?? 'ImageFailed',
+      message: `Image ${key}: ${here.message ?? 'it is not on the node'}`,
+    }
+  return { reason: 'Pulling', message: `Image ${key} brings ${container.spec.image ?? 'it'} to the node` }
+}
