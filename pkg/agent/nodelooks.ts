@@ -7,10 +7,20 @@ import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Usage } from '#pkg/apis/looks.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import type { ListedContainer, UsageSample } from '#pkg/engine/looks.ts'
+import type { RegistryCredentials } from '#pkg/engine/port.ts'
 import type { ReadMachine } from './machine.ts'
 import { type OwnerOf, tellOwner } from './owned.ts'
 import type { Target } from './target.ts'
 import { UsageBook } from './usage.ts'
+
+/** When a container last ran an image, by its id; undefined: never since somebody counts. */
+export type LastUsedOf = (image: string) => string | undefined
+
+/** What the node itself would show a registry for a reference; undefined: nothing. */
+export type NodeCredentials = (
+  reference: string,
+  signal: AbortSignal,
+) => Promise<RegistryCredentials | undefined>
 
 export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   readonly request: ApiRequest
@@ -18,6 +28,8 @@ export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   readonly ownerOf: OwnerOf
   /** Absent: the engine's machine is another one, and its containers stand for it. */
   readonly machine?: UsageBook
+  readonly lastUsedOf?: LastUsedOf
+  readonly credentialsOf?: NodeCredentials
 }
 
 export async function listContainers({ engine, ownerOf }: NodeTarget): Promise<ApiResponse> {

@@ -2,7 +2,7 @@
  * What the server asks of a node: the agent's own small API, reached in process or through the tunnel it dialled.
  * Below `/containers/NAMESPACE/NAME`: `GET log`, `POST exec`, `POST attach`, `POST portforward?port=N`,
  * `GET|PUT archive?path=P`, and the looks and acts of looks.ts; of the node as a whole `GET /containers` and
- * `GET /stats` (nodelooks.ts). What fails before streams begin is answered as a Status with its code; what fails after
+ * `GET /stats` (nodelooks.ts), its images and `GET /disk` (images/nodeimages.ts). What fails before streams begin is answered as a Status with its code; what fails after
  * that is the last frame (apimachinery/frames.ts).
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
@@ -13,10 +13,20 @@ import type { Engine } from '#pkg/engine/port.ts'
 import { adoptable } from './adoptable.ts'
 import { getArchive, putArchive } from './archive.ts'
 import { attach, exec } from './exec.ts'
+import * as transfers from './images/imagetransfers.ts'
+import { nodeDisk } from './images/nodedisk.ts'
+import * as images from './images/nodeimages.ts'
 import { log } from './logs.ts'
 import * as looks from './looks.ts'
 import type { ReadMachine } from './machine.ts'
-import { listContainers, machineBook, type NodeTarget, nodeStats } from './nodelooks.ts'
+import {
+  type LastUsedOf,
+  listContainers,
+  machineBook,
+  type NodeCredentials,
+  type NodeTarget,
+  nodeStats,
+} from './nodelooks.ts'
 import type { OwnerOf } from './owned.ts'
 import { connectTo, portForward } from './portforward.ts'
 import type { Connect, Target } from './target.ts'
@@ -32,6 +42,10 @@ export interface StreamsOptions {
   readonly connect?: Connect
   /** How the machine itself is looked at; absent: the engine is on another one. */
   readonly machine?: ReadMachine
+  /** Absent: nobody counts. */
+  readonly lastUsedOf?: LastUsedOf
+  /** Absent: registries are asked with what comes along, or anonymously. */
+  readonly credentialsOf?: NodeCredentials
 }
 
 type Door = (target: Target) => Promise<ApiResponse>
@@ -59,6 +73,18 @@ const nodeDoors: Readonly<Record<string, (target: NodeTarget) => Promise<ApiResp
   'GET /containers': listContainers,
   'GET /stats': nodeStats,
   'GET /adoptable': adoptable,
+  'GET /images': images.listImages,
+  'DELETE /images': images.removeImage,
+  'GET /images/details': images.imageDetails,
+  'GET /images/raw': images.rawImage,
+  'GET /images/history': images.imageHistory,
+  'POST /images/tag': images.tagImage,
+  'POST /images/pull': transfers.pullImage,
+  'POST /images/push': transfers.pushImage,
+  'GET /images/save': transfers.saveImages,
+  'POST /images/load': transfers.loadImages,
+  'POST /images/import': transfers.importImage,
+  'GET /disk': nodeDisk,
 }
 
 export function streamsHandler(options: StreamsOptions): Handler {
