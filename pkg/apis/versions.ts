@@ -9,3 +9,18 @@ export function isRange(range: string): boolean {
 export function highest(versions: readonly string[], range: string): string | undefined {
   return semver.maxSatisfying([...versions], range, { loose: true }) ?? undefined
 }
+
+/** `1.2.3`, `v1.2.3-rc.1`; `1.2` is none. */
+export function isVersion(text: string): boolean {
+  return semver.valid(text, { loose: true }) !== null
+}
+
+/** Below 0 when `left` is the older one; both must be versions. */
+export function compareVersions(left: string, right: string): number {
+  return semver.compare(left, right, { loose: true })
+}
+
+/** Whether one version is in the range. */
+export function isInRange(version: string, range: string): boolean {
+  return semver.satisfies(version, range, { loose: true })
+}

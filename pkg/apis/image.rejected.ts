@@ -1,0 +1,36 @@
+/**
+ * What may be taken of what an Image's registry has: never what Containers were rolled back from, unless a person approves
+ * of it again. Pure.
+ */
+import { parseReference } from '#pkg/apimachinery/reference.ts'
+import type { Image, ImageStatus } from './image.ts'
+import { approvedAnnotation } from './wellknown.ts'
+
+export type Rejection = NonNullable<ImageStatus['rejected']>[number]
+
+/** As many as the schema holds. */
+export const mostRejections = 20
+
+/** Of a reference such as `app:1@sha256:...`, or of an id. */
+export function digestIn(reference: string | undefined): string | undefined {
+  if (reference === undefined) return undefined
+  if (reference.startsWith('sha256:')) return reference
+  const parsed = parseReference(reference)
+  return parsed.ok ? parsed.reference.digest : undefined
+}
+
+/** The digest that a person says may be taken; a time may follow it. */
+export function approvedDigest({ metadata }: Pick<Image, 'metadata'>): string | undefined {
+  return metadata.annotations?.[approvedAnnotation]?.trim().split(/\s+/)[0]
+}
+
+/** Why the digest is not to be taken; undefined when it may be. An approval that was not there before lifts it. */
+export function rejectionOf(
+  image: Pick<Image, 'metadata' | 'status'>,
+  digest: string | undefined,
+): Rejection | undefined {
+  const found = image.status?.rejected?.findLast((each) => each.digest === digest)
+  const isLifted =
+    approvedDigest(image) === digest && image.metadata.annotations?.[approvedAnnotation] !== found?.approval
+  return isLifted ? undefined : found
+}
