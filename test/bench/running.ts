@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
+import { findKind } from '#pkg/apis/kinds.ts'
 import { collectionPath } from '#pkg/apis/paths.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 import { loadKubeconfig } from '#pkg/client/kubeconfig.ts'
@@ -31,8 +32,15 @@ export interface Running {
   manifest(prefix: string, count: number, spec?: object): Promise<string>
   /** Of a Container, over a connection that is there already. */
   patch(name: string, patch: object): Promise<void>
-  create(container: object): Promise<void>
+  create(object: Made): Promise<void>
   get(name: string): Promise<Container>
+}
+
+/** An object to be made, of a kind of Cove. */
+interface Made {
+  readonly kind: string
+  readonly metadata: object
+  readonly spec: object
 }
 
 /** Runs `work` beside a fresh `cove up`, then takes everything away again, however it ended. */
@@ -114,10 +122,12 @@ async function openObjects(kubeconfig: string, namespace: string) {
     async patch(name: string, patch: object) {
       await client.patch(containerKind, { namespace, name }, patch, signal)
     },
-    async create(container: object) {
-      const body = JSON.stringify({ apiVersion: 'cove.run/v1', ...container })
+    async create(object: Made) {
+      const body = JSON.stringify({ apiVersion: 'cove.run/v1', ...object })
       const headers = { 'content-type': 'application/json' }
-      const path = collectionPath(containerKind, namespace)
+      const kind = findKind({ group: 'cove.run', version: 'v1', kind: object.kind })
+      if (kind === undefined) throw new Error(`there is no kind ${object.kind}`)
+      const path = collectionPath(kind, namespace)
       await client.json({ method: 'POST', path, headers, body }, signal)
     },
     get: (name: string) => client.get(containerKind, { namespace, name }, signal),
