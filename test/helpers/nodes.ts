@@ -2,9 +2,12 @@
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { eventKind } from '#pkg/apis/event.ts'
+import { imageKind } from '#pkg/apis/image.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { nodeKind } from '#pkg/apis/node.ts'
+import { prunePolicyKind } from '#pkg/apis/prunepolicy.ts'
+import { registryKind } from '#pkg/apis/registry.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
 import { NodeIndex } from '#pkg/apiserver/access/nodeindex.ts'
 import type { ApiObject } from '#pkg/apiserver/cache/encoded.ts'
@@ -13,6 +16,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   Container: anyKind(containerKind),
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
+  Image: anyKind(imageKind),
+  Registry: anyKind(registryKind),
+  PrunePolicy: anyKind(prunePolicyKind),
   Node: anyKind(nodeKind),
   Event: anyKind(eventKind),
 }
@@ -36,14 +42,14 @@ export function makeNode(name: string): ApiObject {
 
 /** `key` is NAMESPACE/NAME. */
 export function makePlaced(
-  kind: 'Container' | 'Volume' | 'Network',
+  kind: 'Container' | 'Volume' | 'Network' | 'Image',
   key: string,
-  more: { readonly spec?: object; readonly finalizers?: string[] } = {},
+  more: { readonly spec?: object; readonly status?: object; readonly finalizers?: string[] } = {},
 ): ApiObject {
   const [namespace = '', name = ''] = key.split('/')
-  const { spec = {}, finalizers } = more
+  const { spec = {}, status, finalizers } = more
   const metadata = { namespace, name, uid: `${kind}-${key}`, ...(finalizers && { finalizers }) }
-  return { apiVersion: 'cove.run/v1', kind, metadata, spec: { ...spec } }
+  return { apiVersion: 'cove.run/v1', kind, metadata, spec: { ...spec }, ...(status && { status }) }
 }
 
 export function makeContainer(key: string, spec: object, finalizers?: string[]): ApiObject {

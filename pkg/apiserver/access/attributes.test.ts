@@ -34,6 +34,14 @@ test('paths read as Kubernetes reads them', (t) => {
   t.deepEqual(read('GET', '/apis/cove.run/v1'), { verb: 'get', path: '/apis/cove.run/v1' })
 })
 
+test('a right to a subresource is one to all that is below it', (t) => {
+  const asked = attributesOf(makeRequest('/apis/cove.run/v1/nodes/n1/images/tag?image=a', { method: 'POST' }))
+  const { below, ...others } = 'below' in asked ? asked : { below: undefined }
+  t.deepEqual(others, { verb: 'create', group: 'cove.run', resource: 'nodes/images', name: 'n1' })
+  t.is(below?.path, 'tag')
+  t.is(below?.query.get('image'), 'a')
+})
+
 test('a collection of one name is that object, and an empty word is no watch', (t) => {
   const read = (method: string, query: string) =>
     attributesOf(makeRequest(`/api/v1/namespaces/shop/secrets?${query}`, { method }))

@@ -19,6 +19,8 @@ export interface ResourceAttributes {
   /** Of collections: what narrows them down; absent: nothing, or it is not known. */
   readonly fieldSelector?: readonly FieldRequirement[]
   readonly labelSelector?: LabelSelector
+  /** Of a subresource that has parts of its own: which one, such as `layers`, and what is asked of it. */
+  readonly below?: { readonly path: string; readonly query: URLSearchParams }
 }
 
 /** What a request wants to do: with a resource, or with a path that is none. */
@@ -35,7 +37,8 @@ export function attributesOf(request: Pick<ApiRequest, 'method' | 'path' | 'quer
   if (first === '') return { verb: request.method.toLowerCase(), path: request.path }
   const group = segments[0] === 'api' ? '' : (segments[1] ?? '')
   const nested = first === 'namespaces' && others.length > 0 && !namespaceSubresources.has(others[0] ?? '')
-  const [plural = '', inPath = '', ...subresource] = nested ? others : rooted
+  // As with Kubernetes, a right to a subresource is one to all that is below it.
+  const [plural = '', inPath = '', subresource = '', ...below] = nested ? others : rooted
   const verb = verbOf(request, inPath !== '')
   const selectors = selectorsIn(verb, request.query)
   const name = inPath === '' ? selectedOf(selectors.fieldSelector) : inPath
@@ -44,11 +47,16 @@ export function attributesOf(request: Pick<ApiRequest, 'method' | 'path' | 'quer
   return {
     verb,
     group,
-    resource: [plural, ...subresource].join('/'),
+    resource: subresource === '' ? plural : `${plural}/${subresource}`,
     ...(namespaced && { namespace: second }),
     ...(name !== '' && { name }),
     ...selectors,
+    ...belowOf(below, request.query),
   }
+}
+
+function belowOf(segments: readonly string[], query: URLSearchParams): Pick<ResourceAttributes, 'below'> {
+  return segments.length === 0 ? {} : { below: { path: segments.join('/'), query } }
 }
 
 /** The same of a request that has been parsed already. */

@@ -76,8 +76,10 @@ function viewRules(kinds: readonly Kind[]): PolicyRule[] {
     const more = group === '' ? ['namespaces', 'pods', 'pods/log', 'pods/status', 'services'] : []
     return rule(read, group, [...new Set([...members.flatMap(readable), ...more])].toSorted())
   })
+  const plurals = kinds.filter(isToldToAll).map(({ plural }) => plural)
+  const told = plurals.length === 0 ? [] : [rule(read, 'cove.run', plurals)]
   // As Kubernetes' system:aggregated-metrics-reader.
-  return [...seenByGroup, rule(read, 'metrics.k8s.io', ['nodes', 'pods'])]
+  return [...seenByGroup, ...told, rule(read, 'metrics.k8s.io', ['nodes', 'pods'])]
 }
 
 /** Who may run anything may read every Secret, by mounting it. */
@@ -102,6 +104,8 @@ function editRules(kinds: readonly Kind[]): PolicyRule[] {
       rule(['create', 'get'], group, [...new Set(entries.map(([, resource]) => resource))].toSorted()),
     ),
     rule(read, '', ['secrets']),
+    // Files that their Images are made of, and no others: an upload belongs to its namespace.
+    rule(['get', 'update'], 'cove.run', ['uploads']),
     rule(['impersonate'], '', ['serviceaccounts']),
     rule(['create'], '', ['pods/eviction', 'serviceaccounts/token']),
   ]
@@ -147,6 +151,11 @@ function isStream(name: string): boolean {
 
 function isSecret({ group, kind }: Kind): boolean {
   return group === '' && kind === 'Secret'
+}
+
+/** Of the cluster, and what whoever uses its nodes has to know: which registries there are, and what is pruned when. */
+function isToldToAll({ group, kind }: Kind): boolean {
+  return group === 'cove.run' && (kind === 'Registry' || kind === 'PrunePolicy')
 }
 
 /** Events and revisions are for people to read: the parts of Cove write them. */

@@ -21,6 +21,7 @@ const spec = {
     { mountPath: '/v', volume: 'named' },
   ],
   networks: [{ name: 'net' }],
+  imageFrom: { image: 'wanted' },
 }
 const event = (name: string, host: string): ApiObject => ({
   apiVersion: 'v1',
@@ -29,6 +30,8 @@ const event = (name: string, host: string): ApiObject => ({
   involvedObject: {},
   source: { host },
 })
+const digestOf = (digit: string) => `sha256:${digit.repeat(64)}`
+const layersOf = (image: string) => `images/layers?image=${encodeURIComponent(image)}`
 const index = nodeIndexOf(
   makeNode('n1'),
   makeNode('n2'),
@@ -39,6 +42,41 @@ const index = nodeIndexOf(
   makePlaced('Volume', 'shop/named', { spec: { nodeName: 'n2' } }),
   makePlaced('Volume', 'shop/foreign'),
   makePlaced('Network', 'shop/held', { finalizers: [nodeFinalizer('n1'), nodeFinalizer('n2')] }),
+  makePlaced('Image', 'shop/led', {
+    spec: {
+      reference: 'team/app:1',
+      nodeName: 'n1',
+      pullSecrets: [{ name: 'registry' }],
+      push: [{ reference: 'other.example/app', secret: 'mirror' }],
+      source: { archive: { upload: digestOf('a') } },
+    },
+    status: { id: digestOf('1'), reference: digestOf('1') },
+    finalizers: [nodeFinalizer('n1'), nodeFinalizer('n2')],
+  }),
+  makePlaced('Image', 'shop/followed', {
+    spec: { reference: 'team/web:1', nodeName: 'n2' },
+    status: {
+      id: digestOf('2'),
+      reference: `team/web:1@${digestOf('3')}`,
+      nodes: { n1: { id: digestOf('9') } },
+    },
+    finalizers: [nodeFinalizer('n1'), nodeFinalizer('n2')],
+  }),
+  makePlaced('Image', 'shop/sent', {
+    spec: { reference: 'team/sent:1', nodeName: 'n1', source: { node: 'n3' } },
+    finalizers: [nodeFinalizer('n1')],
+  }),
+  makePlaced('Image', 'shop/theirs', {
+    spec: { reference: 'team/theirs:1', nodeName: 'n2', source: { rootfs: { upload: digestOf('b') } } },
+    status: { id: digestOf('4'), reference: digestOf('4') },
+    finalizers: [nodeFinalizer('n2')],
+  }),
+  {
+    apiVersion: 'cove.run/v1',
+    kind: 'Registry',
+    metadata: { name: 'hub' },
+    spec: { server: 'docker.io', secret: { namespace: 'shop', name: 'hub' } },
+  },
   event('mine', 'n1'),
   event('theirs', 'n2'),
 )
@@ -53,6 +91,7 @@ function whyNot(line: string, user = nodeUser('n1')): string | undefined {
 
 const selected = (field: string, value: string) => `fieldSelector=${encodeURIComponent(`${field}=${value}`)}`
 const labelled = (label: string) => `labelSelector=${encodeURIComponent(label)}`
+const layersOnly = "node 'n1' can only get layers of images that it is to have, from nodes that hold them"
 const unrelated = "no relationship found between node 'n1' and this object"
 
 const may = [
@@ -72,6 +111,24 @@ const may = [
   `GET ${shop}/networks/net`,
   `GET ${cove}/networks?watch=true&${labelled(nodeLabel('n1'))}`,
   `PATCH ${shop}/networks/held`,
+  `GET ${shop}/images/wanted`,
+  `GET ${shop}/images?watch=true&${selected('metadata.name', 'wanted')}`,
+  `GET ${cove}/images?watch=true&${labelled(nodeLabel('n1'))}`,
+  `PATCH ${shop}/images/led`,
+  `PATCH ${shop}/images/led/status`,
+  `GET ${core}/secrets/registry`,
+  `GET ${core}/secrets/mirror`,
+  `GET ${core}/secrets/hub`,
+  `GET ${shop}/uploads/${digestOf('a')}`,
+  `GET ${cove}/registries?watch=true`,
+  `PATCH ${cove}/registries/hub/status`,
+  `GET ${cove}/prunepolicies`,
+  `PATCH ${cove}/prunepolicies/daily/status`,
+  `GET ${cove}/nodes/n2/${layersOf('team/app:1')}`,
+  `GET ${cove}/nodes/n2/${layersOf(`docker.io/team/app@${digestOf('7')}`)}`,
+  `GET ${cove}/nodes/n2/${layersOf(digestOf('2'))}&have=${digestOf('8')}`,
+  `GET ${cove}/nodes/n2/${layersOf(`team/web:1@${digestOf('3')}`)}`,
+  `GET ${cove}/nodes/n3/${layersOf('team/sent:1')}`,
   'GET /api/v1/namespaces/default',
   `POST ${core}/events`,
   `PATCH ${core}/events/mine`,
@@ -109,6 +166,27 @@ const mayNot: readonly (readonly [string, string])[] = [
   [`PATCH ${shop}/networks/net/status`, unrelated],
   [`GET ${cove}/networks?${labelled(nodeLabel('n2'))}`, 'can only read namespaced object of this type'],
   [`GET ${cove}/networks?${labelled(`!${nodeLabel('n1')}`)}`, 'can only read namespaced object of this type'],
+  [`GET ${shop}/images/theirs`, unrelated],
+  [`PATCH ${shop}/images/wanted/status`, unrelated],
+  [`GET ${cove}/images`, 'can only read namespaced object of this type'],
+  [`DELETE ${shop}/images/led`, ''],
+  [`GET ${shop}/uploads/${digestOf('b')}`, unrelated],
+  [`GET ${cove}/namespaces/bank/uploads/${digestOf('a')}`, unrelated],
+  [`PUT ${shop}/uploads/${digestOf('a')}`, ''],
+  [`GET /api/v1/namespaces/bank/secrets/hub`, unrelated],
+  [`PATCH ${cove}/registries/hub`, ''],
+  // Of the images that it leads, a node itself says which they are.
+  [`GET ${cove}/nodes/n2/${layersOf(digestOf('1'))}`, layersOnly],
+  [`GET ${cove}/nodes/n2/${layersOf(digestOf('9'))}`, layersOnly],
+  [`GET ${cove}/nodes/n2/${layersOf('team/theirs:1')}`, layersOnly],
+  [`GET ${cove}/nodes/n2/${layersOf(digestOf('4'))}`, layersOnly],
+  [`GET ${cove}/nodes/n3/${layersOf('team/app:1')}`, layersOnly],
+  [`GET ${cove}/nodes/n2/${layersOf('team/app:1')}&image=x`, layersOnly],
+  [`GET ${cove}/nodes/n2/images`, layersOnly],
+  [`GET ${cove}/nodes/n2/images/save?image=team/app:1`, layersOnly],
+  [`POST ${cove}/nodes/n2/images/layers?image=team/app:1`, ''],
+  [`GET ${cove}/nodes/n2/disk`, ''],
+  [`POST ${cove}/nodes/n2/prune`, ''],
   ['GET /api/v1/namespaces/shop', 'can only read the namespace default'],
   [`PATCH ${core}/events/theirs`, unrelated],
   [`GET ${cove}/nodes`, "node 'n1' cannot read '', only its own Node object"],
@@ -176,6 +254,10 @@ const change = fc.record({
   mounts: fc.array(mount, { maxLength: 3 }),
   env: fc.array(variable, { maxLength: 3 }),
   networks: fc.uniqueArray(few).map((names) => names.map((name) => ({ name }))),
+  imageFrom: fc.option(
+    few.map((image) => ({ image })),
+    { nil: undefined },
+  ),
   gone: fc.boolean(),
 })
 
@@ -187,7 +269,7 @@ const plurals: Readonly<Record<Reference['kind'], string>> = {
   Image: '/apis/cove.run/v1/namespaces/NS/images/',
 }
 
-const everything = (['Secret', 'ConfigMap', 'Volume', 'Network'] as const).flatMap((kind) =>
+const everything = (['Secret', 'ConfigMap', 'Volume', 'Network', 'Image'] as const).flatMap((kind) =>
   ['shop', 'bank'].flatMap((namespace) =>
     ['a', 'b', 'c'].map((name) => ({
       id: objectID(kind, namespace, name),

@@ -38,7 +38,7 @@ const scopes = {
     mayRegister(user) ? undefined : `node '${node}' gets its Node object when it joins`,
   /** What is placed on it. */
   held: (asked) => related(asked, ({ index, node }, id) => index.holds(node, id)),
-  /** That, and what its Containers name. */
+  /** That, and what its Containers and Images name. */
   named: (asked) =>
     related(asked, ({ index, node }, id) => index.holds(node, id) || index.refersTo(node, id)),
   /** Many at once: those whose spec names it. */
@@ -51,7 +51,17 @@ const scopes = {
     labelSelector.some(({ key, operator }) => key === nodeLabel(node) && operator === 'Exists')
       ? undefined
       : `can only list/watch ${resource} with the label selector ${nodeLabel(node)}`,
-  /** New ones: admission looks at what they are about. */
+  /** What a Registry names, for whichever node asks it. */
+  shared: (asked) => related(asked, ({ index }, id) => index.isForAll(id)),
+  /** What of an image another node has and this one is to have: its layers, and nothing else of that node. */
+  handed: ({ node, index, attributes: { name = '', below } }) => {
+    const [image, more] = below?.query.getAll('image') ?? []
+    const asked = below?.path === 'layers' && more === undefined ? image : undefined
+    return asked !== undefined && index.mayFetch(node, name, asked)
+      ? undefined
+      : `node '${node}' can only get layers of images that it is to have, from nodes that hold them`
+  },
+  /** For all nodes. Of new ones and of writes admission looks at what is in them. */
   any: () => undefined,
   /** Events that it has written; that there is none, it may learn. */
   written: ({ node, index, attributes: { namespace, name } }) => {
@@ -74,17 +84,22 @@ const status = (...plurals: string[]) => plurals.map((plural) => `${plural}/stat
 export const nodeRules: readonly NodeRule[] = [
   { verbs: ['get', ...write], group: cove, resources: ['containers'], of: 'held' },
   { verbs: look, group: cove, resources: ['containers'], of: 'bySpec' },
-  { verbs: ['get', ...look], group: cove, resources: ['volumes', 'networks'], of: 'named' },
+  { verbs: ['get', ...look], group: cove, resources: ['volumes', 'networks', 'images'], of: 'named' },
   { verbs: look, group: cove, resources: ['volumes'], of: 'bySpec' },
-  { verbs: look, group: cove, resources: ['networks'], of: 'byLabel' },
-  { verbs: write, group: cove, resources: ['volumes', 'networks'], of: 'held' },
+  { verbs: look, group: cove, resources: ['networks', 'images'], of: 'byLabel' },
+  { verbs: write, group: cove, resources: ['volumes', 'networks', 'images'], of: 'held' },
   {
     verbs: ['get', ...write],
     group: cove,
-    resources: status('containers', 'volumes', 'networks'),
+    resources: status('containers', 'volumes', 'networks', 'images'),
     of: 'held',
   },
+  { verbs: ['get', ...look], group: cove, resources: ['registries', 'prunepolicies'], of: 'any' },
+  { verbs: ['get', ...write], group: cove, resources: status('registries', 'prunepolicies'), of: 'any' },
   { verbs: ['get', ...look], group: '', resources: ['secrets', 'configmaps'], of: 'named' },
+  { verbs: ['get', ...look], group: '', resources: ['secrets'], of: 'shared' },
+  { verbs: ['get'], group: cove, resources: ['uploads'], of: 'named' },
+  { verbs: ['get'], group: cove, resources: ['nodes/images'], of: 'handed' },
   { verbs: ['get'], group: '', resources: ['namespaces'], of: 'cluster' },
   { verbs: ['create'], group: '', resources: ['events'], of: 'any' },
   { verbs: ['get', ...write], group: '', resources: ['events'], of: 'written' },
@@ -155,6 +170,8 @@ const kindOf: Readonly<Record<string, string>> = {
   containers: 'Container',
   volumes: 'Volume',
   networks: 'Network',
+  images: 'Image',
+  uploads: 'Upload',
   secrets: 'Secret',
   configmaps: 'ConfigMap',
 }

@@ -54,7 +54,8 @@ function whyNot(node: string, write: Write, index: NodeIndex): string | undefine
   if (touched !== undefined) return `modify ${touched}`
   if (!dropsAtMost(nodeFinalizer(node), before, object))
     return `modify finalizers other than ${nodeFinalizer(node)}`
-  return kind.kind === 'Network' ? whyNotNetworkStatus(node, before, object) : undefined
+  const share = shared[kind.kind]
+  return share === undefined ? undefined : whyNotShared(node, { before, after: object, share })
 }
 
 /** The name of its certificate, and nothing by which Containers could be drawn to it. */
@@ -70,6 +71,9 @@ function whyNotFirst(node: string, { metadata, spec }: ApiObject): string | unde
   return more ? 'set annotations, finalizers or owner references' : undefined
 }
 
+/** Every node has to do with all of them. */
+const forAllNodes: ReadonlySet<string> = new Set(['Registry', 'PrunePolicy'])
+
 const hostnameLabel = 'kubernetes.io/hostname'
 
 /** By its host it says who wrote it; what it is about must be the node's own, or must have been until lately. */
@@ -83,7 +87,7 @@ function whyNotEvent(node: string, { object, before }: Write, index: NodeIndex):
   const { kind = '', namespace, name = '' } = about
   if ((namespace ?? 'default') !== object.metadata.namespace)
     return `write events about the namespace "${namespace ?? 'default'}" in another one`
-  if (kind === 'Node' && name === node) return undefined
+  if ((kind === 'Node' && name === node) || forAllNodes.has(kind)) return undefined
   const id = objectID(kind, namespace, name)
   return index.holds(node, id) || index.heldLately(node, id)
     ? undefined
@@ -143,12 +147,38 @@ function dropsAtMost(finalizer: string, before: ApiObject, after: ApiObject): bo
   return !added && equalJson(without(before), without(after))
 }
 
-/** Several nodes share it: each speaks of its own part. */
-function whyNotNetworkStatus(node: string, before: ApiObject, after: ApiObject): string | undefined {
+/** Whether the node speaks of the object as a whole too. */
+type Speaks = (node: string, object: ApiObject) => boolean
+
+/** Kinds of which several nodes tell: each speaks of its own part. */
+const shared: Readonly<Record<string, Speaks>> = {
+  Network: () => true,
+  Image: (node, { spec }) => isPlainObject(spec) && spec['nodeName'] === node,
+  Registry: () => false,
+  PrunePolicy: () => false,
+}
+
+interface SharedWrite {
+  readonly before: ApiObject
+  readonly after: ApiObject
+  readonly share: Speaks
+}
+
+function whyNotShared(node: string, { before, after, share }: SharedWrite): string | undefined {
   const [was, is] = [nodesIn(before), nodesIn(after)]
   const others = [...new Set([...Object.keys(was), ...Object.keys(is)])].filter((name) => name !== node)
   const changed = others.find((name) => !equalJson(was[name], is[name]))
-  return changed === undefined ? undefined : `modify the status of node "${changed}"`
+  if (changed !== undefined) return `modify the status of node "${changed}"`
+  if (share(node, before)) return undefined
+  const beyond = firstDifference(wholeOf(before), wholeOf(after), 'status.')
+  return beyond === undefined ? undefined : `modify ${beyond}: it is not this node's to say`
+}
+
+/** Status apart from what it says of nodes. */
+function wholeOf({ status }: ApiObject): Fields {
+  if (!isPlainObject(status)) return {}
+  const { nodes: _nodes, ...rest } = status
+  return rest
 }
 
 function nodesIn({ status }: ApiObject): Fields {

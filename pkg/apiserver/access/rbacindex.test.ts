@@ -199,6 +199,15 @@ test('an allowance names the binding, the role and the subject', (t) => {
   )
 })
 
+test('whoever may view everywhere may read what is of the cluster and for all, and change none of it', (t) => {
+  const index = heldRbac()
+  tell(index, makeBinding('viewers', { role: 'view', subjects: [person('view')] }))
+  for (const plural of ['registries', 'prunepolicies']) {
+    t.true(may(index, user('view'), `GET /apis/cove.run/v1/${plural}`))
+    t.false(may(index, user('view'), `POST /apis/cove.run/v1/${plural}`))
+  }
+})
+
 test('the default roles are what their names promise', (t) => {
   const index = heldRbac()
   for (const role of ['view', 'edit', 'admin'])
@@ -228,6 +237,13 @@ test('the default roles are what their names promise', (t) => {
   t.is(who('GET /apis/rbac.authorization.k8s.io/v1/clusterroles'), 'root')
   t.is(who('GET /apis/cove.run/v1/nodes'), 'root')
   t.is(who(`DELETE ${shop}`), 'root')
+  t.is(who(`GET ${coveShop}/images/app`), 'view edit admin root')
+  t.is(who(`PATCH ${coveShop}/images/app`), 'edit admin root')
+  t.is(who(`GET ${coveShop}/uploads/sha256:1`), 'edit admin root')
+  t.is(who(`PUT ${coveShop}/uploads/sha256:1`), 'edit admin root')
+  for (const part of ['images', 'images/save', 'registry/tags', 'disk'])
+    t.is(who(`GET /apis/cove.run/v1/nodes/n1/${part}`), 'root')
+  t.is(who('POST /apis/cove.run/v1/nodes/n1/prune'), 'root')
   t.is(who('GET /api/v1/namespaces/bank/configmaps'), 'root')
   t.is(who('GET /metrics'), 'root')
 })

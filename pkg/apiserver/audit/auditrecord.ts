@@ -126,6 +126,8 @@ export function answerOfError(error: unknown): Answer {
 const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'tunnel'])
 /** What shows of a container all that a command in it could read. */
 const revealing: ReadonlySet<string> = new Set(['inspect', 'export', 'adoptable'])
+/** What gives away images with all that is in them. */
+const giving: ReadonlySet<string> = new Set(['save', 'layers'])
 const reading: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head'])
 /** Written by every node many times a minute: they would bury the rest. */
 const heartbeats: ReadonlySet<string> = new Set(['cove.run/nodes/status', 'coordination.k8s.io/leases'])
@@ -139,10 +141,11 @@ export function isAudited({ request, attributes }: Pick<Exchange, 'request' | 'a
   if (status === 401 || status === 403) return true
   if (attributes === undefined) return !reading.has(request.method.toLowerCase())
   if ('path' in attributes) return !reading.has(attributes.verb) || attributes.path.startsWith('/server/')
-  const { group, resource, verb } = attributes
+  const { group, resource, verb, below } = attributes
   const [plural = '', subresource = ''] = resource.split('/')
   if (connecting.has(subresource)) return true
   if (revealing.has(subresource)) return true
+  if (resource === 'nodes/images' && below !== undefined && giving.has(below.path)) return true
   if (reading.has(verb)) return group === '' && plural === 'secrets'
   return !heartbeats.has(`${group}/${resource}`)
 }
