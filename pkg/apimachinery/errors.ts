@@ -35,6 +35,7 @@ const reasons = {
   RegistryUnauthorized: { code: 401, follow: 'wait' },
   RegistryRateLimited: { code: 429, follow: 'wait' },
   RegistryUnavailable: { code: 503, follow: 'wait' },
+  RegistryInsecure: { code: 503, follow: 'wait' },
   NoSpace: { code: 507, follow: 'wait' },
   InUse: { code: 409, follow: 'wait' },
   NameInUse: { code: 409, follow: 'wait' },

@@ -5,13 +5,12 @@
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
-import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
-import { type Call, DockerConnection } from './dockerconnection.ts'
-import { pullError, unavailable } from './dockererror.ts'
+import { DockerConnection } from './dockerconnection.ts'
+import { unavailable } from './dockererror.ts'
 import { dialOptions, type TlsFiles } from './dockerhost.ts'
-import { containerPath, DockerLooks, found } from './dockerlooks.ts'
+import { DockerImages, type DockerImagesParts } from './dockerimages.ts'
+import { containerPath, found } from './dockerlooks.ts'
 import { execExitCode, processStreams } from './dockerprocess.ts'
-import { readImageConfig } from './dockersettings.ts'
 import * as spec from './dockerspec.ts'
 import { demultiplex, jsonLines, rawOutput } from './dockerstream.ts'
 import * as view from './dockerview.ts'
@@ -29,15 +28,13 @@ import type {
   NetworkAttachment,
   NetworkCreate,
   ObservedContainer,
-  ObservedImage,
   ObservedNetwork,
   ObservedVolume,
-  PullOptions,
   ResourceLimits,
   VolumeCreate,
   WantedStreams,
 } from './port.ts'
-import { hasStartInterval, type ImageConfig, startIntervalSince } from './settings.ts'
+import { hasStartInterval, startIntervalSince } from './settings.ts'
 
 export interface DockerOptions {
   /** `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2375`, `https://...` or the path of a socket. */
@@ -47,30 +44,34 @@ export interface DockerOptions {
   readonly tls?: TlsFiles
   /** How long a call may stay without an answer, in ms; 60 s. Stop and restart get their grace period on top. */
   readonly timeout?: number
+  /** How long a pull, push, load or import may stand still before it is given up, in ms; 3 min. */
+  readonly stallMs?: number
 }
 
 const defaultTimeout = 60_000
+const defaultStall = 180_000
 
 /** Connects lazily: an engine that is away shows at the first call, as EngineUnavailable, and may come back. */
 export async function openDockerEngine(options: DockerOptions): Promise<Engine> {
   const { default: Docker } = await import('dockerode')
   const { agent, settings } = dialOptions(options.host, options.tls)
   const { modem } = new Docker(settings)
-  const { host, clock, timeout = defaultTimeout } = options
+  const { host, clock, timeout = defaultTimeout, stallMs = defaultStall } = options
   const disconnect = () => agent.destroy()
-  return new DockerEngine(host, clock, new DockerConnection({ host, clock, modem, timeout, disconnect }))
+  const connection = new DockerConnection({ host, clock, modem, timeout, disconnect })
+  return new DockerEngine(host, { connection, clock, stallMs })
 }
 
-class DockerEngine extends DockerLooks implements Engine {
+class DockerEngine extends DockerImages implements Engine {
   readonly #host: string
   readonly #clock: Clock
   readonly #connection: DockerConnection
 
-  constructor(host: string, clock: Clock, connection: DockerConnection) {
-    super(connection)
+  constructor(host: string, parts: DockerImagesParts) {
+    super(parts)
     this.#host = host
-    this.#clock = clock
-    this.#connection = connection
+    this.#clock = parts.clock
+    this.#connection = parts.connection
   }
 
   async info(): Promise<EngineInfo> {
@@ -182,38 +183,6 @@ class DockerEngine extends DockerLooks implements Engine {
     return processStreams({ connection, clock, socket, tty, path, signal, startsLate })
   }
 
-  async listImages(): Promise<readonly ObservedImage[]> {
-    return array(await this.#connection.json({ method: 'GET', path: '/images/json' })).map(view.readImage)
-  }
-
-  async pullImage(reference: string, options: PullOptions): Promise<void> {
-    const { signal, onProgress, credentials, platform } = options
-    const query = { ...pullQuery(reference), ...(platform !== undefined && { platform }) }
-    const call: Call = { method: 'POST', path: '/images/create', query, ...(credentials && { credentials }) }
-    try {
-      for await (const line of jsonLines(await this.#connection.stream(call, signal, pullError))) {
-        const message = view.readStreamError(line)
-        if (message !== undefined) throw pullError({ statusCode: 200, message })
-        const progress = view.readPullProgress(line)
-        if (progress !== undefined) onProgress?.(progress)
-      }
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error
-    }
-  }
-
-  async tagImage(image: string, reference: string): Promise<void> {
-    const { fromImage, tag } = pullQuery(reference)
-    const query = { repo: fromImage, tag }
-    await this.#connection.json({ method: 'POST', path: `/images/${encodeURIComponent(image)}/tag`, query })
-  }
-
-  async inspectImage(image: string): Promise<ImageConfig | undefined> {
-    const path = `/images/${encodeURIComponent(image)}/json`
-    const answer = await found(this.#connection, { method: 'GET', path }, 'ImageNotFound')
-    return answer === undefined ? undefined : readImageConfig(object(answer, 'Config'))
-  }
-
   async listNetworks(): Promise<readonly ObservedNetwork[]> {
     return array(await this.#connection.json({ method: 'GET', path: '/networks' })).map(view.readNetwork)
   }
@@ -287,14 +256,6 @@ function mustKnow({ healthcheck }: ContainerCreate, version: string): void {
   if (hasStartInterval(version)) return
   const message = `the engine speaks API ${version}, which has no start interval of health checks; that needs ${startIntervalSince}`
   throw new StatusError('InvalidSpec', message)
-}
-
-/** Images are named to the engine in full, so that `latest` and `docker.io/` are implied in one place only. */
-function pullQuery(reference: string): { fromImage: string; tag: string } {
-  const parsed = parseReference(reference)
-  if (!parsed.ok) throw new StatusError('InvalidSpec', `image reference "${reference}": ${parsed.message}`)
-  const { registry, repository, tag, digest } = parsed.reference
-  return { fromImage: canonicalReference({ registry, repository }), tag: digest ?? tag ?? 'latest' }
 }
 
 function logQuery(options: LogOptions): Record<string, string | number | boolean> {

@@ -64,14 +64,14 @@ export class DockerConnection {
   }
 
   /** One bounded call, its body read as JSON; undefined for an empty one. 304 means it is so already. */
-  async json(call: Call, extraTime = 0): Promise<unknown> {
+  async json(call: Call, extraTime = 0, toError = refusalError): Promise<unknown> {
     const limit = this.#timeout + extraTime
     const timeout = new AbortController()
     const cancel = this.#clock.after(limit, () => {
       timeout.abort(unavailable(this.#host, new Error(`no answer within ${limit / 1000} s`)))
     })
     try {
-      const answer = await this.#negotiated(call, timeout.signal, refusalError)
+      const answer = await this.#negotiated(call, timeout.signal, toError)
       return parseBody(await readAll(this.#translated(answer, timeout.signal)))
     } finally {
       cancel()
@@ -161,7 +161,7 @@ export class DockerConnection {
         method: call.method,
         options: { _query: call.query ?? {}, _body: call.body ?? {} },
         ...(call.credentials && { authconfig: { ...call.credentials } }),
-        ...(call.upload && { file: Readable.from(call.upload, { objectMode: false }) }),
+        ...(call.upload && { file: uploadOf(call.upload, abort) }),
         abortSignal: abort,
         isStream: true,
         statusCodes: everyStatus,
@@ -188,6 +188,11 @@ export class DockerConnection {
     this.#negotiation = undefined
     return unavailable(this.#host, error)
   }
+}
+
+/** Closed with the call, so that whoever gives the bytes learns that no more are wanted. */
+function uploadOf(bytes: AsyncIterable<Uint8Array>, abort: AbortSignal): Readable {
+  return addAbortSignal(abort, Readable.from(bytes, { objectMode: false }))
 }
 
 /** Tells the transport to hand over every answer as it is: this file judges them. */

@@ -1,6 +1,13 @@
 import test from 'ava'
 import type { Reason } from '#pkg/apimachinery/errors.ts'
-import { isVersionMismatch, pullError, refusalError } from './dockererror.ts'
+import {
+  archiveError,
+  imageError,
+  isVersionMismatch,
+  pullError,
+  pushError,
+  refusalError,
+} from './dockererror.ts'
 
 const create =
   'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process'
@@ -58,6 +65,16 @@ const refusals: readonly [Reason, number, string][] = [
   ['InUse', 409, 'remove data: volume is in use - [94f4aeb4]'],
   ['InUse', 403, 'error while removing network: network web id da34 has active endpoints'],
   ['InUse', 403, 'Pool overlaps with other one on this address space'],
+  [
+    'InUse',
+    409,
+    'conflict: unable to delete 83e82274b4ec (must be forced) - image is being used by stopped container 55b3',
+  ],
+  [
+    'InUse',
+    409,
+    'conflict: unable to remove repository reference "a:1" (must force) - container 55b3 is using its referenced image 83e8',
+  ],
   ['Conflict', 409, 'Container 2050 is already paused'],
   ['Conflict', 500, 'Container 2050 is not paused'],
   ['Conflict', 400, 'Renaming a container with the same name as its current name'],
@@ -126,13 +143,9 @@ const pulls: readonly [Reason, number, string][] = [
     500,
     'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 10.0.0.53:53: no such host',
   ],
+  ['RegistryInsecure', 500, 'Get "https://10.0.0.1:5000/v2/": x509: certificate signed by unknown authority'],
   [
-    'RegistryUnavailable',
-    500,
-    'Get "https://10.0.0.1:5000/v2/": x509: certificate signed by unknown authority',
-  ],
-  [
-    'RegistryUnavailable',
+    'RegistryInsecure',
     500,
     'Get "https://10.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client',
   ],
@@ -143,6 +156,9 @@ const pulls: readonly [Reason, number, string][] = [
   ],
   ['RegistryUnavailable', 500, 'received unexpected HTTP status: 502 Bad Gateway'],
   ['RegistryUnavailable', 200, 'unexpected EOF'],
+  ['RegistryUnavailable', 500, "invalid character '<' looking for beginning of value"],
+  ['RegistryUnavailable', 200, 'filesystem layer verification failed for digest sha256:1'],
+  ['RegistryUnavailable', 500, 'Get "http://127.0.0.1:5000/v2/": stopped after 10 redirects'],
   [
     'NoSpace',
     200,
@@ -163,6 +179,68 @@ for (const [reason, statusCode, message] of pulls) {
 test('a denied pull says that the image may also be private', (t) => {
   const message = "pull access denied for x, repository does not exist or may require 'docker login'"
   t.regex(pullError({ statusCode: 404, message }).message, /private repository/)
+})
+
+test('a refusal for want of TLS says how to allow it', (t) => {
+  const plain = 'Get "https://10.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client'
+  t.regex(
+    pullError({ statusCode: 500, message: plain }).message,
+    /spec\.engine\.insecureRegistries of the Node/,
+  )
+  const untrusted = 'Get "https://10.0.0.1:5000/v2/": x509: certificate signed by unknown authority'
+  t.regex(pullError({ statusCode: 500, message: untrusted }).message, /certs\.d.*insecureRegistries/)
+})
+
+test('a rate limit says when to come back where the registry does', (t) => {
+  const secondsOf = (message: string) => pullError({ statusCode: 500, message }).details.retryAfterSeconds
+  t.is(secondsOf('toomanyrequests: retry-after: 30, allowed: 44000/minute'), 30)
+  t.is(secondsOf('toomanyrequests: try again in 2m'), 120)
+  t.is(secondsOf('toomanyrequests: retry after 451.112ms'), 1)
+  t.is(secondsOf('toomanyrequests: You have reached your pull rate limit.'), undefined)
+})
+
+const archives: readonly [Reason, string, string][] = [
+  [
+    'InvalidSpec',
+    'is no tar archive',
+    'Error processing tar file(exit status 1): archive/tar: invalid tar header',
+  ],
+  ['InvalidSpec', 'is damaged or breaks off', 'Error processing tar file(exit status 1): unexpected EOF'],
+  [
+    'InvalidSpec',
+    'holds no image, or is no tar archive',
+    'open /var/lib/docker/tmp/docker-import-1/repositories: no such file or directory',
+  ],
+  [
+    'InvalidSpec',
+    'holds a layer that is not what it says',
+    'invalid diffID for layer 3: expected "sha256:ca", got "sha256:37"',
+  ],
+  [
+    'InvalidSpec',
+    'lacks a part of its image',
+    'open /var/lib/docker/tmp/docker-import-1/5c66/layer.tar: no such file or directory',
+  ],
+  ['NoSpace', '', 'Error processing tar file(exit status 1): write /x: no space left on device'],
+  ['EngineError', '', 'something nobody has seen before'],
+]
+
+for (const [reason, means, message] of archives) {
+  test(`an archive fails with ${reason} when the engine says: ${message}`, (t) => {
+    const error = archiveError({ statusCode: 500, message })
+    t.is(error.reason, reason)
+    t.is(error.message, means === '' ? message : `the archive ${means}: ${message}`)
+  })
+}
+
+test('a push of what is not there is told from a registry that has it not', (t) => {
+  t.is(pushError({ statusCode: 200, message: 'tag does not exist: x:7' }).reason, 'ImageNotFound')
+  t.is(pushError({ statusCode: 500, message: 'no basic auth credentials' }).reason, 'RegistryUnauthorized')
+})
+
+test('a look at an image that is not there is NotFound', (t) => {
+  t.is(imageError({ statusCode: 404, message: 'No such image: x:1' }).reason, 'NotFound')
+  t.is(imageError({ statusCode: 500, message: 'x' }).reason, 'EngineError')
 })
 
 test('an engine without words is described by its status', (t) => {

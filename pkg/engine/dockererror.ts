@@ -34,6 +34,10 @@ const engineRules: readonly Rule[] = [
   },
   { when: /no such image|image not known/i, reason: 'ImageNotFound' },
   {
+    when: /unable to (delete|remove repository reference)|image (is in use|has dependent child)/i,
+    reason: 'InUse',
+  },
+  {
     when: /executable file .*not found|exec: ".*(no such file or directory|permission denied|is a directory|exec format error)/i,
     reason: 'ExecutableNotFound',
   },
@@ -78,11 +82,39 @@ const pullRules: readonly Rule[] = [
     when: /unauthorized|authentication required|no basic auth|incorrect username|denied|forbidden/i,
     reason: 'RegistryUnauthorized',
   },
+  { when: /http response to https|tls: |x509: /i, reason: 'RegistryInsecure' },
   {
-    when: /dial tcp|i\/o timeout|timeout|refused|connection reset|no such host|tls: |x509: |\bEOF$|deadline exceeded|unexpected http|http response to https/i,
+    when: /dial tcp|i\/o timeout|timeout|refused|connection reset|broken pipe|no such host|\bEOF$|deadline exceeded|unexpected http|download failed/i,
+    reason: 'RegistryUnavailable',
+  },
+  {
+    // What comes is not what a registry says, or not what its digest says.
+    when: /invalid character|unexpected end of JSON|error parsing HTTP|redirects|verification failed|unsupported manifest|unsupported media type|invalid checksum/i,
     reason: 'RegistryUnavailable',
   },
   { when: /invalid reference/i, reason: 'InvalidSpec' },
+]
+
+/** What is wrong with an archive of images, or of an image's files. First match wins. */
+const archiveRules: readonly { readonly when: RegExp; readonly means: string }[] = [
+  { when: /invalid tar header|unrecognized (image|archive) format/i, means: 'is no tar archive' },
+  {
+    when: /invalid diffID|digest mismatch|verification failed/i,
+    means: 'holds a layer that is not what it says',
+  },
+  {
+    when: /unexpected EOF|corrupt|invalid (checksum|magic|data)|bzip2 data/i,
+    means: 'is damaged or breaks off',
+  },
+  {
+    when: /(repositories|manifest\.json|index\.json|oci-layout)["']?: (no such file|not found)/i,
+    means: 'holds no image, or is no tar archive',
+  },
+  { when: /no such file or directory|content.*not found/i, means: 'lacks a part of its image' },
+  {
+    when: /processing tar file|invalid character|unexpected end of JSON|archive\/tar/i,
+    means: 'cannot be read',
+  },
 ]
 
 const codeReasons: Readonly<Record<number, Reason>> = {
@@ -97,6 +129,11 @@ const codeReasons: Readonly<Record<number, Reason>> = {
 const hiddenRepository =
   ' (the registry gives the same answer for a private repository without valid credentials)'
 
+const plainRegistry =
+  ' (it does not speak TLS; spec.engine.insecureRegistries of the Node allows that, for registries of your own)'
+const untrustedRegistry =
+  ' (its certificate is not trusted: put its authority into /etc/docker/certs.d/HOST/ca.crt on the node, or allow it by spec.engine.insecureRegistries of the Node)'
+
 /** What the engine refused, by what it said. */
 export function refusalError(refusal: Refusal): StatusError {
   const rule = engineRules.find(({ when }) => when.test(refusal.message))
@@ -107,10 +144,48 @@ export function refusalError(refusal: Refusal): StatusError {
 
 /** Why an image could not be pulled. A 404 without known words is still a missing image. */
 export function pullError(refusal: Refusal): StatusError {
-  const rule = pullRules.find(({ when }) => when.test(refusal.message))
-  const byCode = refusal.statusCode === 404 ? 'ImageNotFound' : reasonOfCode(refusal.statusCode)
-  const hint = /pull access denied/i.test(refusal.message) ? hiddenRepository : ''
-  return new StatusError(rule?.reason ?? byCode, `${sentence(refusal)}${hint}`)
+  const { message, statusCode } = refusal
+  const rule = pullRules.find(({ when }) => when.test(message))
+  const reason = rule?.reason ?? (statusCode === 404 ? 'ImageNotFound' : reasonOfCode(statusCode))
+  const seconds = reason === 'RegistryRateLimited' ? retryAfter(message) : undefined
+  const details = seconds === undefined ? {} : { retryAfterSeconds: seconds }
+  return new StatusError(reason, `${sentence(refusal)}${registryHint(reason, message)}`, details)
+}
+
+/** Why an image could not be pushed. */
+export function pushError(refusal: Refusal): StatusError {
+  const isMissing = /tag does not exist|does not exist locally|reference does not exist/i.test(
+    refusal.message,
+  )
+  return isMissing ? new StatusError('ImageNotFound', sentence(refusal)) : pullError(refusal)
+}
+
+/** Why an archive could not be loaded or imported. */
+export function archiveError(refusal: Refusal): StatusError {
+  const isFull = /no space left on device|disk quota exceeded/i.test(refusal.message)
+  const rule = isFull ? undefined : archiveRules.find(({ when }) => when.test(refusal.message))
+  if (rule === undefined) return refusalError(refusal)
+  return new StatusError('InvalidSpec', `the archive ${rule.means}: ${sentence(refusal)}`)
+}
+
+/** Who it is that cannot be found is an image, and a look or a removal is all that was wanted of it. */
+export function imageError(refusal: Refusal): StatusError {
+  const error = refusalError(refusal)
+  return error.reason === 'ImageNotFound' ? new StatusError('NotFound', error.message) : error
+}
+
+function registryHint(reason: Reason, message: string): string {
+  if (/pull access denied/i.test(message)) return hiddenRepository
+  if (reason !== 'RegistryInsecure') return ''
+  return /http response to https/i.test(message) ? plainRegistry : untrustedRegistry
+}
+
+/** In seconds, where the registry's words say so. */
+function retryAfter(message: string): number | undefined {
+  const match = /(?:retry[- ]after|try again in|wait)\W{0,3}(\d+(?:\.\d+)?) ?(ms|s|m|h)?/i.exec(message)
+  if (match === null) return undefined
+  const factor = { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2]?.toLowerCase() ?? 's'] ?? 1
+  return Math.ceil(Number(match[1]) * factor)
 }
 
 /** The connection could not be made, broke, or stayed silent for too long. */

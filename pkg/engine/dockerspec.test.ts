@@ -1,8 +1,9 @@
 import test from 'ava'
 import { isReason } from '#pkg/apimachinery/errors.ts'
+import { readImage } from './dockerimagesview.ts'
 import { readListed } from './dockerlooksview.ts'
 import { makeContainerBody, makeUpdateBody, wholeSeconds } from './dockerspec.ts'
-import { readContainer, readEvent, readImage } from './dockerview.ts'
+import { readContainer, readEvent } from './dockerview.ts'
 import { type ContainerCreate, usualSecurity } from './port.ts'
 
 const limits = { cpus: 0, memoryBytes: 0, pids: 0 }

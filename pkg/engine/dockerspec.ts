@@ -226,7 +226,8 @@ export function commitQuery(container: string, options: CommitOptions): Record<s
   }
 }
 
-function imageName(reference: string): { repo: string; tag: string } {
+/** Of an image that is made, as the engine is told it. */
+export function imageName(reference: string): { repo: string; tag: string } {
   const parsed = parseReference(reference)
   if (!parsed.ok) throw new StatusError('InvalidSpec', `image reference "${reference}": ${parsed.message}`)
   const { registry, repository, tag, digest } = parsed.reference

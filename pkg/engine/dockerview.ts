@@ -15,12 +15,10 @@ import type {
   ObservedAttachment,
   ObservedContainer,
   ObservedHealth,
-  ObservedImage,
   ObservedMount,
   ObservedNetwork,
   ObservedVolume,
   PortMapping,
-  PullProgress,
   Security,
 } from './port.ts'
 
@@ -70,18 +68,6 @@ export function readContainer(answer: unknown): ObservedContainer {
   }
 }
 
-/** One entry of `GET /images/json`. */
-export function readImage(entry: unknown): ObservedImage {
-  const root = object(entry)
-  return {
-    id: text(root['Id']),
-    references: texts(root['RepoTags']).filter((reference) => reference !== '<none>:<none>'),
-    digests: texts(root['RepoDigests']).filter((digest) => digest !== '<none>@<none>'),
-    sizeBytes: number(root['Size']),
-    createdAt: new Date(number(root['Created']) * 1000).toISOString(),
-  }
-}
-
 /** One entry of `GET /networks`. */
 export function readNetwork(entry: unknown): ObservedNetwork {
   const root = object(entry)
@@ -125,6 +111,18 @@ export function readInfo(answer: unknown, apiVersion: string): EngineInfo {
     memoryBytes: number(root['MemTotal']),
     storageDriver: text(root['Driver']),
     rootDirectory: text(root['DockerRootDir']),
+    registries: readRegistries(object(root, 'RegistryConfig')),
+    containers: number(root['Containers']),
+    images: number(root['Images']),
+  }
+}
+
+function readRegistries(config: Json): EngineInfo['registries'] {
+  const hosts = Object.entries(object(config, 'IndexConfigs'))
+  const insecure = hosts.filter(([, index]) => object(index)['Secure'] === false).map(([host]) => host)
+  return {
+    mirrors: texts(config['Mirrors']),
+    insecure: [...texts(config['InsecureRegistryCIDRs']), ...insecure],
   }
 }
 
@@ -149,28 +147,6 @@ export function readEvent(line: unknown): EngineEvent | undefined {
 }
 
 const eventTypes = ['container', 'image', 'network', 'volume'] as const
-
-/** One line of a pull's stream; undefined for lines about no layer. */
-export function readPullProgress(line: unknown): PullProgress | undefined {
-  const root = object(line)
-  const layer = text(root['id'])
-  const state = text(root['status'])
-  if (!/^[0-9a-f]{12}$/.test(layer) || state === '') return undefined
-  const detail = object(root, 'progressDetail')
-  return {
-    layer,
-    state,
-    ...(typeof detail['current'] === 'number' && { currentBytes: detail['current'] }),
-    ...(typeof detail['total'] === 'number' && { totalBytes: detail['total'] }),
-  }
-}
-
-/** The failure inside a stream that began with 200, or undefined. */
-export function readStreamError(line: unknown): string | undefined {
-  const root = object(line)
-  const message = text(object(root, 'errorDetail')['message']) || text(root['error'])
-  return message === '' ? undefined : message
-}
 
 function readHealth(state: Json, config: Json): ObservedHealth | undefined {
   const health = object(state, 'Health')

@@ -1,9 +1,21 @@
 /**
  * The part of the engine port (port.ts) that is about images: where they come from, what they are made of, what they are
  * called, where they go. Failures are as there; besides, InvalidSpec for an archive that is none, or whose layers are not
- * what they say.
+ * what they say. Pushes, loads and imports end when nothing moves for minutes: RegistryUnavailable, EngineError.
  */
-import type { PullProgress, RegistryCredentials } from './port.ts'
+
+export interface PullProgress {
+  /** The first 12 characters of the layer's id. */
+  readonly layer: string
+  readonly state: string
+  readonly currentBytes?: number
+  readonly totalBytes?: number
+}
+
+export interface RegistryCredentials {
+  readonly username: string
+  readonly password: string
+}
 
 /** What one image is, from its configuration. */
 export interface ImageDetails {
@@ -116,12 +128,14 @@ export interface EngineImages {
   /**
    * By a reference: that name goes, and the image with its last one. By id: InUse when it has names of several
    * repositories, unless `force`. InUse for what a container uses, as Docker has it; also when images are made of it.
+   * NotFound when there is no such image.
    */
   removeImage(image: string, options: { readonly force: boolean }): Promise<RemovedImage>
-  /** Resolves with its digest in the registry (`sha256:...`). */
+  /** Resolves with its digest in the registry (`sha256:...`). ImageNotFound when no image has that name here. */
   pushImage(reference: string, options: PushOptions): Promise<{ readonly digest: string }>
-  /** References, or ids, which lose their names in it. */
+  /** References, or ids, which lose their names in it. NotFound when there is no such image. */
   saveImages(images: readonly string[], signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /** From what saveImages gives, which may be compressed. Layers that the engine has may be missing in it. */
   loadImages(archive: AsyncIterable<Uint8Array>, options: TransferOptions): Promise<LoadedImages>
   /** From a tar archive, which may be compressed. */
   importImage(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<{ readonly image: string }>

@@ -4,14 +4,17 @@
  *
  * Every method is one engine call. Failures are StatusErrors whose reason tells what happened (NotFound,
  * NameInUse, HostPortInUse, MountSourceMissing, ImageNotFound, RegistryUnauthorized, RegistryRateLimited,
- * RegistryUnavailable, NoSpace, InUse, ExecutableNotFound, UserNotFound, DeviceNotFound, InvalidSpec,
+ * RegistryUnavailable, RegistryInsecure, NoSpace, InUse, ExecutableNotFound, UserNotFound, DeviceNotFound, InvalidSpec,
  * EngineUnavailable, EngineError; Conflict when the container's state does not allow the call, such as pausing one
  * that does not run).
  * Durations are milliseconds, sizes bytes, times RFC 3339.
  */
 
+import type { EngineImages, PullProgress, RegistryCredentials } from './images.ts'
 import type { ContainerState, EngineLooks } from './looks.ts'
 import type { Healthcheck, ImageConfig, ObservedSettings, RuntimeSettings } from './settings.ts'
+
+export type { PullProgress, RegistryCredentials } from './images.ts'
 
 export interface EngineInfo {
   /** The engine's own id of itself; another id under the same address is another engine. */
@@ -26,6 +29,15 @@ export interface EngineInfo {
   readonly memoryBytes: number
   readonly storageDriver: string
   readonly rootDirectory: string
+  readonly registries: {
+    /** Addresses asked in Docker Hub's place, in this order. */
+    readonly mirrors: readonly string[]
+    /** Hosts, and networks as CIDRs, that it speaks plain HTTP to or whose certificates it does not check. */
+    readonly insecure: readonly string[]
+  }
+  /** How many, whatever their state. */
+  readonly containers: number
+  readonly images: number
 }
 
 export interface PortMapping {
@@ -256,24 +268,21 @@ export interface EngineEvent {
   readonly at?: number
 }
 
-export interface PullProgress {
-  /** The first 12 characters of the layer's id. */
-  readonly layer: string
-  readonly state: string
-  readonly currentBytes?: number
-  readonly totalBytes?: number
-}
-
-export interface RegistryCredentials {
-  readonly username: string
-  readonly password: string
-}
-
 export interface PullOptions {
   readonly credentials?: RegistryCredentials
+  /** Every tag of the reference's repository, whatever its own. */
+  readonly allTags?: true
   readonly platform?: string
   readonly onProgress?: (progress: PullProgress) => void
   readonly signal: AbortSignal
+}
+
+/** What a pull found. */
+export interface PulledImage {
+  /** The reference meant this very image here before. */
+  readonly upToDate: boolean
+  /** `sha256:...`, as the registry names it; of several tags the last one's. Absent: the engine did not say. */
+  readonly digest?: string
 }
 
 export interface LogOptions {
@@ -338,7 +347,7 @@ export interface ExecProcess extends AttachedProcess {
   exitCode(): Promise<number>
 }
 
-export interface Engine extends EngineLooks {
+export interface Engine extends EngineLooks, EngineImages {
   info(): Promise<EngineInfo>
 
   /** By name or id; undefined when there is none. */
@@ -372,8 +381,11 @@ export interface Engine extends EngineLooks {
    */
   attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess>
   listImages(): Promise<readonly ObservedImage[]>
-  /** Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason. */
-  pullImage(reference: string, options: PullOptions): Promise<void>
+  /**
+   * Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason, and
+   * with RegistryUnavailable when nothing comes for minutes.
+   */
+  pullImage(reference: string, options: PullOptions): Promise<PulledImage>
   tagImage(image: string, reference: string): Promise<void>
   /** By reference or id; undefined when there is no such image. */
   inspectImage(image: string): Promise<ImageConfig | undefined>

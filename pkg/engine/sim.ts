@@ -18,25 +18,21 @@ import type {
   NetworkAttachment,
   NetworkCreate,
   ObservedContainer,
-  ObservedImage,
-  PullOptions,
   ResourceLimits,
   VolumeCreate,
   WantedStreams,
 } from './port.ts'
-import type { ImageConfig } from './settings.ts'
 import { followOutput, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
 import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
 import { attached, type CommandHook, runCommand } from './simexec.ts'
 import type { EngineMethod, SimCall, SimFault } from './simfault.ts'
 import { refuse, SimHost, simApiVersion } from './simhost.ts'
+import { SimImages } from './simimages.ts'
 import { SimLife } from './simlife.ts'
-import { SimLooks } from './simlooks.ts'
-import { observeImage, type SimUsage } from './simlooksview.ts'
+import type { SimUsage } from './simlooksview.ts'
 import type { BehaviourHook } from './simprocess.ts'
-import { familiarName, type SimImage, SimRegistry } from './simregistry.ts'
-import { imageConfig } from './simsettings.ts'
+import { type SimImage, SimRegistry } from './simregistry.ts'
 
 export interface SimEngineOptions {
   readonly clock: Clock
@@ -60,9 +56,7 @@ export interface SimEngineOptions {
 
 const defaultMemory = 8 * 1024 ** 3
 
-export class SimEngine extends SimLooks implements Engine {
-  readonly registry: SimRegistry
-  readonly host: SimHost
+export class SimEngine extends SimImages implements Engine {
   readonly #options: SimEngineOptions
   readonly #clock: Clock
   readonly #events = new SimEvents()
@@ -81,14 +75,13 @@ export class SimEngine extends SimLooks implements Engine {
       emit,
       usage: options.usage,
       memoryBytes: options.memoryBytes ?? defaultMemory,
+      registry: options.registry ?? new SimRegistry(),
+      emitImage: (action, id, name) => this.#events.emit({ type: 'image', action, id, name }),
     })
     this.#options = options
     this.#clock = clock
-    this.registry = options.registry ?? new SimRegistry()
-    this.host = host
     this.#door = door
-    const mustAnswer = () => this.#door.mustAnswer()
-    this.#life = new SimLife({ host: this.host, clock, emit, mustAnswer }, options.behaviour ?? (() => ({})))
+    this.#life = new SimLife({ host, clock, emit }, options.behaviour ?? (() => ({})))
   }
 
   /** Every call that wanted to change something, in order, failed ones too. */
@@ -152,6 +145,9 @@ export class SimEngine extends SimLooks implements Engine {
       memoryBytes: this.#options.memoryBytes ?? defaultMemory,
       storageDriver: 'memory',
       rootDirectory: '/var/lib/docker',
+      registries: { mirrors: [], insecure: ['127.0.0.0/8'] },
+      containers: this.host.containers.size,
+      images: this.host.images.size,
     }))
   }
 
@@ -271,35 +267,6 @@ export class SimEngine extends SimLooks implements Engine {
       this.host.mustContainer(container),
     )
     yield* readOutput(found, options)
-  }
-
-  listImages(): Promise<readonly ObservedImage[]> {
-    return this.#door.call('listImages', [], () => [...this.host.images.values()].map(observeImage))
-  }
-
-  pullImage(reference: string, options: PullOptions): Promise<void> {
-    return this.#door.call('pullImage', [reference], async () => {
-      options.signal.throwIfAborted()
-      const { image, pullTime } = this.registry.fetch(reference, options.credentials)
-      await this.#life.download(image, pullTime, options)
-      this.host.holdImage(image, reference, this.#clock.now())
-      this.#events.emit({ type: 'image', action: 'pull', id: reference, name: reference })
-    })
-  }
-
-  tagImage(image: string, reference: string): Promise<void> {
-    return this.#door.call('tagImage', [image, reference], () => {
-      const held = this.host.mustImage(image)
-      this.host.tagImage(held, reference)
-      this.#events.emit({ type: 'image', action: 'tag', id: held.image.id, name: familiarName(reference) })
-    })
-  }
-
-  inspectImage(image: string): Promise<ImageConfig | undefined> {
-    return this.#door.call('inspectImage', [image], () => {
-      const held = this.host.findImage(image)
-      return held && imageConfig(held.image)
-    })
   }
 
   listNetworks() {

@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { idPattern } from '#pkg/apimachinery/reference.ts'
+import type { DiskUsage } from './images.ts'
 import type {
   ContainerCreate,
   Mount,
@@ -33,6 +35,8 @@ export interface HeldImage {
   readonly references: Set<string>
   readonly digests: Set<string>
   readonly createdAt: number
+  /** Of the image that it was made of here. */
+  readonly parent?: string
 }
 
 const containerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
@@ -55,6 +59,8 @@ export class SimHost {
   readonly volumes = new Map<string, ObservedVolume>()
   /** Layers on disk, by id. */
   readonly layers = new Set<string>()
+  /** What builds left behind; builds are not simulated, so tests put it there. */
+  readonly buildCache: DiskUsage['buildCache'][number][] = []
   /** Host ports that other processes listen on, on all addresses. */
   readonly foreignPorts = new Set<number>()
   #sequence = 0
@@ -112,16 +118,40 @@ export class SimHost {
 
   /** Takes the image in under the reference, which leaves any other image that had it. */
   holdImage(image: SimImage, reference: string, now: number): void {
+    const held = this.keepImage(image, now)
+    held.digests.add(canonicalName(digestReference(reference, image)))
+    this.tagImage(held, reference)
+  }
+
+  /** Takes in an image that no registry knows, without a name. */
+  keepImage(image: SimImage, now: number, parent?: string): HeldImage {
+    const names = { references: new Set<string>(), digests: new Set<string>() }
     const held = this.images.get(image.id) ?? {
       image,
-      references: new Set<string>(),
-      digests: new Set<string>(),
+      ...names,
       createdAt: now,
+      ...(parent !== undefined && { parent }),
     }
     this.images.set(image.id, held)
     for (const layer of Object.keys(image.spec.layers ?? {})) this.layers.add(layer)
-    held.digests.add(canonicalName(digestReference(reference, image)))
-    this.tagImage(held, reference)
+    return held
+  }
+
+  /** By a name, or by any beginning of an id that fits one image only. */
+  findAnyImage(image: string): HeldImage | undefined {
+    const digits = image.replace(/^sha256:/, '')
+    const named = idPattern.test(digits) ? this.images.get(`sha256:${digits}`) : this.findImage(image)
+    if (named !== undefined || !/^[0-9a-f]+$/.test(digits)) return named
+    const fitting = [...this.images.values()].filter((held) => held.image.id.startsWith(`sha256:${digits}`))
+    return fitting.length === 1 ? fitting[0] : undefined
+  }
+
+  /** Forgets it, and its layers where no other image has them. */
+  dropImage({ image }: HeldImage): void {
+    this.images.delete(image.id)
+    this.layers.clear()
+    for (const other of this.images.values())
+      for (const layer of Object.keys(other.image.spec.layers ?? {})) this.layers.add(layer)
   }
 
   tagImage(held: HeldImage, reference: string): void {

@@ -1,32 +1,27 @@
-/** The life of simulated containers: made, started on the clock, ended by themselves or on demand; and of pulls. */
-import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
+/** The life of simulated containers: made, started on the clock, ended by themselves or on demand. */
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
-import type { ContainerCreate, PullOptions } from './port.ts'
+import type { ContainerCreate } from './port.ts'
 import { healthcheckOf, isUp, type SimContainer, wake, writeOutput } from './simcontainer.ts'
 import { type HeldImage, refuse, type SimHost } from './simhost.ts'
 import { type BehaviourHook, SimProcess } from './simprocess.ts'
-import type { SimImage } from './simregistry.ts'
 
 export interface SimLifeOptions {
   readonly host: SimHost
   readonly clock: Clock
   readonly emit: (container: SimContainer, action: string) => void
-  /** Throws while the engine is out. */
-  readonly mustAnswer: () => void
 }
 
 export class SimLife {
   readonly #host: SimHost
   readonly #clock: Clock
   readonly #emit: SimLifeOptions['emit']
-  readonly #mustAnswer: () => void
   #behaviour: BehaviourHook
 
   constructor(options: SimLifeOptions, behaviour: BehaviourHook) {
     this.#host = options.host
     this.#clock = options.clock
     this.#emit = options.emit
-    this.#mustAnswer = options.mustAnswer
     this.#behaviour = behaviour
   }
 
@@ -111,22 +106,5 @@ export class SimLife {
     if (oomKilled) this.#emit(container, 'oom')
     this.#emit(container, 'die')
     wake(container)
-  }
-
-  async download(image: SimImage, pullTime: number, options: PullOptions): Promise<void> {
-    const layers = Object.entries(image.spec.layers ?? {})
-    const total = layers.reduce((sum, [, size]) => sum + size, 0)
-    const missing = layers.filter(([layer]) => !this.#host.layers.has(layer))
-    if (layers.length === 0 && pullTime > 0 && !this.#host.images.has(image.id)) {
-      await sleep(this.#clock, pullTime, options.signal)
-    }
-    for (const [layer, totalBytes] of missing) {
-      options.onProgress?.({ layer, state: 'Downloading', currentBytes: 0, totalBytes })
-      const time = total === 0 ? 0 : (pullTime * totalBytes) / total
-      if (time > 0) await sleep(this.#clock, time, options.signal)
-      this.#mustAnswer()
-      this.#host.layers.add(layer)
-      options.onProgress?.({ layer, state: 'Pull complete', currentBytes: totalBytes, totalBytes })
-    }
   }
 }

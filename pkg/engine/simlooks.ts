@@ -11,6 +11,7 @@ import type {
 import { isUp, type SimContainer } from './simcontainer.ts'
 import type { SimDoor } from './simdoor.ts'
 import { refuse, type SimHost } from './simhost.ts'
+import { readChanges } from './simimagesview.ts'
 import { idleUsage, listed, processesOf, type SimUsage, sampleOf, signalName } from './simlooksview.ts'
 import { makeSimImage } from './simregistry.ts'
 
@@ -24,6 +25,9 @@ export interface SimLooksParts {
   /** Of the machine. */
   readonly memoryBytes: number
 }
+
+/** Nothing writes files here: as if each container had written as much. */
+const writtenBytes = 4096
 
 export class SimLooks implements EngineLooks {
   readonly #parts: SimLooksParts
@@ -89,12 +93,16 @@ export class SimLooks implements EngineLooks {
 
   commitContainer(container: string, options: CommitOptions): Promise<{ image: string }> {
     return this.#parts.door.call('commitContainer', [container, options], () => {
-      const found = this.#parts.host.mustContainer(container)
-      const { reference = `made-of/${this.#parts.host.nextId()}` } = options
-      const spec = { ...found.image.spec, content: `${found.id} at ${this.#parts.clock.now()}` }
-      const image = makeSimImage(spec, reference)
-      this.#parts.host.holdImage(image, reference, this.#parts.clock.now())
-      this.#parts.emit(found, 'commit')
+      const { host, clock, emit } = this.#parts
+      const found = host.mustContainer(container)
+      const { reference, changes } = options
+      const { spec, id: parent } = found.image
+      const layers = { ...spec.layers, [host.nextId().slice(0, 12)]: writtenBytes }
+      const content = `${found.id} at ${clock.now()}`
+      const image = makeSimImage({ ...spec, ...readChanges(changes, spec), layers, content }, content)
+      const held = host.keepImage(image, clock.now(), parent)
+      if (reference !== undefined) host.tagImage(held, reference)
+      emit(found, 'commit')
       return { image: image.id }
     })
   }

@@ -1,10 +1,7 @@
 /** What a simulated engine answers about containers beside their state. Pure. */
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import type { ListedContainer, ProcessTable, UsageSample } from './looks.ts'
-import type { ObservedImage } from './port.ts'
 import { commandOf, isUp, labelsOf, type SimContainer } from './simcontainer.ts'
-import type { HeldImage } from './simhost.ts'
-import { familiarName } from './simregistry.ts'
 
 /** What the processes of a container use, all the time that they run. */
 export interface SimUsage {
@@ -74,15 +71,4 @@ const known = ['HUP', 'INT', 'QUIT', 'KILL', 'USR1', 'USR2', 'TERM', 'STOP', 'CO
 export function signalName(signal: string): string | undefined {
   const name = numbers[signal] ?? signal.toUpperCase().replace(/^SIG/, '')
   return known.includes(name) ? name : undefined
-}
-
-export function observeImage(held: HeldImage): ObservedImage {
-  const sizes = Object.values(held.image.spec.layers ?? {})
-  return {
-    id: held.image.id,
-    references: [...held.references].map(familiarName),
-    digests: [...held.digests].map(familiarName),
-    sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
-    createdAt: new Date(held.createdAt).toISOString(),
-  }
 }

@@ -27,6 +27,7 @@ export interface SimServing {
 
 export interface SimImage {
   readonly id: string
+  /** With its content: it is what the id is the digest of. */
   readonly spec: SimImageSpec
 }
 
@@ -37,6 +38,7 @@ interface Entry extends SimServing {
 export class SimRegistry {
   readonly #entries = new Map<string, Entry>()
   readonly #failures = new Map<string, Reason>()
+  readonly #accounts = new Map<string, RegistryCredentials>()
 
   /** Pushes an image; what was under the reference before stays reachable by its digest. */
   set(reference: string, spec: SimImageSpec = {}, serving: SimServing = {}): SimImage {
@@ -60,24 +62,57 @@ export class SimRegistry {
 
   /** The image to pull, or the StatusError that a registry would cause. */
   fetch(reference: string, credentials?: RegistryCredentials): { image: SimImage; pullTime: number } {
-    const failure = this.#failures.get(parse(reference).registry)
-    if (failure !== undefined)
-      throw new StatusError(failure, `the registry of ${reference} fails as scripted`)
+    this.#mustAnswer(reference)
     const entry = this.#entries.get(canonicalName(reference))
     if (entry === undefined) {
       throw new StatusError('ImageNotFound', `manifest for ${reference} not found: manifest unknown`)
     }
-    const isAllowed =
-      entry.credentials === undefined || canonicalJson(entry.credentials) === canonicalJson(credentials)
-    if (!isAllowed) throw new StatusError('RegistryUnauthorized', 'unauthorized: authentication required')
+    this.#mustKnow(reference, entry.credentials, credentials)
     return { image: entry.image, pullTime: entry.pullTime ?? 0 }
+  }
+
+  /** Takes an image from an engine; as `set`, once its account is known. Resolves with its digest. */
+  push(reference: string, image: SimImage, credentials?: RegistryCredentials): string {
+    this.#mustAnswer(reference)
+    this.#mustKnow(reference, this.#entries.get(canonicalName(reference))?.credentials, credentials)
+    this.#entries.set(canonicalName(reference), { image })
+    this.#entries.set(canonicalName(digestReference(reference, image)), { image })
+    return image.id
+  }
+
+  /** The tags of the reference's repository, in alphabetical order. */
+  tags(reference: string): string[] {
+    const { registry, repository } = parse(reference)
+    const prefix = `${canonicalReference({ registry, repository })}:`
+    const names = [...this.#entries.keys()].filter((name) => name.startsWith(prefix) && !name.includes('@'))
+    return names.map((name) => name.slice(prefix.length)).sort()
+  }
+
+  /** From now on whoever pulls from or pushes to an address needs this account. */
+  protect(address: string, account: RegistryCredentials): void {
+    this.#accounts.set(address, account)
+  }
+
+  #mustAnswer(reference: string): void {
+    const failure = this.#failures.get(parse(reference).registry)
+    if (failure !== undefined)
+      throw new StatusError(failure, `the registry of ${reference} fails as scripted`)
+  }
+
+  #mustKnow(
+    reference: string,
+    account = this.#accounts.get(parse(reference).registry),
+    given: RegistryCredentials | undefined,
+  ): void {
+    if (account === undefined || canonicalJson(account) === canonicalJson(given)) return
+    throw new StatusError('RegistryUnauthorized', 'unauthorized: authentication required')
   }
 }
 
 /** An image whose id follows from its content alone; without content the reference stands in for it. */
 export function makeSimImage(spec: SimImageSpec, reference: string): SimImage {
-  const content = { content: reference, ...spec }
-  return { id: `sha256:${createHash('sha256').update(canonicalJson(content)).digest('hex')}`, spec }
+  const whole = { content: reference, ...spec }
+  return { id: `sha256:${createHash('sha256').update(canonicalJson(whole)).digest('hex')}`, spec: whole }
 }
 
 /** `repository@sha256:...`, familiar. */
