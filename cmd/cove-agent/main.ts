@@ -2,6 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Agent } from '#pkg/agent/agent.ts'
+import { statfsDisk } from '#pkg/agent/disk.ts'
+import { localEngineFiles, noEngineFiles } from '#pkg/agent/engineconfig/enginefiles.ts'
+import type { HostParts } from '#pkg/agent/host.ts'
 import { linuxMachine } from '#pkg/agent/machine.ts'
 import { diskCopy } from '#pkg/agent/nodecopyfile.ts'
 import { diskFiles } from '#pkg/agent/projection.ts'
@@ -14,6 +17,8 @@ import { parseHost } from '#pkg/engine/dockerhost.ts'
 export interface AgentProcessOptions {
   readonly dataDir: string
   readonly engine: string
+  readonly engineConfig: string
+  readonly enginePidfile: string
   readonly nodeName: string
   readonly ambient: Ambient
   readonly version: string
@@ -31,7 +36,16 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock })
   const files = diskFiles(join(dataDir, 'files'))
   const copies = options.keepsCopy ? { copies: diskCopy(dataDir) } : {}
-  const agent = new Agent({ engine, transport, ambient, nodeName, files, version, ...copies })
+  const agent = new Agent({
+    engine,
+    transport,
+    ambient,
+    nodeName,
+    files,
+    version,
+    host: hostOf(options),
+    ...copies,
+  })
   ambient.log.info('agent starts', { node: nodeName, engine: options.engine })
   await Promise.all([
     agent.run(signal),
@@ -48,4 +62,26 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
     ),
   ])
   await engine.close()
+}
+
+/** Disk, file and process of an engine that is on this machine: one that is reached by its socket. */
+function hostOf({ engine, engineConfig, enginePidfile, dataDir }: AgentProcessOptions): HostParts {
+  const address = parseHost(engine)
+  if (!('socketPath' in address)) {
+    const message = `settings of the engine at ${engine} cannot be changed from here: only those of an engine on the agent's own machine, reached by its socket`
+    return { engineFiles: noEngineFiles(engineConfig, message) }
+  }
+  const { socketPath } = address
+  if (process.platform !== 'linux') {
+    const message =
+      'settings of the engine are changed on Linux only: Docker Desktop has them in its own settings'
+    return { engineFiles: noEngineFiles(engineConfig, message), socketPath }
+  }
+  const engineFiles = localEngineFiles({
+    configPath: engineConfig,
+    pidPath: enginePidfile,
+    dataDir,
+    hangUp: (pid) => void process.kill(pid, 'SIGHUP'),
+  })
+  return { readDisk: statfsDisk, engineFiles, socketPath }
 }

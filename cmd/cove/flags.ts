@@ -14,6 +14,9 @@ export interface DaemonFlags {
   readonly listen: { readonly host: string; readonly port: number }
   readonly engine: string
   readonly nodeName: string
+  /** The engine's daemon.json, and the file of its process id. */
+  readonly engineConfig: string
+  readonly enginePidfile: string
   /** Of the agent alone; up talks to its own server. */
   readonly kubeconfig: string | undefined
   /** Of the agent alone: the cluster to join at the first start. */
@@ -44,12 +47,16 @@ export interface FlagInput {
 }
 
 const defaultListen = '127.0.0.1:7443'
+const defaultEngineConfig = '/etc/docker/daemon.json'
+const defaultEnginePidfile = '/var/run/docker.pid'
 const defaultEngine = 'unix:///var/run/docker.sock'
 
 const options = {
   'data-dir': { type: 'string' },
   listen: { type: 'string' },
   engine: { type: 'string' },
+  'engine-config': { type: 'string' },
+  'engine-pidfile': { type: 'string' },
   'node-name': { type: 'string' },
   kubeconfig: { type: 'string' },
   join: { type: 'string' },
@@ -65,11 +72,13 @@ const options = {
 const ofServer = ['data-dir', 'listen', 'tls-san', 'node-certificate-lifetime', 'audit-log'] as const
 
 const flagsOf: Readonly<Record<DaemonName, readonly (keyof typeof options)[]>> = {
-  up: [...ofServer, 'engine', 'node-name', 'log-level', 'help'],
+  up: [...ofServer, 'engine', 'engine-config', 'engine-pidfile', 'node-name', 'log-level', 'help'],
   server: [...ofServer, 'log-level', 'help'],
   agent: [
     'data-dir',
     'engine',
+    'engine-config',
+    'engine-pidfile',
     'node-name',
     'kubeconfig',
     'join',
@@ -85,6 +94,8 @@ const texts: Readonly<Record<keyof typeof options, readonly [string, string]>> =
   'data-dir': ['DIR', 'where everything is kept (/var/lib/cove as root, else ~/.local/share/cove)'],
   listen: ['HOST:PORT', `where the API is served (${defaultListen})`],
   engine: ['HOST', `the container engine ($DOCKER_HOST, else ${defaultEngine})`],
+  'engine-config': ['FILE', `its settings, which Node.spec.engine changes (${defaultEngineConfig})`],
+  'engine-pidfile': ['FILE', `where it keeps its process id (${defaultEnginePidfile})`],
   'node-name': ['NAME', 'name of this node (the host name)'],
   kubeconfig: ['FILE', 'the server to work for ($KUBECONFIG, else ~/.cove/kubeconfig)'],
   join: ['URL', 'at the first start: the server to join, such as https://cove.example:7443'],
@@ -135,6 +146,8 @@ export function parseFlags(
   return {
     dataDir: resolve(cwd, dataDir),
     listen: parseListen(values.listen ?? defaultListen),
+    engineConfig: resolve(cwd, values['engine-config'] ?? defaultEngineConfig),
+    enginePidfile: resolve(cwd, values['engine-pidfile'] ?? defaultEnginePidfile),
     engine: values.engine ?? (env['DOCKER_HOST'] || defaultEngine),
     nodeName: parseNodeName(values['node-name'] ?? hostname.toLowerCase()),
     kubeconfig: values.kubeconfig,

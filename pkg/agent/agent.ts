@@ -11,7 +11,7 @@ import type { Transport } from '#pkg/apimachinery/transport.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
-import { EventRecorder } from '#pkg/client/recorder.ts'
+import { type EventNote, EventRecorder } from '#pkg/client/recorder.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { ServerLink } from '#pkg/client/serverlink.ts'
 import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
@@ -23,13 +23,15 @@ import { imagesInQuestion } from './container.security.ts'
 import { lastCheck } from './container.stall.ts'
 import { steadyHealth } from './container.steady.ts'
 import { DesiredState } from './desired.ts'
+import { highMark } from './disk.ts'
 import { EndBook } from './endbook.ts'
 import { HealingBook } from './healingbook.ts'
 import { generationOf, isWanted } from './holds.ts'
+import { Host, type HostParts } from './host.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
 import { type NodeDecision, planNode } from './node.plan.ts'
-import { NodeRegistration } from './node.ts'
+import { type NodeFacts, NodeRegistration } from './node.ts'
 import type { CopyStore } from './nodecopyfile.ts'
 import { furtherNotes, noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
@@ -59,6 +61,8 @@ export interface AgentOptions {
   readonly version: string
   /** Where what is desired is kept for a start without the server; absent: it is not. */
   readonly copies?: CopyStore
+  /** The machine, when the engine is on it. */
+  readonly host?: HostParts
   /** How often to look at everything, events or not; ms. */
   readonly resyncEvery?: number
 }
@@ -86,6 +90,7 @@ export class Agent {
   readonly #statuses = new Map<string, ContainerStatus>()
   readonly #link: ServerLink
   readonly #memory: NodeMemory
+  readonly #host: Host
   #engineInfo: EngineInfo | undefined
   #resyncAt = 0
   /** Verdicts that time alone brings: from a look of then, not from the last that an event gave reason to. */
@@ -102,6 +107,7 @@ export class Agent {
       pass: (signal) => this.#pass(signal),
       backoff: { first: 500, most: 15_000 },
     })
+    this.#host = new Host(options.host, ambient)
     const poke = () => this.#loop.poke()
     const advice = `start the agent again${copies ? ` without ${copies.path}` : ''} to let this node work for that cluster`
     this.#link = new ServerLink({ transport, ambient, advice, onChange: () => this.#onLink() })
@@ -119,6 +125,7 @@ export class Agent {
       client,
       nodeName,
       files,
+      host: this.#host,
       onPullProgress: this.#pulls.progress.bind(this.#pulls),
       secretOf: (key: string) => this.#desired.snapshot().secrets.get(key),
     }
@@ -129,7 +136,8 @@ export class Agent {
       onGroupEnd: poke,
     })
     this.#reporter = new Reporter(client, ambient)
-    this.#registration = new NodeRegistration({ client, reporter: this.#reporter, ambient, nodeName })
+    const record = (note: EventNote) => this.#recorder.record(note)
+    this.#registration = new NodeRegistration({ client, reporter: this.#reporter, ambient, nodeName, record })
     this.#recorder = new EventRecorder({
       client,
       ambient,
@@ -207,6 +215,7 @@ export class Agent {
     const { clusterID } = this.#link
     if (clusterID === undefined) throw new Error('no server has said yet whose this node is')
     try {
+      if (this.#host.isSettling()) this.#engineInfo = undefined
       this.#engineInfo ??= await engine.info()
       // Both are older than the look at the engine: what it shows of a group that was at work meanwhile is
       // half a truth, and what was asked for meanwhile it may not show yet.
@@ -224,8 +233,9 @@ export class Agent {
         onUnread: (container, error) =>
           ambient.log.warn('the engine does not tell of a container', { container, error }),
       })
-      this.#reportNode(undefined)
+      const host = await this.#host.look(this.#engineInfo, desired.node)
       return {
+        ...host,
         nodeName,
         engineApi: this.#engineInfo?.apiVersion ?? '',
         clusterID,
@@ -246,7 +256,8 @@ export class Agent {
       if (isReason(error, 'EngineUnavailable')) {
         this.#engineInfo = undefined
         this.#observer.invalidateAll()
-        this.#reportNode(messageOf(error))
+        this.#reportNode({ engineError: messageOf(error) })
+        await this.#host.noteAway()
       }
       throw error
     }
@@ -276,6 +287,9 @@ export class Agent {
   }
 
   #report(world: World, decision: NodeDecision): void {
+    const { engineConfig } = decision
+    const high = highMark(world.desired.prunePolicies.values(), world.desired.node)
+    this.#reportNode({ disk: world.disk, high, engineConfig })
     const lastAction = (group: string) => this.#runner.lastAction(group)
     const input = { world, decision, busy: this.#runner.busy(), lastAction }
     for (const { kind, object, status } of infraReports(input)) this.#reporter.report(kind, object, status)
@@ -291,6 +305,7 @@ export class Agent {
   #resync(): void {
     const { ambient, resyncEvery = defaultResync } = this.#options
     this.#observer.invalidateAll()
+    this.#engineInfo = undefined
     this.#reporter.resync()
     const { containers } = this.#desired.snapshot()
     const uids = new Set([...containers.values()].map(({ metadata }) => metadata.uid ?? ''))
@@ -301,10 +316,10 @@ export class Agent {
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }
 
-  #reportNode(engineError: string | undefined): void {
+  #reportNode(seen: Pick<NodeFacts, 'engineError' | 'disk' | 'high' | 'engineConfig'>): void {
     const { ambient, version: agentVersion } = this.#options
-    const facts = { engine: this.#engineInfo, engineError, agentVersion, now: ambient.clock.now() }
-    this.#registration.report(facts)
+    const now = ambient.clock.now()
+    this.#registration.report({ ...seen, engine: this.#engineInfo, agentVersion, now })
   }
 
   /** Everything an op touched is looked at again, whether or not the engine's events say so in time. */

@@ -186,6 +186,7 @@ export class DesiredState {
     if (kind === 'Pull') {
       return [...this.#containers.list()].filter((container) => imageGroup(container) === group)
     }
+    if (kind === 'EngineConfig') return [...this.#nodes.list()]
     const readers = {
       Container: this.#containers,
       Volume: this.#volumes,

@@ -53,6 +53,7 @@ export function isWanted(group: string, generation: number, world: Pick<World, '
 export function generationOf(group: string, { desired }: Pick<World, 'desired'>): number {
   const [kind, ...rest] = group.split('/')
   if (kind === 'Pull') return pullGeneration(group, desired)
+  if (kind === 'EngineConfig') return desired.node?.metadata.generation ?? 0
   const key = rest.join('/')
   const container = kind === 'Container' ? desired.containers.get(key) : undefined
   if (container !== undefined) return generationOfContainer(container)

@@ -7,12 +7,13 @@ import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, mergePlans, type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { isAlive, isOurs } from './container.look.ts'
 import { planContainer } from './container.ts'
+import { type EngineConfigCondition, planEngineConfig } from './engineconfig/engineconfig.plan.ts'
 import { rests } from './holds.ts'
 import { planImages } from './image.ts'
 import { planNetwork } from './network.ts'
 import type { AgentOp } from './ops.ts'
 import { planVolume } from './volume.ts'
-import { type Decision, groupOf, plannerError, type World } from './world.ts'
+import { type Decision, engineConfigGroup, groupOf, plannerError, type World } from './world.ts'
 
 export interface NodeDecision {
   readonly plan: Plan<AgentOp>
@@ -20,6 +21,8 @@ export interface NodeDecision {
   readonly pending: ReadonlySet<string>
   /** By group, of every object: what status says. */
   readonly decisions: ReadonlyMap<string, Decision>
+  /** Whether the engine has the settings that the Node asks for; absent: it asks for none. */
+  readonly engineConfig?: EngineConfigCondition
   /** When to plan again although nothing changed; ms since the epoch. */
   readonly wakeAt?: number
 }
@@ -44,7 +47,13 @@ export function planNode(world: World): NodeDecision {
       shielded(() => planContainer(container, world)),
     )
   }
-  const all = [...planImages(world, decisions), ...decisions.values(), ...planOrphans(world)]
+  const settings = planSettings(world)
+  const all = [
+    ...(settings === undefined ? [] : [settings]),
+    ...planImages(world, decisions),
+    ...decisions.values(),
+    ...planOrphans(world),
+  ]
   const plan = mergePlans(all.map((decision) => withoutResting(decision, world)))
   const wakeAt = earliest(
     [
@@ -54,7 +63,17 @@ export function planNode(world: World): NodeDecision {
     world.now,
   )
   const pending = new Set(all.flatMap((decision) => decision.plan.ops.map(({ group }) => group)))
-  return { plan, pending, decisions, ...(wakeAt !== undefined && { wakeAt }) }
+  const engineConfig = settings?.condition && { engineConfig: settings.condition }
+  return { plan, pending, decisions, ...engineConfig, ...(wakeAt !== undefined && { wakeAt }) }
+}
+
+function planSettings(world: World) {
+  const { engineSettings, nodeName, now, desired, holds } = world
+  if (engineSettings === undefined) return undefined
+  const group = engineConfigGroup(nodeName)
+  const hold = holds.get(group)
+  const wanted = desired.node?.spec.engine
+  return planEngineConfig({ ...engineSettings, group, now, wanted, ...(hold !== undefined && { hold }) })
 }
 
 /** An object that the planner trips over keeps nobody else waiting, and says so in its own status. */

@@ -1,17 +1,26 @@
 /** The agent's own Node object: registered at the start, its status kept. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
-import { type Condition, setCondition, timestamp } from '#pkg/apimachinery/meta.ts'
+import { type Condition, findCondition, setCondition, timestamp } from '#pkg/apimachinery/meta.ts'
 import { type Node, type NodeStatus, nodeKind } from '#pkg/apis/node.ts'
 import { Loop } from '#pkg/client/loop.ts'
+import type { EventNote } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
+import { type Disk, diskCondition, usualHighMark } from './disk.ts'
+import type { EngineConfigCondition } from './engineconfig/engineconfig.plan.ts'
 import type { Reporter } from './reporter.ts'
 
 export interface NodeFacts {
   readonly engine: EngineInfo | undefined
-  /** Why the engine is away; undefined when it answers. */
-  readonly engineError: string | undefined
+  /** Why the engine is away; absent when it answers. */
+  readonly engineError?: string
+  /** Of the engine; undefined: not on this machine. */
+  readonly disk?: Disk | undefined
+  /** From this per cent on the disk is too full. */
+  readonly high?: number
+  /** Undefined: the Node asks for nothing. */
+  readonly engineConfig?: EngineConfigCondition | undefined
   readonly agentVersion: string
   readonly now: number
 }
@@ -19,7 +28,16 @@ export interface NodeFacts {
 /** A sign of life this often, however little changes. */
 const heartbeatEvery = 300_000
 
+export interface NodeRegistrationOptions {
+  readonly client: Client
+  readonly reporter: Reporter
+  readonly ambient: Ambient
+  readonly nodeName: string
+  readonly record: (note: EventNote) => void
+}
+
 export class NodeRegistration {
+  readonly #record: (note: EventNote) => void
   readonly #client: Client
   readonly #reporter: Reporter
   readonly #name: string
@@ -30,7 +48,8 @@ export class NodeRegistration {
   #status: NodeStatus | undefined
   #facts: NodeFacts | undefined
 
-  constructor(options: { client: Client; reporter: Reporter; ambient: Ambient; nodeName: string }) {
+  constructor(options: NodeRegistrationOptions) {
+    this.#record = options.record
     this.#client = options.client
     this.#reporter = options.reporter
     this.#name = options.nodeName
@@ -61,7 +80,9 @@ export class NodeRegistration {
   }
 
   #tell(node: Node, facts: NodeFacts): void {
-    const status = nodeStatus(this.#status ?? node.status, facts)
+    const before = this.#status ?? node.status
+    const status = nodeStatus(before, facts)
+    for (const note of nodeNotes(node, before, status)) this.#record(note)
     this.#status = status
     this.#reporter.report(nodeKind, node, status, () => {
       this.#node = { ...node, status }
@@ -84,24 +105,67 @@ export class NodeRegistration {
 /** Pure. */
 export function nodeStatus(previous: NodeStatus | undefined, facts: NodeFacts): NodeStatus {
   const { engine, now } = facts
+  const { disk, conditions = [], ...rest } = previous ?? {}
   const drafts = conditionDrafts(facts)
+  const known = new Set([
+    ...drafts.map(({ type }) => type),
+    ...(facts.engineError === undefined ? [] : unseen),
+  ])
   const beat = previous?.lastHeartbeat
   const due = beat === undefined || now - Date.parse(beat) >= heartbeatEvery
   return {
-    ...previous,
+    ...rest,
     ...(engine !== undefined && describeEngine(engine)),
+    ...whatDisk(facts, disk),
     agentVersion: facts.agentVersion,
     lastHeartbeat: due ? timestamp(now) : beat,
     conditions: drafts.reduce(
       (list: Condition[], next) => setCondition(list, next, now),
-      previous?.conditions ?? [],
+      conditions.filter(({ type }) => known.has(type)),
     ),
   }
 }
 
-function conditionDrafts({ engineError }: NodeFacts): Omit<Condition, 'lastTransitionTime'>[] {
+type Draft = Omit<Condition, 'lastTransitionTime'>
+
+/** Conditions that an engine which is away leaves as they were. */
+const unseen = ['DiskPressure', 'EngineConfigured']
+
+/** What an engine that is away used is not known to be different. */
+function whatDisk({ disk, engineError }: NodeFacts, before: NodeStatus['disk']): Pick<NodeStatus, 'disk'> {
+  const told = engineError === undefined ? disk : before
+  return told === undefined ? {} : { disk: told }
+}
+
+/** What happened to the node by itself, by how its conditions changed. */
+export function nodeNotes(node: Node, before: NodeStatus | undefined, after: NodeStatus): EventNote[] {
+  const notes = ['DiskPressure', 'EngineConfigured'].flatMap((type): EventNote[] => {
+    const was = findCondition(before?.conditions, type)
+    const is = findCondition(after.conditions, type)
+    if (is === undefined || (is.status === was?.status && is.reason === was.reason)) return []
+    const told = noteFor(is, was)
+    return told === undefined ? [] : [{ object: node, message: is.message, ...told }]
+  })
+  return notes
+}
+
+function noteFor({ type, status, reason }: Condition, was: Condition | undefined) {
+  if (type === 'DiskPressure') {
+    if (status === 'True') return { type: 'Warning', reason: 'DiskPressure' } as const
+    return was?.status === 'True' ? ({ type: 'Normal', reason: 'DiskPressureOver' } as const) : undefined
+  }
+  const underWay = ['Writing', 'Reloading'].includes(reason)
+  return status === 'False' && !underWay
+    ? ({ type: 'Warning', reason: 'EngineConfigRefused' } as const)
+    : undefined
+}
+
+function conditionDrafts(facts: NodeFacts): Draft[] {
+  const { engineError, disk, engineConfig } = facts
   if (engineError === undefined) {
     return [
+      ...(disk === undefined ? [] : [diskCondition(disk, facts.high ?? usualHighMark)]),
+      ...(engineConfig === undefined ? [] : [{ type: 'EngineConfigured', ...engineConfig }]),
       { type: 'EngineReady', status: 'True', reason: 'EngineAnswers', message: 'the engine answers' },
       { type: 'Ready', status: 'True', reason: 'AgentReady', message: 'the agent is at work' },
     ]
@@ -118,12 +182,13 @@ function conditionDrafts({ engineError }: NodeFacts): Omit<Condition, 'lastTrans
 }
 
 function describeEngine(info: EngineInfo): Partial<NodeStatus> {
-  const { id, version, apiVersion, storageDriver, rootDirectory } = info
+  const { id, version, apiVersion, storageDriver, rootDirectory, containers, images } = info
   return {
     addresses: [{ type: 'Hostname', address: info.hostname }],
     capacity: { cpu: info.cpus, memory: info.memoryBytes },
     allocatable: { cpu: info.cpus, memory: info.memoryBytes },
-    engine: { id, version, apiVersion, storageDriver, rootDirectory },
+    engine: { id, version, apiVersion, storageDriver, rootDirectory, containers, images },
+    registries: { insecure: [...info.registries.insecure], mirrors: [...info.registries.mirrors] },
     kernel: info.kernel,
     operatingSystem: info.operatingSystem,
     architecture: info.architecture,

@@ -7,6 +7,7 @@ import type {
   ResourceLimits,
   VolumeCreate,
 } from '#pkg/engine/port.ts'
+import type { EngineConfigRecord, EngineProcess } from './engineconfig/port.ts'
 
 /** Files of a ConfigMap or Secret that a container mounts; `directory` is relative and names their content. */
 export interface ProjectedFiles {
@@ -16,13 +17,61 @@ export interface ProjectedFiles {
   readonly files: Readonly<Record<string, string>>
 }
 
+/** Where the agent fetches a file from; `sha256` is the file's, in hexadecimal digits. `upload`: its digest. */
+export type FileSource =
+  | { readonly url: string; readonly sha256?: string }
+  | { readonly upload: string; readonly namespace: string }
+
 export type ObjectName = { readonly namespace: string; readonly name: string }
 
 /** Containers, networks and volumes are named as on the engine. */
 export type AgentOp =
   /** `secrets` are the keys of those that may hold credentials of its registry; what they hold is asked for at the pull. */
-  | { readonly type: 'pullImage'; readonly reference: string; readonly secrets: readonly string[] }
+  | {
+      readonly type: 'pullImage'
+      readonly reference: string
+      readonly secrets: readonly string[]
+      readonly platform?: string
+      readonly allTags?: true
+    }
   | { readonly type: 'tagImage'; readonly image: string; readonly reference: string }
+  /** Takes the name away; the image goes with its last one. */
+  | { readonly type: 'untagImage'; readonly reference: string }
+  /** `keepsName`: whether it is called so here besides; else it is only while it is sent. `named`: what is called so now. */
+  | {
+      readonly type: 'pushImage'
+      readonly image: string
+      readonly reference: string
+      readonly secrets: readonly string[]
+      readonly keepsName: boolean
+      readonly named?: string
+    }
+  /** `made` is the fingerprint of the source, which the status keeps: what is made once is not made again. */
+  | {
+      readonly type: 'loadImage'
+      readonly reference: string
+      readonly from: FileSource
+      readonly made: string
+    }
+  | {
+      readonly type: 'importImage'
+      readonly reference: string
+      readonly from: FileSource
+      readonly changes: readonly string[]
+      readonly message?: string
+      readonly platform?: string
+      readonly made: string
+    }
+  | {
+      readonly type: 'commitImage'
+      readonly container: string
+      readonly reference: string
+      readonly author?: string
+      readonly message?: string
+      readonly changes: readonly string[]
+      readonly pause: boolean
+      readonly made: string
+    }
   | { readonly type: 'createVolume'; readonly create: VolumeCreate }
   | { readonly type: 'removeVolume'; readonly volume: string }
   | { readonly type: 'createNetwork'; readonly create: NetworkCreate }
@@ -49,10 +98,22 @@ export type AgentOp =
   | { readonly type: 'removeContainer'; readonly container: string }
   | { readonly type: 'connectNetwork'; readonly container: string; readonly attachment: NetworkAttachment }
   | { readonly type: 'disconnectNetwork'; readonly container: string; readonly network: string }
+  /** `checkBy`: the engine's own program checks it first. `restores`: the old text comes back. */
+  | {
+      readonly type: 'writeEngineConfig'
+      readonly path: string
+      /** null: there is to be no file. */
+      readonly text: string | null
+      readonly record: EngineConfigRecord
+      readonly checkBy?: EngineProcess | null
+      readonly restores?: true
+    }
+  /** `file`: hash of what it is to read. */
+  | { readonly type: 'reloadEngine'; readonly pid: number; readonly file: string }
   /** Tells the API that nothing of the object is left on this node. */
   | {
       readonly type: 'releaseObject'
-      readonly kind: 'Container' | 'Volume' | 'Network'
+      readonly kind: 'Container' | 'Volume' | 'Network' | 'Image'
       readonly object: ObjectName
     }
 
@@ -62,8 +123,13 @@ export type OpOf<Type extends OpType> = Extract<AgentOp, { type: Type }>
 type Describers = { readonly [Type in OpType]: (op: OpOf<Type>) => string }
 
 const describers: Describers = {
-  pullImage: (op) => `pull image ${op.reference}`,
+  pullImage: (op) => `pull image ${op.reference}${op.allTags === true ? ' with all tags' : ''}`,
   tagImage: (op) => `tag image ${op.image.slice(0, 19)} as ${op.reference}`,
+  untagImage: (op) => `untag image ${op.reference}`,
+  pushImage: (op) => `push image ${op.image.slice(0, 19)} to ${op.reference}`,
+  loadImage: (op) => `load image ${op.reference} from ${describeFile(op.from)}`,
+  importImage: (op) => `import image ${op.reference} from ${describeFile(op.from)}`,
+  commitImage: (op) => `commit container ${short(op.container)} as image ${op.reference}`,
   createVolume: (op) => `create volume ${op.create.name}`,
   removeVolume: (op) => `remove volume ${op.volume}`,
   createNetwork: (op) => `create network ${op.create.name}`,
@@ -80,7 +146,13 @@ const describers: Describers = {
   removeContainer: (op) => `remove container ${short(op.container)}`,
   connectNetwork: (op) => `connect container ${short(op.container)} to network ${op.attachment.network}`,
   disconnectNetwork: (op) => `disconnect container ${short(op.container)} from network ${op.network}`,
+  writeEngineConfig: (op) => (op.restores ? `put ${op.path} back` : `write ${op.path}`),
+  reloadEngine: (op) => `have the engine (process ${op.pid}) read its settings again`,
   releaseObject: (op) => `release ${op.kind} ${op.object.namespace}/${op.object.name}`,
+}
+
+function describeFile(from: FileSource): string {
+  return 'url' in from ? from.url : `upload ${from.upload.slice(0, 19)}`
 }
 
 /** Ids as people know them: the first 12 digits. */
@@ -104,6 +176,11 @@ interface OpReasons {
 const opReasons: { readonly [Type in OpType]: OpReasons } = {
   pullImage: { done: 'Pulled', failed: 'ErrImagePull' },
   tagImage: { done: 'Tagged', failed: 'FailedTag' },
+  untagImage: { done: 'Untagged', failed: 'FailedUntag' },
+  pushImage: { done: 'Pushed', failed: 'FailedPush' },
+  loadImage: { done: 'Loaded', failed: 'FailedLoad' },
+  importImage: { done: 'Imported', failed: 'FailedImport' },
+  commitImage: { done: 'Committed', failed: 'FailedCommit' },
   createVolume: { done: 'VolumeCreated', failed: 'FailedCreateVolume' },
   removeVolume: { done: 'VolumeRemoved', failed: 'FailedRemoveVolume' },
   createNetwork: { done: 'NetworkCreated', failed: 'FailedCreateNetwork' },
@@ -120,6 +197,8 @@ const opReasons: { readonly [Type in OpType]: OpReasons } = {
   removeContainer: { done: 'Removed', failed: 'FailedRemove' },
   connectNetwork: { done: 'NetworkConnected', failed: 'FailedConnectNetwork' },
   disconnectNetwork: { done: 'NetworkDisconnected', failed: 'FailedDisconnectNetwork' },
+  writeEngineConfig: { done: 'EngineConfigWritten', failed: 'FailedEngineConfig' },
+  reloadEngine: { done: 'EngineReloaded', failed: 'FailedEngineConfig' },
   releaseObject: { done: 'Released', failed: 'FailedRelease' },
 }
 

@@ -8,6 +8,7 @@ import { volumeKind } from '#pkg/apis/volume.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
+import type { Host } from './host.ts'
 import type { AgentOp, OpOf, OpType } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
 import { credentialsFor, withCredentialsTold } from './pullsecrets.ts'
@@ -17,6 +18,7 @@ export interface PerformContext {
   readonly client: Client
   readonly nodeName: string
   readonly files: NodeFiles
+  readonly host: Pick<Host, 'write' | 'reload'>
   readonly onPullProgress: (op: OpOf<'pullImage'>, progress: PullProgress) => void
   /** The Secret of a key as it is now. */
   readonly secretOf: (key: string) => Secret | undefined
@@ -52,6 +54,8 @@ const performers: Performers = {
     gone(engine.removeContainer(container, { anonymousVolumes: true })),
   connectNetwork: ({ container, attachment }, { engine }) => engine.connectNetwork(container, attachment),
   disconnectNetwork: ({ container, network }, { engine }) => engine.disconnectNetwork(container, network),
+  writeEngineConfig: (op, { host }) => host.write(op),
+  reloadEngine: (op, { host }) => host.reload(op),
   releaseObject: release,
 }
 
@@ -63,7 +67,11 @@ export async function perform(op: AgentOp, context: PerformContext, signal: Abor
 }
 
 /** With each of the credentials that may be meant, as Kubernetes does; without any when there are none. */
-async function pull(op: OpOf<'pullImage'>, context: PerformContext, signal: AbortSignal): Promise<void> {
+async function pull(
+  op: OpOf<'pullImage'>,
+  context: PerformContext,
+  signal: AbortSignal,
+): Promise<unknown> {
   const { reference, secrets } = op
   const found = credentialsFor(reference, secrets, context.secretOf)
   const onProgress = (progress: PullProgress) => context.onPullProgress(op, progress)

@@ -5,12 +5,13 @@
 import type { Reason } from '#pkg/apimachinery/errors.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
-import type { Image } from '#pkg/apis/image.ts'
+import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import type { Network } from '#pkg/apis/network.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { PrunePolicy } from '#pkg/apis/prunepolicy.ts'
 import type { Registry } from '#pkg/apis/registry.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
+import type { ImageDetails, ImageHistoryEntry } from '#pkg/engine/images.ts'
 import type {
   ObservedContainer,
   ObservedImage,
@@ -21,6 +22,8 @@ import type {
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 import type { Attempt } from './container.ladder.ts'
+import type { Disk } from './disk.ts'
+import type { EngineSettingsInput } from './host.ts'
 import type { AgentOp } from './ops.ts'
 
 /** By `namespace/name`. */
@@ -48,6 +51,8 @@ export interface Observation {
   readonly images: readonly ObservedImage[]
   /** What images bring, by id: of those that are wanted, or that a container here was made from. */
   readonly imageConfigs: ReadonlyMap<string, ImageConfig>
+  /** By id, of those that Image objects hold. */
+  readonly imageDetails: ReadonlyMap<string, KnownImage>
   readonly networks: readonly ObservedNetwork[]
   readonly volumes: readonly ObservedVolume[]
   /** The last lines of containers that have ended, by id: 20, of those that failed a replacement 200. */
@@ -97,6 +102,10 @@ export interface World {
   /** What is desired is what an earlier run was told: what is not in it may exist all the same. */
   readonly remembered?: true
   readonly observed: Observation
+  /** Of the engine; absent: not on this machine. */
+  readonly disk?: Disk
+  /** File and process of the engine; absent: nobody asks for other settings. */
+  readonly engineSettings?: EngineSettingsInput
   /** By group. */
   readonly holds: ReadonlyMap<string, Hold>
   /** Groups with ops under way, or of which something they need is not read yet. */
@@ -111,6 +120,31 @@ export interface World {
   readonly asked: ReadonlyMap<string, number>
   /** By id of the container. */
   readonly rearmed: ReadonlyMap<string, Rearmed>
+  /** The status each Image that this node leads last had, by uid: newer than what the API's copy may show. */
+  readonly imageStatuses: ReadonlyMap<string, ImageStatus>
+  /** For which generation a registry was asked what an Image means, in this run; by uid. */
+  readonly imageAsks: ReadonlyMap<string, number>
+  /** By id; none while they are not known. */
+  readonly imageSizes: ReadonlyMap<string, ImageSizes>
+  /** Registries that are left alone for now, as references name them. */
+  readonly registryHolds: ReadonlyMap<string, RegistryHold>
+}
+
+/** Bytes of an image's layers: of those that other images have too, and of its own. */
+export interface ImageSizes {
+  readonly shared: number
+  readonly unique: number
+}
+
+/** Why nobody asks a registry anything until then; ms since the epoch. */
+export interface RegistryHold extends Waiting {
+  readonly until: number
+}
+
+/** What is read once of each image that an Image object holds: an id is the same image for ever. */
+export interface KnownImage {
+  readonly details: ImageDetails
+  readonly history: readonly ImageHistoryEntry[]
 }
 
 /** Why nothing more can be done for now: a condition's reason and message. */
@@ -166,6 +200,11 @@ export interface ReportInput {
   readonly world: World
   /** The last op of this run of the agent that worked on it. */
   readonly lastAction: LastAction | undefined
+}
+
+/** The ops for the settings of the node's engine. */
+export function engineConfigGroup(nodeName: string): string {
+  return `EngineConfig/${nodeName}`
 }
 
 export function groupOf(kind: string, meta: { namespace?: string; name: string }): string {

@@ -69,6 +69,10 @@ const engine = Type.Object(
     apiVersion: text('API version spoken with it.'),
     storageDriver: text('Storage driver.'),
     rootDirectory: text('Where it keeps its data.'),
+    containers: Type.Optional(
+      Type.Integer({ description: 'How many containers it has, whatever their state.' }),
+    ),
+    images: Type.Optional(Type.Integer({ description: 'How many images it has.' })),
   },
   { description: 'The container engine of the node.' },
 )

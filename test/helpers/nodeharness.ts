@@ -3,12 +3,14 @@
  * `step` is one pass: observe, plan, perform one op after the other.
  */
 import { imagesInQuestion } from '#pkg/agent/container.security.ts'
+import { Host } from '#pkg/agent/host.ts'
 import { planNode } from '#pkg/agent/node.plan.ts'
 import { Observer } from '#pkg/agent/observe.ts'
 import type { AgentOp } from '#pkg/agent/ops.ts'
 import { perform } from '#pkg/agent/perform.ts'
 import { diskFiles } from '#pkg/agent/projection.ts'
 import type { World } from '#pkg/agent/world.ts'
+import { silentLogger, systemClock, systemRandom } from '#pkg/apimachinery/ambient.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
 import { Client } from '#pkg/client/rest.ts'
 import type { Engine } from '#pkg/engine/port.ts'
@@ -66,6 +68,7 @@ async function performOne(harness: NodeHarness<Engine>, op: AgentOp, signal: Abo
       client,
       nodeName: world.nodeName,
       files: diskFiles(projectionRoot),
+      host: new Host(undefined, { clock: systemClock(), random: systemRandom(), log: silentLogger }),
       onPullProgress: () => {},
       secretOf: (key) => world.desired.secrets.get(key),
     },

@@ -1,0 +1,85 @@
+/**
+ * The disk that the engine keeps its data on: how full it is, when that is trouble, and whether an image fits. Deciding
+ * is pure; `statfsDisk` looks.
+ */
+import { statfs } from 'node:fs/promises'
+import type { Condition } from '#pkg/apimachinery/meta.ts'
+import { humanBytes } from '#pkg/apimachinery/quantity.ts'
+import type { Node, NodeStatus } from '#pkg/apis/node.ts'
+import type { PrunePolicy } from '#pkg/apis/prunepolicy.ts'
+
+export type Disk = Required<NonNullable<NodeStatus['disk']>>
+
+/** Undefined when the directory is not on this machine, or not for the agent to see. */
+export type ReadDisk = (path: string) => Promise<Disk | undefined>
+
+/** In per cent; what a PrunePolicy with a mark of its own overrides. */
+export const usualHighMark = 90
+/** Below this share nothing goes on for long, whatever the marks. */
+const leastFreePercent = 5
+/** Images are packed for their travels: so much larger is what they come to on the disk. */
+const unpackedTimes = 2.5
+/** What pulls leave free: for the engine's own books, logs, and what containers write. */
+const reserve = { bytes: 100e6, percent: 2, mostBytes: 5e9 } as const
+
+/** Percentages are those of `df`: of what can be used, without the part that is root's alone. */
+export const statfsDisk: ReadDisk = async (path) => {
+  try {
+    const { bsize, blocks, bfree, bavail } = await statfs(path)
+    const usedBytes = (blocks - bfree) * bsize
+    const availableBytes = bavail * bsize
+    const usable = usedBytes + availableBytes
+    const usedPercent = usable === 0 ? 0 : Math.ceil((usedBytes * 100) / usable)
+    return { path, totalBytes: blocks * bsize, usedBytes, availableBytes, usedPercent }
+  } catch (error) {
+    if (
+      error instanceof Error &&
+      'code' in error &&
+      ['ENOENT', 'EACCES', 'ENOTDIR'].includes(String(error.code))
+    )
+      return undefined
+    throw error
+  }
+}
+
+/** The smallest of the PrunePolicies for this node, so that what is told fits what is done. */
+export function highMark(policies: Iterable<PrunePolicy>, node: Pick<Node, 'metadata'> | undefined): number {
+  const labels = node?.metadata.labels ?? {}
+  const marks = [...policies]
+    .filter(({ spec }) => Object.entries(spec.nodeSelector).every(([key, value]) => labels[key] === value))
+    .flatMap(({ spec }) => spec.disk?.high ?? [])
+  return marks.length === 0 ? usualHighMark : Math.min(...marks)
+}
+
+export function diskCondition(disk: Disk, high: number): Omit<Condition, 'lastTransitionTime'> {
+  const pressed = disk.usedPercent >= high || freePercent(disk) < leastFreePercent
+  const numbers = `${disk.usedPercent}% of ${disk.path} is used, ${humanBytes(disk.availableBytes)} of ${humanBytes(disk.totalBytes)} are free`
+  return {
+    type: 'DiskPressure',
+    status: pressed ? 'True' : 'False',
+    reason: pressed ? 'DiskIsFilling' : 'DiskHasRoom',
+    message: `${numbers}; pressure begins at ${Math.min(high, 100 - leastFreePercent)}%`,
+  }
+}
+
+function freePercent({ usedBytes, availableBytes }: Disk): number {
+  const usable = usedBytes + availableBytes
+  return usable === 0 ? 0 : (availableBytes * 100) / usable
+}
+
+/**
+ * Why an image should not be fetched now, in a sentence; undefined: it should. `packedBytes`: of the layers that are
+ * missing, as the registry keeps them, or an archive; undefined: not known.
+ */
+export function roomFor(packedBytes: number | undefined, disk: Disk | undefined): string | undefined {
+  if (disk === undefined) return undefined
+  const least = Math.max(
+    reserve.bytes,
+    Math.min((disk.totalBytes * reserve.percent) / 100, reserve.mostBytes),
+  )
+  const needs = (packedBytes ?? 0) * unpackedTimes
+  if (disk.availableBytes - needs >= least) return undefined
+  const free = `${humanBytes(disk.availableBytes)} of ${humanBytes(disk.totalBytes)} are free on ${disk.path}, of which ${humanBytes(least)} are kept free`
+  if (needs === 0) return `no room for an image: ${free}`
+  return `no room for an image that comes to about ${humanBytes(needs)}: ${free}`
+}

@@ -1,0 +1,81 @@
+/**
+ * What the machine tells beside its engine: how full the engine's disk is, and the file and process of the engine. Of an
+ * engine on another machine there is nothing to tell.
+ */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import type { Node } from '#pkg/apis/node.ts'
+import type { EngineInfo } from '#pkg/engine/port.ts'
+import type { Disk, ReadDisk } from './disk.ts'
+import { type EngineConfigInput, patienceMs } from './engineconfig/engineconfig.plan.ts'
+import { EngineSettings } from './engineconfig/enginesettings.ts'
+import type { EngineFiles } from './engineconfig/port.ts'
+import type { OpOf } from './ops.ts'
+
+export interface HostParts {
+  /** Absent: the engine's disk is not on this machine. */
+  readonly readDisk?: ReadDisk
+  readonly engineFiles: EngineFiles
+  /** Of the engine; absent: it is reached otherwise. */
+  readonly socketPath?: string
+}
+
+/** As the planner of the engine's settings takes it. */
+export type EngineSettingsInput = Pick<
+  EngineConfigInput,
+  'sight' | 'reloaded' | 'socketPath' | 'engineVersion' | 'reported'
+>
+
+export interface HostSight {
+  readonly disk?: Disk
+  readonly engineSettings?: EngineSettingsInput
+}
+
+export class Host {
+  readonly #parts: HostParts | undefined
+  readonly #ambient: Ambient
+  readonly #settings: EngineSettings | undefined
+  #reloadedAt = Number.NEGATIVE_INFINITY
+
+  constructor(parts: HostParts | undefined, ambient: Ambient) {
+    const { clock, log } = ambient
+    this.#parts = parts
+    this.#ambient = ambient
+    this.#settings = parts && new EngineSettings({ files: parts.engineFiles, clock, log })
+  }
+
+  /** The engine was asked to read its settings: what it said before may not hold any more. */
+  isSettling(): boolean {
+    return this.#ambient.clock.now() - this.#reloadedAt <= patienceMs
+  }
+
+  async look(engine: EngineInfo, node: Node | undefined): Promise<HostSight> {
+    if (this.#parts === undefined) return {}
+    const disk = await this.#parts.readDisk?.(engine.rootDirectory)
+    const facts = await this.#settings?.look(node?.spec.engine)
+    const { socketPath } = this.#parts
+    const settings = facts && {
+      ...facts,
+      socketPath,
+      engineVersion: engine.version,
+      reported: engine.registries,
+    }
+    return {
+      ...(disk !== undefined && { disk }),
+      ...(settings !== undefined && { engineSettings: settings }),
+    }
+  }
+
+  /** The engine does not answer. */
+  async noteAway(): Promise<void> {
+    await this.#settings?.putBackForTheDead()
+  }
+
+  async write(op: OpOf<'writeEngineConfig'>): Promise<void> {
+    await this.#settings?.write(op)
+  }
+
+  async reload(op: OpOf<'reloadEngine'>): Promise<void> {
+    this.#reloadedAt = this.#ambient.clock.now()
+    await this.#settings?.reload(op)
+  }
+}
