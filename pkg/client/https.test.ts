@@ -37,6 +37,24 @@ test('method, path below the base, query and body arrive, and the answer comes b
   t.deepEqual([status, headers['x-seen'], await readAll(body)], [200, 'POST /base/x?a=x+y', 'héllo'])
 })
 
+test('what is sent as it comes arrives, no faster than it is read, and its failure is told as it is', async (t) => {
+  const { transport } = await serve(t, (request, response) => {
+    request.pipe(response)
+  })
+  const send = (input: AsyncIterable<Uint8Array>) => {
+    const signal = new AbortController().signal
+    return transport({ method: 'POST', path: '/', query: new URLSearchParams(), headers: {}, input, signal })
+  }
+  const { body } = await send(Readable.from([Buffer.from('one '), Buffer.from('two')]))
+  t.is(await readAll(body), 'one two')
+  const broken = new Error('the disk is gone')
+  const failing = async function* () {
+    yield Buffer.alloc(0)
+    throw broken
+  }
+  t.is(await t.throwsAsync(send(failing())), broken)
+})
+
 test('connections are kept, and one that the server closed meanwhile is made anew', async (t) => {
   const { server, transport } = await serve(t, (_request, response) => response.end('ok'))
   let connections = 0

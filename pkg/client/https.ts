@@ -7,6 +7,7 @@ import https from 'node:https'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Transport } from '#pkg/apimachinery/transport.ts'
+import { writeChunks } from '#pkg/apimachinery/wire.ts'
 import type { ServerConfig } from './kubeconfig.ts'
 
 /** Closing it ends idle connections; requests under way keep theirs until they are done. */
@@ -87,13 +88,27 @@ function exchange(context: Exchange, mayRetry: boolean): Promise<ApiResponse> {
     const sent = send(context)
     sent.on('response', (incoming) => resolve(toResponse(incoming, request.signal, base)))
     sent.on('error', (error) => {
-      const stale = sent.reusedSocket && codeOf(error) === 'ECONNRESET'
+      const stale = sent.reusedSocket && codeOf(error) === 'ECONNRESET' && request.input === undefined
       if (request.signal.aborted) reject(request.signal.reason)
       else if (stale && mayRetry) exchange(context, false).then(resolve, reject)
-      else reject(unreachable(base, error))
+      else reject(error instanceof InputError ? error.cause : unreachable(base, error))
     })
-    sent.end(request.body)
+    if (request.input === undefined) sent.end(request.body)
+    else void sendInput(request.input, sent)
   })
+}
+
+/** What there was to send could not be read: that is its own failure, and not one of the connection. */
+class InputError extends Error {}
+
+/** No faster than the server reads. One that has answered already need not hear the rest. */
+async function sendInput(input: AsyncIterable<Uint8Array>, sent: http.ClientRequest): Promise<void> {
+  try {
+    await writeChunks(sent, input, new AbortController().signal)
+    sent.end()
+  } catch (cause) {
+    sent.destroy(new InputError('the body broke off', { cause }))
+  }
 }
 
 function takeOver(context: Exchange, protocol: string): Promise<Duplex | ApiResponse> {

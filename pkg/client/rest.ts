@@ -41,6 +41,8 @@ export interface Request {
   readonly query?: Readonly<Record<string, string>> | URLSearchParams
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** In its place what is sent as it comes, such as a file. */
+  readonly input?: AsyncIterable<Uint8Array>
 }
 
 interface Name {
@@ -200,6 +202,7 @@ export class Client {
       query: new URLSearchParams(request.query),
       headers: { accept: 'application/json', ...request.headers },
       ...(request.body !== undefined && { body: request.body }),
+      ...(request.input !== undefined && { input: request.input }),
       signal,
     })
     if (response.status >= 400) throw decodeFailure(response.status, await readAll(response.body))
