@@ -16,7 +16,10 @@ const trouble = (about: string, meaning: string): Meaning => ({ type: 'Warning',
 /** By who writes them: the agent for each op, the agent for the rest, the control plane, the recorder itself. */
 export const eventReasons = {
   Pulled: done('Container, Image', 'The image was pulled, or is up to date.'),
-  ErrImagePull: trouble('Container, Image', 'The image could not be pulled; it is tried again ever more slowly.'),
+  ErrImagePull: trouble(
+    'Container, Image',
+    'The image could not be pulled; it is tried again ever more slowly.',
+  ),
   Tagged: done(
     'Container, Image',
     'An image that was there under another name got the one that is asked for.',
@@ -26,6 +29,8 @@ export const eventReasons = {
   FailedUntag: trouble('Image', 'That failed.'),
   Pushed: done('Image', 'The image was sent to a registry; the message has its digest there.'),
   FailedPush: trouble('Image', 'It could not be sent; it is tried again ever more slowly.'),
+  Transferred: done('Image', 'The image came from another node, only the layers that were missing.'),
+  FailedTransfer: trouble('Image', 'The other node could not be asked, or does not send the image.'),
   Loaded: done('Image', 'The image came out of an archive.'),
   FailedLoad: trouble('Image', 'The archive could not be had, or does not hold the image.'),
   Imported: done('Image', 'The image was made of an archive of files.'),
