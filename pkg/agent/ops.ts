@@ -72,6 +72,14 @@ export type AgentOp =
       readonly pause: boolean
       readonly made: string
     }
+  /** Gets from another node what that one calls `image`, as far as its layers are not here, and names it. `made` as above. */
+  | {
+      readonly type: 'transferImage'
+      readonly from: string
+      readonly image: string
+      readonly references: readonly string[]
+      readonly made?: string
+    }
   | { readonly type: 'createVolume'; readonly create: VolumeCreate }
   | { readonly type: 'removeVolume'; readonly volume: string }
   | { readonly type: 'createNetwork'; readonly create: NetworkCreate }
@@ -130,6 +138,7 @@ const describers: Describers = {
   loadImage: (op) => `load image ${op.reference} from ${describeFile(op.from)}`,
   importImage: (op) => `import image ${op.reference} from ${describeFile(op.from)}`,
   commitImage: (op) => `commit container ${short(op.container)} as image ${op.reference}`,
+  transferImage: (op) => `get image ${shortImage(op.image)} from node ${op.from}`,
   createVolume: (op) => `create volume ${op.create.name}`,
   removeVolume: (op) => `remove volume ${op.volume}`,
   createNetwork: (op) => `create network ${op.create.name}`,
@@ -153,6 +162,10 @@ const describers: Describers = {
 
 function describeFile(from: FileSource): string {
   return 'url' in from ? from.url : `upload ${from.upload.slice(0, 19)}`
+}
+
+function shortImage(image: string): string {
+  return image.startsWith('sha256:') ? image.slice(0, 19) : image
 }
 
 /** Ids as people know them: the first 12 digits. */
@@ -181,6 +194,7 @@ const opReasons: { readonly [Type in OpType]: OpReasons } = {
   loadImage: { done: 'Loaded', failed: 'FailedLoad' },
   importImage: { done: 'Imported', failed: 'FailedImport' },
   commitImage: { done: 'Committed', failed: 'FailedCommit' },
+  transferImage: { done: 'Transferred', failed: 'FailedTransfer' },
   createVolume: { done: 'VolumeCreated', failed: 'FailedCreateVolume' },
   removeVolume: { done: 'VolumeRemoved', failed: 'FailedRemoveVolume' },
   createNetwork: { done: 'NetworkCreated', failed: 'FailedCreateNetwork' },

@@ -49,6 +49,11 @@ export const imageSpec = Type.Object(
         description: 'Of an image for several: os/architecture[/variant]. Absent: that of the node.',
       }),
     ),
+    peers: Type.Boolean({
+      default: false,
+      description:
+        'Whether nodes may get it from each other: one that misses it asks a node that has it first, and the registry when that fails.',
+    }),
     update: Type.Optional(imageUpdate),
     tags: atomicList(imageReference('Another name for the same image, on the nodes.'), {
       default: [],

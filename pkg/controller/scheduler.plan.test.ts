@@ -38,6 +38,7 @@ function image(name: string, spec: Partial<Image['spec']> = {}, metadata = {}): 
       allTags: false,
       tags: [],
       push: [],
+      peers: false,
       prunePolicy: 'Keep',
       deletionPolicy: 'Untag',
       ...spec,

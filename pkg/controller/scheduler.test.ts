@@ -38,6 +38,7 @@ test('what nodes say of an Image that has a lead is not kept and matters to nobo
       allTags: false,
       tags: [],
       push: [],
+      peers: false,
       prunePolicy: 'Keep',
       deletionPolicy: 'Untag',
       nodeName: 'n1',
