@@ -1,0 +1,66 @@
+/**
+ * Registries that said "not so fast", or nothing at all: nobody asks them for a while, whatever for. What failed is in
+ * the hold of its own group besides; this is for all the others who would ask the same registry in vain.
+ */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import type { OpResult } from '#pkg/plan/execute.ts'
+import type { AgentOp } from '../ops.ts'
+import type { RegistryHold, Waiting, World } from '../world.ts'
+import { registryOf } from './names.ts'
+
+/** ms. */
+const first = { RegistryRateLimited: 30_000, RegistryUnavailable: 2_000 } as const
+const most = { RegistryRateLimited: 900_000, RegistryUnavailable: 60_000 } as const
+
+interface Kept extends RegistryHold {
+  readonly failures: number
+}
+
+export class RegistryBook {
+  readonly #ambient: Pick<Ambient, 'clock' | 'random'>
+  readonly #holds = new Map<string, Kept>()
+
+  constructor(ambient: Pick<Ambient, 'clock' | 'random'>) {
+    this.#ambient = ambient
+  }
+
+  holds(): ReadonlyMap<string, RegistryHold> {
+    const { clock } = this.#ambient
+    for (const [host, { until }] of this.#holds)
+      if (until < clock.now() - most.RegistryRateLimited) this.#holds.delete(host)
+    return this.#holds
+  }
+
+  /** Any answer that is about the image itself says that the registry is there. */
+  note(result: OpResult<AgentOp>): void {
+    const { op } = result.planned
+    if ((op.type !== 'pullImage' && op.type !== 'pushImage') || result.outcome === 'skipped') return
+    const host = registryOf(op.reference)
+    const error = result.outcome === 'failed' ? result.error : undefined
+    if (error === undefined) this.#holds.delete(host)
+    else if (isReason(error, 'RegistryRateLimited') || isReason(error, 'RegistryUnavailable'))
+      this.#hold(host, error)
+    else if (error instanceof StatusError) this.#holds.delete(host)
+  }
+
+  #hold(host: string, error: StatusError): void {
+    const { clock, random } = this.#ambient
+    const reason = error.reason === 'RegistryRateLimited' ? 'RegistryRateLimited' : 'RegistryUnavailable'
+    const failures = (this.#holds.get(host)?.failures ?? 0) + 1
+    const usual = Math.min(most[reason], first[reason] * 2 ** (failures - 1)) * (0.9 + random.next() / 5)
+    const until = clock.now() + Math.max(usual, (error.details.retryAfterSeconds ?? 0) * 1000)
+    const message = `registry ${host} is not asked for a while: ${messageOf(error)}`
+    this.#holds.set(host, { until, failures, reason, message })
+  }
+}
+
+/** Why the registry of the reference must not be asked now. */
+export function registryRests(
+  reference: string,
+  { registryHolds, now }: Pick<World, 'registryHolds' | 'now'>,
+): { readonly waiting: Waiting; readonly wakeAt: number } | undefined {
+  const hold = registryHolds.get(registryOf(reference))
+  if (hold === undefined || hold.until <= now) return undefined
+  return { waiting: { reason: hold.reason, message: hold.message }, wakeAt: hold.until }
+}
