@@ -51,6 +51,21 @@ export function highMark(policies: Iterable<PrunePolicy>, node: Pick<Node, 'meta
   return marks.length === 0 ? usualHighMark : Math.min(...marks)
 }
 
+/** A change that is worth telling: other than that a disk in use is never as full as it was a moment ago. */
+const noticed = { bytes: 16e6, share: 0.002 } as const
+
+/** What was told, as long as it is about right. */
+export function steadyDisk(disk: Disk, told: NodeStatus['disk']): Disk {
+  if (told?.path === undefined || told.path !== disk.path || told.totalBytes !== disk.totalBytes) return disk
+  const change = Math.max(
+    Math.abs(told.usedBytes - disk.usedBytes),
+    Math.abs(told.availableBytes - disk.availableBytes),
+  )
+  return change < Math.max(noticed.bytes, disk.totalBytes * noticed.share)
+    ? { ...told, path: told.path }
+    : disk
+}
+
 export function diskCondition(disk: Disk, high: number): Omit<Condition, 'lastTransitionTime'> {
   const pressed = disk.usedPercent >= high || freePercent(disk) < leastFreePercent
   const numbers = `${disk.usedPercent}% of ${disk.path} is used, ${humanBytes(disk.availableBytes)} of ${humanBytes(disk.totalBytes)} are free`

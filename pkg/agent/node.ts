@@ -7,7 +7,7 @@ import { Loop } from '#pkg/client/loop.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
-import { type Disk, diskCondition, usualHighMark } from './disk.ts'
+import { type Disk, diskCondition, steadyDisk, usualHighMark } from './disk.ts'
 import type { EngineConfigCondition } from './engineconfig/engineconfig.plan.ts'
 import type { Reporter } from './reporter.ts'
 
@@ -103,16 +103,17 @@ export class NodeRegistration {
 }
 
 /** Pure. */
-export function nodeStatus(previous: NodeStatus | undefined, facts: NodeFacts): NodeStatus {
-  const { engine, now } = facts
+export function nodeStatus(previous: NodeStatus | undefined, seen: NodeFacts): NodeStatus {
+  const { engine, now } = seen
+  const beat = previous?.lastHeartbeat
+  const due = beat === undefined || now - Date.parse(beat) >= heartbeatEvery
+  const facts = due ? seen : withSteadyDisk(seen, previous)
   const { disk, conditions = [], ...rest } = previous ?? {}
   const drafts = conditionDrafts(facts)
   const known = new Set([
     ...drafts.map(({ type }) => type),
     ...(facts.engineError === undefined ? [] : unseen),
   ])
-  const beat = previous?.lastHeartbeat
-  const due = beat === undefined || now - Date.parse(beat) >= heartbeatEvery
   return {
     ...rest,
     ...(engine !== undefined && describeEngine(engine)),
@@ -124,6 +125,15 @@ export function nodeStatus(previous: NodeStatus | undefined, facts: NodeFacts): 
       conditions.filter(({ type }) => known.has(type)),
     ),
   }
+}
+
+/** A disk in use is never quite as full as it was: that alone is no reason to write. */
+function withSteadyDisk(seen: NodeFacts, previous: NodeStatus | undefined): NodeFacts {
+  const { disk, high = usualHighMark } = seen
+  if (disk === undefined) return seen
+  const was = findCondition(previous?.conditions, 'DiskPressure')
+  const turned = diskCondition(disk, high).status !== was?.status
+  return turned ? seen : { ...seen, disk: steadyDisk(disk, previous?.disk) }
 }
 
 type Draft = Omit<Condition, 'lastTransitionTime'>

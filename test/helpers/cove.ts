@@ -30,6 +30,8 @@ export interface CoveOptions {
   readonly apart?: boolean
   /** The server without any agent. */
   readonly alone?: boolean
+  /** Further words for the agent. */
+  readonly agentWords?: readonly string[]
   /** Further words for the server. */
   readonly serverWords?: readonly string[]
 }
@@ -72,7 +74,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
   const nodeName = `node-${mark}`
   const address = `127.0.0.1:${await freePort()}`
   const serverFlags = ['--data-dir', dataDir, '--listen', address, ...(options.serverWords ?? [])]
-  const agentFlags = ['--engine', engine, '--node-name', nodeName]
+  const agentFlags = ['--engine', engine, '--node-name', nodeName, ...(options.agentWords ?? [])]
   const words =
     options.apart || options.alone ? ['server', ...serverFlags] : ['up', ...serverFlags, ...agentFlags]
   const daemon = new Daemon([program, ...words], home)

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rawEngine } from './engine.ts'
 import { eventually } from './eventually.ts'
@@ -13,6 +13,13 @@ import { makeTempDir, type Teardown } from './tempdir.ts'
 
 export interface PrivateEngine {
   readonly host: string
+  /** Its daemon.json, at first `{}`, and the file of its process id. */
+  readonly configFile: string
+  readonly pidFile: string
+  /** Of the daemon as it runs now. */
+  pid(): Promise<number>
+  /** Begins a program in the engine's network, where its bridge is 172.17.0.1. */
+  command(words: readonly string[]): ChildProcess
   /** SIGKILL to the daemon alone; what it runs is orphaned, as after a crash. */
   kill(): Promise<void>
   /** Starts it again on the same data; resolves when it answers. */
@@ -25,18 +32,22 @@ const withLoopback = 'busybox ip link set lo up && exec dockerd "$@"'
 export interface PrivateEngineOptions {
   /** Containers outlive a daemon that restarts, whether or not it was killed. */
   readonly liveRestore?: boolean
+  /** Where it keeps its data; absent: in a directory of the test. */
+  readonly dataRoot?: string
 }
 
 export async function startPrivateEngine(
   t: Teardown,
-  { liveRestore = false }: PrivateEngineOptions = {},
+  { liveRestore = false, dataRoot }: PrivateEngineOptions = {},
 ): Promise<PrivateEngine> {
   const directory = await makeTempDir(t, 'engine')
   const at = (name: string) => join(directory, name)
   const host = `unix://${at('engine.sock')}`
   const places = [
+    '--config-file',
+    at('daemon.json'),
     '--data-root',
-    at('data'),
+    dataRoot ?? at('data'),
     '--exec-root',
     at('exec'),
     '--pidfile',
@@ -45,6 +56,7 @@ export async function startPrivateEngine(
     host,
     ...(liveRestore ? ['--live-restore'] : []),
   ]
+  await writeFile(at('daemon.json'), '{}\n')
   let child: ChildProcess | undefined
   let output = ''
   const start = async () => {
@@ -84,7 +96,19 @@ export async function startPrivateEngine(
     await rm(at('exec'), { recursive: true, force: true })
   })
   await start()
-  return { host, kill: () => end('SIGKILL'), restart: start }
+  const pid = async () => Number(await readFile(at('pid'), 'utf8'))
+  return {
+    host,
+    configFile: at('daemon.json'),
+    pidFile: at('pid'),
+    pid,
+    command(words) {
+      const net = `--net=/proc/${child?.pid}/ns/net`
+      return spawn('nsenter', [net, ...words], { stdio: 'ignore' })
+    },
+    kill: () => end('SIGKILL'),
+    restart: start,
+  }
 }
 
 async function answers(host: string): Promise<void> {
