@@ -1,10 +1,12 @@
 /** The node agent: an engine on one side, the API on the other. Wiring only. */
 import { mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from '#pkg/agent/agent.ts'
 import { statfsDisk } from '#pkg/agent/disk.ts'
 import { localEngineFiles, noEngineFiles } from '#pkg/agent/engineconfig/enginefiles.ts'
 import type { HostParts } from '#pkg/agent/host.ts'
+import { nodeLogins } from '#pkg/agent/images/nodelogins.ts'
 import { linuxMachine } from '#pkg/agent/machine.ts'
 import { diskCopy } from '#pkg/agent/nodecopyfile.ts'
 import { diskFiles } from '#pkg/agent/projection.ts'
@@ -44,6 +46,11 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
     files,
     version,
     host: hostOf(options),
+    nodeLogins: nodeLogins({
+      file: join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json'),
+      searchPath: process.env['PATH'] ?? '',
+      clock: ambient.clock,
+    }),
     ...copies,
   })
   ambient.log.info('agent starts', { node: nodeName, engine: options.engine })

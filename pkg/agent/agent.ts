@@ -28,6 +28,7 @@ import { EndBook } from './endbook.ts'
 import { HealingBook } from './healingbook.ts'
 import { generationOf, isWanted } from './holds.ts'
 import { Host, type HostParts } from './host.ts'
+import type { CredentialSources, NodeLogins } from './images/credentials.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
 import { type NodeDecision, planNode } from './node.plan.ts'
@@ -59,6 +60,8 @@ export interface AgentOptions {
   /** For files that containers mount. */
   readonly files: NodeFiles
   readonly version: string
+  /** What the node itself is logged in with; absent: nowhere. */
+  readonly nodeLogins?: NodeLogins
   /** Where what is desired is kept for a start without the server; absent: it is not. */
   readonly copies?: CopyStore
   /** The machine, when the engine is on it. */
@@ -127,7 +130,7 @@ export class Agent {
       files,
       host: this.#host,
       onPullProgress: this.#pulls.progress.bind(this.#pulls),
-      secretOf: (key: string) => this.#desired.snapshot().secrets.get(key),
+      credentials: this.#credentialSources(),
     }
     this.#runner = new Runner({
       ambient,
@@ -177,6 +180,15 @@ export class Agent {
       this.#calledAt = clock.now()
       this.#reporter.resync()
       for (const part of [this.#desired, this.#reporter, this.#recorder]) part.retryNow()
+    }
+  }
+
+  #credentialSources(): CredentialSources {
+    const { nodeLogins } = this.#options
+    return {
+      secretOf: (key) => this.#desired.snapshot().secrets.get(key),
+      registries: () => this.#desired.snapshot().registries.values(),
+      ...(nodeLogins !== undefined && { nodeLogins }),
     }
   }
 

@@ -171,9 +171,11 @@ export class DesiredState {
     return new Set(waiting.map(({ metadata }) => groupOf('Container', metadata)))
   }
 
-  #isLoading({ kind, ...meta }: Reference): boolean {
+  #isLoading({ kind, optional, ...meta }: Reference): boolean {
     const key = objectKey(meta)
     const named = this.#named[kind]
+    // What counts only if it is there is waited for while somebody can say so.
+    if (optional) return this.#serverAnswers() && named.isLoading(key)
     // Containers as they are now, and what they name as it was: nobody asked for that.
     const isHalfNew = this.isTold() && this.#serverAnswers() && named.isOld(key)
     return named.isLoading(key) || isHalfNew
@@ -184,7 +186,8 @@ export class DesiredState {
     const [kind, ...rest] = group.split('/')
     const key = rest.join('/')
     if (kind === 'Pull') {
-      return [...this.#containers.list()].filter((container) => imageGroup(container) === group)
+      const { containers, ...stored } = this.snapshot()
+      return [...containers.values()].filter((container) => imageGroup(container, stored) === group)
     }
     if (kind === 'EngineConfig') return [...this.#nodes.list()]
     const readers = {
@@ -208,7 +211,7 @@ export class DesiredState {
       Network: new Set<string>(),
       Image: new Set<string>(),
     }
-    for (const { kind, ...meta } of this.#allReferences()) wanted[kind].add(objectKey(meta))
+    for (const { kind, optional: _, ...meta } of this.#allReferences()) wanted[kind].add(objectKey(meta))
     for (const { metadata } of this.#volumes.list()) wanted.Volume.delete(objectKey(metadata))
     for (const { metadata } of this.#networks.list()) wanted.Network.delete(objectKey(metadata))
     for (const { metadata } of this.#images.list()) wanted.Image.delete(objectKey(metadata))

@@ -41,7 +41,9 @@ function isSame(op: AgentOp, hold: Hold | undefined, { observed }: World): boole
 export function isWanted(group: string, generation: number, world: Pick<World, 'desired'>): boolean {
   const { containers } = world.desired
   if (group.startsWith('Pull/'))
-    return [...containers.values()].some((each) => wantsToExist(each) && imageGroup(each) === group)
+    return [...containers.values()].some(
+      (each) => wantsToExist(each) && imageGroup(each, world.desired) === group,
+    )
   if (!group.startsWith('Container/')) return true
   return generationOf(group, world) === generation
 }

@@ -10,6 +10,7 @@ import type { ObservedImage } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer } from './container.cast.ts'
 import { wantsToExist } from './container.look.ts'
+import { credentialVersions, withLogin } from './images/credentials.ts'
 import { followedImage, whyNotHere } from './images/following.ts'
 import type { AgentOp } from './ops.ts'
 import { type Decision, type Desired, groupOf, type Pull, type Waiting, type World } from './world.ts'
@@ -74,7 +75,7 @@ export function imageReadiness(
     const message = `image ${reference} is not on node ${world.nodeName}, and spec.imagePullPolicy is Never`
     return { waiting: { reason: 'ErrImageNeverPull', message } }
   }
-  const hold = world.holds.get(imageGroup(container))
+  const hold = world.holds.get(imageGroup(container, world.desired))
   if (hold !== undefined) return { waiting: { reason: hold.reason, message: hold.message } }
   return { waiting: { reason: 'Pulling', message: `pulling image ${reference}` } }
 }
@@ -83,15 +84,15 @@ export function imageReadiness(
  * The ops that bring its image. Who asks with other Secrets may get another answer, so that is another pull; what follows
  * an Image leaves it to that.
  */
-export function imageGroup({ metadata, spec }: Container): string {
-  const followed = followedImage({ metadata, spec })
+export function imageGroup(container: Container, stored: Pick<Desired, 'secrets'>): string {
+  const followed = followedImage(container)
   if (followed !== undefined) return `Image/${followed}`
-  return `Pull/${pullKey(wantedImage({ spec }), pullSecretsOf({ metadata, spec }))}`
+  return `Pull/${pullKey(wantedImage(container), pullSecretsOf(container, stored))}`
 }
 
 /** The pull of its image with its Secrets, if there was one. */
-export function pullOf(container: Container, { pulls }: Pick<World, 'pulls'>): Pull | undefined {
-  return pulls.get(pullKey(wantedImage(container), pullSecretsOf(container)))
+export function pullOf(container: Container, { pulls, desired }: World): Pull | undefined {
+  return pulls.get(pullKey(wantedImage(container), pullSecretsOf(container, desired)))
 }
 
 /** What pulls are known by: the image and the keys of the Secrets it is asked for with. */
@@ -100,17 +101,17 @@ export function pullKey(reference: string, secrets: readonly string[]): string {
   return secrets.length === 0 ? image : `${image} with ${secrets.join(', ')}`
 }
 
-/** Keys of the Secrets that its image is pulled with. */
-function pullSecretsOf({ metadata, spec }: Pick<Container, 'metadata' | 'spec'>): string[] {
+/** Keys of the Secrets that its image is pulled with: those that it names, and the login of its namespace. */
+function pullSecretsOf({ metadata, spec }: Container, { secrets }: Pick<Desired, 'secrets'>): string[] {
   const { namespace = 'default' } = metadata
-  return (spec.imagePullSecrets ?? []).map(({ name }) => objectKey({ namespace, name }))
+  const named = (spec.imagePullSecrets ?? []).map(({ name }) => objectKey({ namespace, name }))
+  return withLogin(wantedImage({ spec }), { namespace, secrets: named }, (key) => secrets.get(key))
 }
 
 /** Changes with the Secrets that a pull of the group is made with: what failed with other ones is tried again. */
-export function pullGeneration(group: string, { containers, secrets }: Desired): number {
-  const asking = [...containers.values()].find((container) => imageGroup(container) === group)
-  const versions =
-    asking && pullSecretsOf(asking).map((key) => secrets.get(key)?.metadata.resourceVersion ?? '')
+export function pullGeneration(group: string, desired: Desired): number {
+  const asking = [...desired.containers.values()].find((each) => imageGroup(each, desired) === group)
+  const versions = asking && credentialVersions(wantedImage(asking), pullSecretsOf(asking, desired), desired)
   if (versions === undefined || versions.length === 0) return 0
   return numberOf(versions, 12)
 }
@@ -124,7 +125,7 @@ export function numberOf(value: unknown, digits: number): number {
 /** `decisions` are those on the Containers, by group: they say who waits for an image. */
 export function planImages(world: World, decisions: ReadonlyMap<string, Decision>): Decision[] {
   const own = [...world.desired.containers.values()].filter((each) => followedImage(each) === undefined)
-  const byGroup = Map.groupBy(own, imageGroup)
+  const byGroup = Map.groupBy(own, (each) => imageGroup(each, world.desired))
   return [...byGroup].map(([group, containers]) => planImage(group, containers, world, decisions))
 }
 
@@ -159,7 +160,9 @@ function planImage(
       ? `spec.image: ${reference} is not on the node`
       : `spec.imagePullPolicy is Always, and Container ${wanting.metadata.name} is about to be made`
   return {
-    plan: builder.add({ type: 'pullImage', reference, secrets: pullSecretsOf(wanting) }, cause).build(),
+    plan: builder
+      .add({ type: 'pullImage', reference, secrets: pullSecretsOf(wanting, world.desired) }, cause)
+      .build(),
   }
 }
 

@@ -4,8 +4,8 @@ import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { skippedNames } from './env.ts'
+import { useless } from './images/credentials.ts'
 import { type AgentOp, describeOp, opReasonsOf } from './ops.ts'
-import { useless } from './pullsecrets.ts'
 import type { Desired } from './world.ts'
 
 /** Undefined for what is not worth telling: ops not begun, and the end of an object's life here. */

@@ -1,7 +1,6 @@
 /** Doing: one op, one call. Nothing is decided here. */
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
-import type { Secret } from '#pkg/apis/core.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
@@ -9,9 +8,9 @@ import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
 import type { Host } from './host.ts'
+import { type CredentialSources, credentialsOf, withEach } from './images/credentials.ts'
 import type { AgentOp, OpOf, OpType } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
-import { credentialsFor, withCredentialsTold } from './pullsecrets.ts'
 
 export interface PerformContext {
   readonly engine: Engine
@@ -20,8 +19,7 @@ export interface PerformContext {
   readonly files: NodeFiles
   readonly host: Pick<Host, 'write' | 'reload'>
   readonly onPullProgress: (op: OpOf<'pullImage'>, progress: PullProgress) => void
-  /** The Secret of a key as it is now. */
-  readonly secretOf: (key: string) => Secret | undefined
+  readonly credentials: CredentialSources
 }
 
 type Performers = {
@@ -67,25 +65,13 @@ export async function perform(op: AgentOp, context: PerformContext, signal: Abor
 }
 
 /** With each of the credentials that may be meant, as Kubernetes does; without any when there are none. */
-async function pull(
-  op: OpOf<'pullImage'>,
-  context: PerformContext,
-  signal: AbortSignal,
-): Promise<unknown> {
+async function pull(op: OpOf<'pullImage'>, context: PerformContext, signal: AbortSignal): Promise<unknown> {
   const { reference, secrets } = op
-  const found = credentialsFor(reference, secrets, context.secretOf)
+  const offered = await credentialsOf(reference, { secrets, signal }, context.credentials)
   const onProgress = (progress: PullProgress) => context.onPullProgress(op, progress)
-  const attempts = found.length === 0 ? [{}] : found.map(({ credentials }) => ({ credentials }))
-  let refusal: unknown
-  for (const attempt of attempts) {
-    try {
-      return await context.engine.pullImage(reference, { signal, onProgress, ...attempt })
-    } catch (error) {
-      if (!isReason(error, 'RegistryUnauthorized') && !isReason(error, 'ImageNotFound')) throw error
-      refusal = error
-    }
-  }
-  throw withCredentialsTold(refusal, reference, found)
+  return await withEach(reference, offered, (credentials) =>
+    context.engine.pullImage(reference, { signal, onProgress, ...(credentials && { credentials }) }),
+  )
 }
 
 /** What is to go and is not there has gone: the wish is met. */

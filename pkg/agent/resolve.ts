@@ -150,7 +150,7 @@ function recreatedOf(spec: ContainerSpec, env: Record<string, string>) {
  */
 function secretsOf({ container, desired }: ResolveInput): string[] {
   // What an image is pulled with says nothing about the container that runs it.
-  const { imagePullSecrets: _pull, ...spec } = container.spec
+  const { imagePullSecrets: _pull, image: _login, ...spec } = container.spec
   return referencesOf({ ...container, spec }).flatMap(({ kind, namespace, name }) => {
     const secret = kind === 'Secret' ? desired.secrets.get(objectKey({ namespace, name })) : undefined
     return secret?.metadata.uid ?? []

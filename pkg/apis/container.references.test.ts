@@ -38,3 +38,13 @@ test('every field that names another object counts, and each object once', (t) =
 test('a Container of an older version, without its defaults, names nothing', (t) => {
   t.deepEqual(referencesOf({ metadata: { name: 'web' }, spec: {} }), [])
 })
+
+test("the login of the image's registry is named, and nothing waits for it", (t) => {
+  const [login] = referencesOf({ metadata, spec: { image: 'r.example.com:5000/team/app:1' } })
+  t.deepEqual(login, { kind: 'Secret', namespace: 'shop', name: 'login.r.example.com-5000', optional: true })
+  const named = { image: 'nginx', imagePullSecrets: [{ name: 'login.docker.io' }] }
+  t.deepEqual(referencesOf({ metadata, spec: named }), [
+    { kind: 'Secret', namespace: 'shop', name: 'login.docker.io' },
+  ])
+  t.deepEqual(referencesOf({ metadata, spec: { image: '' } }), [])
+})

@@ -2,13 +2,17 @@
  * Which other objects a Container names: what its node must read to run it, and therefore may read. One function for
  * the server, which decides by it, and for the agent, which asks by it. Pure.
  */
+import { parseReference } from '#pkg/apimachinery/reference.ts'
 import type { Container } from './container.ts'
+import { loginSecretName } from './wellknown.ts'
 
 export interface Reference {
   readonly kind: 'Secret' | 'ConfigMap' | 'Volume' | 'Network' | 'Image'
   /** That of the Container: nothing of another one can be named. */
   readonly namespace: string
   readonly name: string
+  /** It counts if it is there, and nothing waits for it. */
+  readonly optional?: true
 }
 
 type Referring = Pick<Container, 'metadata'> & { readonly spec: Partial<Container['spec']> }
@@ -23,7 +27,26 @@ export function referencesOf({ metadata, spec }: Referring): Reference[] {
   for (const [kind, name] of [...inEnv(spec), ...inMounts(spec)]) {
     if (name !== undefined && name !== '') found.set(`${kind}/${name}`, { kind, namespace, name })
   }
-  return [...found.values()]
+  return withLogins([...found.values()], namespace, [spec.image])
+}
+
+/** With the namespace's logins to the registries of these references, of which none has to exist. */
+export function withLogins(
+  named: readonly Reference[],
+  namespace: string,
+  references: readonly (string | undefined)[],
+): Reference[] {
+  const logins = references.flatMap((reference) => loginFor(reference) ?? [])
+  const further = [...new Set(logins)].filter(
+    (login) => !named.some(({ kind, name }) => kind === 'Secret' && name === login),
+  )
+  return [...named, ...further.map((name) => ({ kind: 'Secret', namespace, name, optional: true }) as const)]
+}
+
+/** Undefined for what is no reference, such as an id. */
+export function loginFor(reference: string | undefined): string | undefined {
+  const parsed = parseReference(reference ?? '')
+  return parsed.ok ? loginSecretName(parsed.reference.registry) : undefined
 }
 
 type Named = readonly [Reference['kind'], string | undefined]

@@ -1,5 +1,5 @@
 /** Which other objects an Image names: what the nodes that hold it must read for it, and therefore may read. Pure. */
-import type { Reference } from './container.references.ts'
+import { type Reference, withLogins } from './container.references.ts'
 import type { Image } from './image.ts'
 
 type Referring = Pick<Image, 'metadata'> & { readonly spec: Partial<Image['spec']> }
@@ -11,5 +11,7 @@ export function referencesOfImage({ metadata, spec }: Referring): Reference[] {
     ...(spec.pullSecrets ?? []).map(({ name }) => name),
     ...(spec.push ?? []).flatMap(({ secret }) => secret ?? []),
   ]
-  return [...new Set(names)].map((name) => ({ kind: 'Secret', namespace, name }))
+  const named = [...new Set(names)].map((name) => ({ kind: 'Secret', namespace, name }) as const)
+  const pushed = (spec.push ?? []).map(({ reference }) => reference)
+  return withLogins(named, namespace, [spec.reference, ...pushed])
 }

@@ -15,7 +15,12 @@ export const engineLabels = {
   cluster: 'cove.run/cluster',
   /** The value of restartAnnotation when the container was made: that request is answered. */
   restartedAt: 'cove.run/restarted-at',
+  /** On what a build leaves on its way: `namespace/name` of the Build. */
+  build: 'cove.run/build',
 } as const
+
+/** On images, containers, networks and volumes of an engine, whoever made them: pruning leaves them; `false` is none. */
+export const keepLabel = 'cove.run/keep'
 
 /** kubectl's: the manifest as last applied, the base of the three-way patch. */
 export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
@@ -111,4 +116,10 @@ export function nearestObjectName(name: string): string {
     .replace(/[^a-z0-9.-]+/g, '-')
     .replace(/^[-.]+|[-.]+$/g, '')
   return plain.length < 2 ? `${plain || 'x'}-0` : plain
+}
+
+/** The Secret of a namespace that `cove login` writes for a registry as references name it: `login.r.example.com-5000`. */
+export function loginSecretName(registry: string): string {
+  const plain = registry.toLowerCase().replace(/[^a-z0-9.-]+/g, '-')
+  return `login.${plain.replace(/^[-.]+|[-.]+$/g, '')}`
 }

@@ -40,7 +40,7 @@ test('a private image is had with the Secret of the Container, and not without',
   const { scene, image, address } = await withImage('had')
   await scene.run('web', { image })
   const message = await scene.notReady('web', 'RegistryUnauthorized')
-  t.regex(message, new RegExp(`no Secret of spec.imagePullSecrets holds credentials for ${address}`))
+  t.regex(message, new RegExp(`no Secret that spec names holds credentials for ${address}`))
   await createSecret(scene, 'login', config(address, testAccount))
   await scene.patchSpec('web', { imagePullSecrets: [{ name: 'login' }] })
   t.truthy(await scene.ready('web'))

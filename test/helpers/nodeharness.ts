@@ -70,7 +70,10 @@ async function performOne(harness: NodeHarness<Engine>, op: AgentOp, signal: Abo
       files: diskFiles(projectionRoot),
       host: new Host(undefined, { clock: systemClock(), random: systemRandom(), log: silentLogger }),
       onPullProgress: () => {},
-      secretOf: (key) => world.desired.secrets.get(key),
+      credentials: {
+        secretOf: (key) => world.desired.secrets.get(key),
+        registries: () => world.desired.registries.values(),
+      },
     },
     signal,
   )
