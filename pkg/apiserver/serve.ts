@@ -29,6 +29,7 @@ import { type ApiServer, makeApiServer } from './server.ts'
 import { containerLooks, nodeContainers } from './streams/containerlooks.ts'
 import { containerStreams } from './streams/containerstreams.ts'
 import { metrics, metricsResources } from './streams/metrics.ts'
+import { nodeQuestions, takesArchive } from './streams/nodequestions.ts'
 import { coreNodes } from './streams/nodeview.ts'
 import { podLogs } from './streams/podlogs.ts'
 import { podStreams, podStreamsByUpgradeOnly } from './streams/podstreams.ts'
@@ -144,6 +145,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     log,
     clock,
     onUpgrade,
+    takesInput: takesArchive,
     onUnauthenticated: audit?.refused,
   }).catch(async (error) => {
     await server.close()
@@ -196,6 +198,7 @@ function nodeLooks({ server, findNode, connections, clock }: NodeLooks): readonl
   return [
     containerLooks({ findNode, clock }),
     nodeContainers({ hasNode, reachNode: reach, clock }),
+    nodeQuestions({ hasNode, reachNode: reach, clock }),
     metrics({ cache, clock, findNode, reachNode: reach }),
     coreNodes(cache),
   ]

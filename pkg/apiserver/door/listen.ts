@@ -17,7 +17,7 @@ import { answerFor } from '../http/answer.ts'
 import { bind } from './bind.ts'
 import { ChunkFrames } from './chunkframes.ts'
 import { compress } from './compress.ts'
-import { bareRequest, bodyOf, tlsSocket } from './incoming.ts'
+import { bareRequest, bodyOf, inputOf, LateBody, tlsSocket } from './incoming.ts'
 import {
   drainedWithin,
   inPieces,
@@ -55,6 +55,8 @@ export interface ListenOptions {
   readonly onUpgrade?: OnUpgrade
   /** Told of every request whose asker could not be made out, before it is refused. */
   readonly onUnauthenticated?: ((request: ApiRequest, error: unknown) => void) | undefined
+  /** Requests whose bodies may be of any length and are handled while they come; of all others they are read first. */
+  readonly takesInput?: (method: string, path: string) => boolean
   /** What differs from the usual. */
   readonly patience?: Partial<Patience>
   /** Closes the listener. */
@@ -120,6 +122,8 @@ interface Exchange {
   streaming: boolean
   /** Whether it counts among those that are bounded. */
   inFlight: boolean
+  /** Whether its body is taken while it is answered. */
+  hasInput: boolean
 }
 
 type Chunks = AsyncIterable<string | Uint8Array>
@@ -193,7 +197,13 @@ class Front {
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const exchange: Exchange = { response, aborter: new AbortController(), streaming: false, inFlight: true }
+    const exchange: Exchange = {
+      response,
+      aborter: new AbortController(),
+      streaming: false,
+      inFlight: true,
+      hasInput: false,
+    }
     const { log } = this.#options
     const onSocket = this.#bySocket.get(incoming.socket) ?? new Set()
     this.#bySocket.set(incoming.socket, onSocket.add(exchange))
@@ -207,7 +217,7 @@ class Front {
     })
     response.on('error', (error) => log.debug('connection lost', { error: messageOf(error) }))
     try {
-      await this.#send(exchange, incoming, await this.#answer(incoming, exchange.aborter.signal))
+      await this.#send(exchange, incoming, await this.#answer(incoming, exchange))
     } catch (error) {
       log.warn('answer broken off', { path: incoming.url, error: messageOf(error) })
       response.destroy()
@@ -227,18 +237,39 @@ class Front {
     throw new StatusError('TooManyRequests', message, { retryAfterSeconds: 1 })
   }
 
-  async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiResponse> {
+  async #answer(incoming: IncomingMessage, exchange: Exchange): Promise<ApiResponse> {
     const { handler, log } = this.#options
-    const bare = bareRequest(incoming, signal)
+    const bare = bareRequest(incoming, exchange.aborter.signal)
     try {
       const user = this.#authenticate(incoming, bare)
       this.#mustHaveRoom(incoming, user)
-      const body = await bodyOf(incoming)
-      const request = { ...bare, ...splitTarget(incoming.url ?? ''), ...(body !== undefined && { body }) }
-      return await handler(request, user)
+      const target = splitTarget(incoming.url ?? '')
+      return await handler(
+        { ...bare, ...target, ...(await this.#contentOf(incoming, target.path, exchange)) },
+        user,
+      )
     } catch (error) {
-      return answerFor(error, bare, log)
+      const answer = answerFor(error, bare, log)
+      return error instanceof LateBody ? { ...answer, status: 408 } : answer
     }
+  }
+
+  async #contentOf(
+    incoming: IncomingMessage,
+    path: string,
+    exchange: Exchange,
+  ): Promise<Pick<ApiRequest, 'body' | 'input'>> {
+    const { clock, takesInput } = this.#options
+    const { requestMs, senderMs } = this.#patience
+    if (takesInput?.(incoming.method ?? '', path) !== true) {
+      const body = await bodyOf(incoming, { clock, ms: requestMs })
+      return body === undefined ? {} : { body }
+    }
+    // It may last as long as a stream does, and ends as one when the server closes.
+    exchange.hasInput = true
+    exchange.streaming = true
+    this.#settle(exchange)
+    return { input: inputOf(incoming, { clock, ms: senderMs }) }
   }
 
   #authenticate(incoming: IncomingMessage, bare: ApiRequest): UserInfo {
@@ -255,7 +286,8 @@ class Front {
     const { response, aborter } = exchange
     // A body that was not read to its end would be taken for the next request.
     const last = this.#closing !== undefined || !incoming.complete
-    if (!incoming.complete && this.#bySocket.get(incoming.socket)?.size === 1) {
+    const refuses = !exchange.hasInput || isWhole(answer.body)
+    if (!incoming.complete && refuses && this.#bySocket.get(incoming.socket)?.size === 1) {
       await this.#answerEarly(incoming, answer)
       return
     }

@@ -12,8 +12,10 @@ export interface Patience {
   readonly handshakeMs: number
   /** From the connection, or the first byte of a further request, to the end of its headers. */
   readonly headersMs: number
-  /** To the end of its body; not for streams, which are upgrades. */
+  /** From the end of its headers to that of its body. */
   readonly requestMs: number
+  /** For the next part of a body that is taken as it comes, however long that is. */
+  readonly senderMs: number
   /** For whoever takes nothing of an answer that waits for it. */
   readonly readerMs: number
   /** For the rest of a request that was answered before its end, and for a client to close after a refusal. */
@@ -31,6 +33,7 @@ export const usualPatience: Patience = {
   headersMs: 20_000,
   // As Kubernetes bounds a request: 3 MiB in that time take a slow line.
   requestMs: 60_000,
+  senderMs: 60_000,
   readerMs: 60_000,
   lingerMs: 2_000,
   // Four times what Node allows itself: selectors may be long, and tokens come on top.
@@ -42,11 +45,12 @@ export const usualPatience: Patience = {
 }
 
 /** What node:https takes of it. */
-export function serverOptions({ handshakeMs, headersMs, requestMs, maxHeaderBytes }: Patience) {
+export function serverOptions({ handshakeMs, headersMs, maxHeaderBytes }: Patience) {
   return {
     handshakeTimeout: handshakeMs,
     headersTimeout: headersMs,
-    requestTimeout: requestMs,
+    // Node knows one bound for all requests; how long a body may take is a question of which it is (incoming.ts).
+    requestTimeout: 0,
     // How often the server looks whether one of them is over.
     connectionsCheckingInterval: Math.min(5_000, headersMs),
     maxHeaderSize: maxHeaderBytes,

@@ -13,7 +13,10 @@ export interface Asking {
   readonly within: number
 }
 
-type Question = Pick<ApiRequest, 'method' | 'path' | 'query'>
+type Question = Pick<ApiRequest, 'method' | 'path' | 'query' | 'body'> & {
+  /** Besides what is accepted, which is JSON unless they say otherwise. */
+  readonly headers?: ApiRequest['headers']
+}
 
 /**
  * In bytes, and more than a node with a thousand containers has to tell. Answers are held in memory: a node that was
@@ -32,7 +35,7 @@ export async function askNode(
     late.abort(new StatusError('Timeout', `node "${nodeName}" has not answered within ${within / 1000} s`))
   })
   const both = AbortSignal.any([signal, late.signal])
-  const headers = { accept: 'application/json' }
+  const headers = { accept: 'application/json', ...question.headers }
   const answered = transport({ ...question, headers, signal: both }).then(async (answer) => ({
     ...answer,
     body: await readAll(bounded(answer.body, nodeName)),
