@@ -322,3 +322,17 @@ test('a hundred Images of one schedule spread over the minute', (t) => {
   const bySecond = Map.groupBy(offsets, (offset) => Math.floor(offset / 1000))
   t.true(Math.max(...[...bySecond.values()].map(({ length }) => length)) <= 8)
 })
+
+test('the first version is taken at once, and soon asked for again when the registry fails', (t) => {
+  const update = { ...semver, minimumAge: '1h', approval: 'Manual' }
+  const image = imageObject('app', { reference: 'app', update: { policy: 'Digest', ...update } })
+  t.is(decide(image, undefined).askAt, 0)
+  const { status, condition } = decide(image, answer(image, { tag: '1.2.0', digest: b }))
+  t.is(status.reference, `app:1.2.0@${b}`)
+  t.is(status.previous, undefined)
+  t.is(condition.reason, 'Taken')
+  const error = { reason: 'RegistryUnavailable', message: 'no answer' }
+  const failed = decide(image, answer(image, undefined, { failures: 1, error }))
+  t.is(failed.askAt, start + 10_000)
+  t.regex(failed.condition.message, /^no answer; there is no image yet, and the registry is asked again at/)
+})

@@ -39,12 +39,15 @@ export interface UpdateInput {
   readonly now: number
 }
 
-/** Of an Image that this node leads and that has found something; undefined for one that follows nothing. */
+/**
+ * Of an Image that this node leads; undefined for one that follows nothing. Of versions this finds the first one too, which
+ * is taken at once: there is nothing yet that it could endanger. What a tag means first, the pull finds out.
+ */
 export function planUpdate({ image, answer: given, now }: UpdateInput): UpdateDecision | undefined {
   const { update } = image.spec
   const question = questionOf(image)
-  const { reference } = image.status ?? {}
-  if (update === undefined || question === undefined || reference === undefined) return undefined
+  if (update === undefined || question === undefined) return undefined
+  if (image.status?.reference === undefined && update.policy === 'Digest') return undefined
   const answer = given?.question === question.key ? given : undefined
   const asking = whenToAsk(image, { update, answer, isOther: given !== answer })
   const back = whereToGoBack(image)
@@ -93,12 +96,13 @@ function whenToAsk(
   const request = metadata.annotations?.[checkAnnotation]
   const isAsked = request !== undefined && request !== status?.checkRequest && request !== answer?.request
   if (isAsked) return { askAt: 0, request }
-  const asked = answer?.at ?? Date.parse(status?.checkedAt ?? '')
+  const isFirst = status?.reference === undefined
+  const asked = answer?.at ?? (isFirst ? Number.NaN : Date.parse(status.checkedAt ?? ''))
   if (isOther || Number.isNaN(asked)) return { askAt: 0 }
   const scheduled = nextCheck(update.schedule, asked, offsetOf(metadata.uid ?? ''))
   if (answer?.error === undefined) return scheduled === undefined ? {} : { askAt: scheduled }
   const retryAfter = (answer.error.retryAfterSeconds ?? 0) * 1000
-  return { askAt: nextTry(scheduled, { at: asked, failures: answer.failures, retryAfter }) }
+  return { askAt: nextTry(scheduled, { at: asked, failures: answer.failures, retryAfter, isFirst }) }
 }
 
 function checks(
@@ -166,6 +170,7 @@ function weigh({ image, update, now }: Base, candidate: Candidate | undefined): 
   const isApproved = update.approval !== 'Manual' || approvedDigest(image) === candidate.digest
   const opens = openFrom(update, Math.max(ready, now))
   const { waitingFor: _waiting, takenAt: _at, ...plain } = candidate
+  if (image.status?.reference === undefined) return { is: 'take', candidate: plain }
   const known: Candidate = isApproved && opens !== undefined ? { ...plain, takenAt: timestamp(opens) } : plain
   const waits = (waitingFor: NonNullable<Candidate['waitingFor']>, wakeAt?: number): Outcome => ({
     is: 'wait',

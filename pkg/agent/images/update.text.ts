@@ -40,7 +40,7 @@ export function upToDate(telling: Telling): Draft {
     return say(
       'False',
       reason,
-      `${message}; it stays ${reference}, and the registry is asked again${whenText(telling)}`,
+      `${message}; ${stays(telling)}, and the registry is asked again${whenText(telling)}`,
     )
   }
   const rejected = digestIn(reference)
@@ -71,7 +71,7 @@ function ofAnswer(
     return say(
       'False',
       'NoVersion',
-      `the registry has no tag${update.filter === undefined ? '' : ` like ${update.filter}`} with a version in ${update.range}; it stays ${reference}`,
+      `the registry has no tag${update.filter === undefined ? '' : ` like ${update.filter}`} with a version in ${update.range}; ${stays({ image })}`,
     )
   const held = digestIn(reference)
   if (found.digest === held) return say('True', 'Newest', `the registry has nothing newer than ${reference}`)
@@ -106,6 +106,11 @@ function whenText({ nextCheckAt }: Telling): string {
 function rejectedText(image: Image, digest: string | undefined): string {
   const rejection = rejectionOf(image, digest)
   return `${rejection?.reference ?? image.spec.reference}@${short(digest)} was given up: ${rejection?.reason}: ${rejection?.message}`
+}
+
+function stays({ image }: Pick<Telling, 'image'>): string {
+  const { reference } = image.status ?? {}
+  return reference === undefined ? 'there is no image yet' : `it stays ${reference}`
 }
 
 function named({ reference, digest }: Candidate): string {

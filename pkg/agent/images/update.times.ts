@@ -8,8 +8,9 @@ export type Update = NonNullable<ImageSpec['update']>
 
 /** Images of one schedule spread over this. */
 const spread = 60_000
-/** After a registry failed to answer: sooner than a schedule of days, later each time. */
+/** After a registry failed to answer: sooner than a schedule of days, later each time; soon while there is no image at all. */
 const retries = { first: 300_000, most: 3_600_000 } as const
+const firstRetries = { first: 10_000, most: 300_000 } as const
 
 /** The Image's own, from 0 to a minute; always the same one. */
 export function offsetOf(uid: string): number {
@@ -22,12 +23,21 @@ export function nextCheck(schedule: string, asked: number, offset: number): numb
   return time === undefined ? undefined : time + offset
 }
 
+interface Failed {
+  readonly at: number
+  readonly failures: number
+  readonly retryAfter: number
+  /** There is no image yet. */
+  readonly isFirst: boolean
+}
+
 /** After that many failures in a row; never before the registry wants to be asked again. */
 export function nextTry(
   scheduled: number | undefined,
-  { at, failures, retryAfter }: { at: number; failures: number; retryAfter: number },
+  { at, failures, retryAfter, isFirst }: Failed,
 ): number {
-  const rest = Math.min(retries.most, retries.first * 2 ** Math.max(0, failures - 1))
+  const { first, most } = isFirst ? firstRetries : retries
+  const rest = Math.min(most, first * 2 ** Math.max(0, failures - 1))
   return Math.max(Math.min(scheduled ?? Number.POSITIVE_INFINITY, at + rest), at + retryAfter)
 }
 
