@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Clock, ManualClock, systemClock } from '#pkg/apimachinery/ambient.ts'
-import { isReason, type Reason } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf, type Reason } from '#pkg/apimachinery/errors.ts'
 import { openDockerEngine } from './docker.ts'
-import type { PullProgress } from './port.ts'
+import type { Engine, PullProgress } from './port.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -156,6 +156,77 @@ test('a pull tells its progress by layer, hands over its credentials and finds t
   t.regex(paths().at(-1) ?? '', /\/images\/create\?fromImage=registry\.test%2Fteam%2Fapp&tag=1$/)
 })
 
+for (const [what, reason, start] of [
+  ['pull of app:1', 'RegistryUnavailable', (engine) => engine.pullImage('app:1', { signal: never() })],
+  ['push of app:1', 'RegistryUnavailable', (engine) => engine.pushImage('app:1', { signal: never() })],
+] as const satisfies readonly (readonly [string, Reason, (on: Watched) => Promise<unknown>])[]) {
+  test(`the ${what} is given up when nothing comes for minutes, however long it took before`, async (t) => {
+    const clock = new ManualClock()
+    const closing = Promise.withResolvers<void>()
+    const answers: ServerResponse[] = []
+    const answering = Promise.withResolvers<void>()
+    const { engine } = await serve(
+      t,
+      (_request, response) => {
+        response.on('close', closing.resolve)
+        answers.push(response)
+        answering.resolve()
+      },
+      { clock },
+    )
+    const seen: PullProgress[] = []
+    const steps: (() => void)[] = []
+    const call = start(
+      watching(engine, (step) => {
+        seen.push(step)
+        for (const next of steps.splice(0)) next()
+      }),
+    )
+    const failed = fails(t, reason, call)
+    await answering.promise
+    for (let turn = 0; turn < 3; turn++) {
+      const told = new Promise<void>((resolve) => {
+        steps.push(resolve)
+      })
+      answers[0]?.write(
+        '{"status":"Downloading","id":"0123456789ab","progressDetail":{"current":5,"total":9}}\n',
+      )
+      await told
+      await clock.advance(179_000)
+    }
+    await clock.advance(180_000)
+    t.is(messageOf(await failed), `the ${what} was given up: nothing came for 3m0s`)
+    t.is(seen.length, 3)
+    await closing.promise
+  })
+}
+
+test('a load is given up when the archive stands still, and lets go of it', async (t) => {
+  const clock = new ManualClock()
+  const { engine, requested } = await serve(t, (request) => void request.resume(), { clock })
+  const closing = Promise.withResolvers<void>()
+  const waiting = Promise.withResolvers<void>()
+  async function* archive() {
+    try {
+      yield Buffer.alloc(512)
+      waiting.resolve()
+      yield await new Promise<Uint8Array>((_resolve, reject) => {
+        closed.signal.addEventListener('abort', () => reject(closed.signal.reason))
+      })
+    } finally {
+      closing.resolve()
+    }
+  }
+  const closed = new AbortController()
+  const failed = fails(t, 'EngineError', engine.loadImages(archive(), { signal: never() }))
+  await requested(1)
+  await waiting.promise
+  await clock.advance(180_000)
+  t.regex(messageOf(await failed), /nothing came for 3m0s/)
+  closed.abort(new Error('over'))
+  await closing.promise
+})
+
 test('sixteen calls run at once and their connections are used again', async (t) => {
   const waiting: ServerResponse[] = []
   const { engine, connections } = await serve(t, (_request, response) => {
@@ -224,6 +295,18 @@ async function serve(
       look()
     })
   return { engine, requested, paths: () => paths, connections: () => sockets }
+}
+
+type Watched = ReturnType<typeof watching>
+
+/** Its pulls and pushes, with their progress looked at. */
+function watching(engine: Engine, onProgress: (progress: PullProgress) => void) {
+  return {
+    pullImage: (reference: string, { signal }: { signal: AbortSignal }) =>
+      engine.pullImage(reference, { signal, onProgress }),
+    pushImage: (reference: string, { signal }: { signal: AbortSignal }) =>
+      engine.pushImage(reference, { signal, onProgress }),
+  }
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

@@ -11,6 +11,7 @@ import type {
   LoadedImages,
   PushOptions,
   RemovedImage,
+  TransferOptions,
 } from './images.ts'
 import type { ObservedImage, PulledImage, PullOptions } from './port.ts'
 import type { ImageConfig } from './settings.ts'
@@ -146,8 +147,9 @@ export class SimImages extends SimLooks implements EngineImages {
     })
   }
 
-  loadImages(archive: AsyncIterable<Uint8Array>): Promise<LoadedImages> {
+  loadImages(archive: AsyncIterable<Uint8Array>, { signal }: TransferOptions): Promise<LoadedImages> {
     return this.#parts.door.call('loadImages', [], async () => {
+      signal.throwIfAborted()
       const loaded = await readImages(archive, (layer) => this.host.layers.has(layer))
       const held = loaded.map((one) => this.#hold(one))
       return {
@@ -161,12 +163,16 @@ export class SimImages extends SimLooks implements EngineImages {
     archive: AsyncIterable<Uint8Array>,
     options: ImportOptions,
   ): Promise<{ readonly image: string }> {
-    const { reference, changes } = options
+    const { reference, changes, message, signal } = options
     return this.#parts.door.call('importImage', [options], async () => {
+      signal.throwIfAborted()
       const files = await readFiles(archive)
       const sizeBytes = [...files.values()].reduce((sum, { length }) => sum + length, 0)
       const layers = { [this.host.nextId().slice(0, 12)]: sizeBytes }
-      const image = makeSimImage({ ...view.readChanges(changes), layers }, this.host.nextId())
+      const image = makeSimImage(
+        { ...view.readChanges(changes), layers, ...(message !== undefined && { comment: message }) },
+        this.host.nextId(),
+      )
       const held = this.host.keepImage(image, this.#parts.clock.now())
       if (reference !== undefined) this.host.tagImage(held, reference)
       this.#parts.emitImage('import', image.id, reference ?? image.id)

@@ -27,7 +27,15 @@ export function listImage(held: HeldImage): ListedImage {
 export function detailsOf(held: HeldImage): ImageDetails {
   const { labels: _, ...listed } = listImage(held)
   const layers = Object.entries(held.image.spec.layers ?? {}).map(diffIdOf)
-  return { ...listed, author: '', comment: '', os: 'linux', architecture: 'amd64', variant: '', layers }
+  return {
+    ...listed,
+    author: '',
+    comment: held.image.spec.comment ?? '',
+    os: 'linux',
+    architecture: 'amd64',
+    variant: '',
+    layers,
+  }
 }
 
 /** One step for each layer, the newest first; of those before it the engine has no image. */
@@ -40,7 +48,7 @@ export function historyOf(held: HeldImage): ImageHistoryEntry[] {
     createdAt,
     createdBy: layer === '' ? '' : `layer ${layer}`,
     sizeBytes,
-    comment: '',
+    comment: index === 0 ? (held.image.spec.comment ?? '') : '',
     tags: index === 0 ? references : [],
   }))
 }

@@ -13,6 +13,8 @@ import type { ImageConfig } from './settings.ts'
 export interface SimImageSpec extends Partial<ImageConfig> {
   /** Any text; a change of it is a change of the image's content. */
   readonly content?: string
+  /** What its history says. */
+  readonly comment?: string
   /** Sizes in bytes by layer id; equal ids are shared between images. */
   readonly layers?: Readonly<Record<string, number>>
 }

@@ -3,6 +3,7 @@ import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { makeSimImage } from '#pkg/engine/simregistry.ts'
+import { aboutCompression } from './engine.images.ts'
 import { aboutFiles } from './engine.looks.ts'
 import { engineSuite } from './engine.ts'
 import { simulatedCommands, simulatedPrograms } from './engineprograms.ts'
@@ -27,7 +28,8 @@ engineSuite(
     })
     engine.loadImage(image, makeSimImage({}, image))
     engine.registry.set('registry.test/open:1', { layers: { '0123456789ab': 1000 } }, { pullTime: 500 })
-    engine.registry.set('registry.test/protected:1', {}, { credentials: account })
+    engine.registry.set('secured.test/protected:1')
+    engine.registry.protect('secured.test', account)
     engine.registry.fail('unreachable.test', 'RegistryUnavailable')
     let names = 0
     let ports = 20_000
@@ -50,7 +52,7 @@ engineSuite(
       missingPath: '/missing',
       pulls: {
         open: 'registry.test/open:1',
-        protected: 'registry.test/protected:1',
+        protected: 'secured.test/protected:1',
         account,
         missing: 'registry.test/missing:1',
         unreachable: 'unreachable.test/x:1',
@@ -78,6 +80,7 @@ engineSuite(
   },
   {
     'what is put into a container as an archive comes out of it': noFiles,
+    [aboutCompression]: 'nothing here unpacks that',
     [aboutFiles.changes]: noFiles,
     [aboutFiles.export]: noFiles,
   },

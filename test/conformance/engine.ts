@@ -4,6 +4,7 @@
  */
 import type { ExecutionContext, TestFn } from 'ava'
 import type { RegistryCredentials } from '#pkg/engine/port.ts'
+import { imagePromises } from './engine.images.ts'
 import { lookPromises } from './engine.looks.ts'
 import { neighbourPromises } from './engine.neighbours.ts'
 import { securityPromises } from './engine.security.ts'
@@ -40,6 +41,7 @@ const mebibyte = 1024 ** 2
 export function engineSuite(test: TestFn, open: OpenEngine, exemptions: Exemptions = {}): void {
   for (const [title, body] of Object.entries({
     ...promises,
+    ...imagePromises,
     ...lookPromises,
     ...neighbourPromises,
     ...securityPromises,
@@ -283,6 +285,16 @@ const promises: Record<string, Body> = {
       [true, false, true],
     )
     await on.engine.removeVolume(sources[1] ?? '')
+  },
+
+  async 'one that runs is not removed by who asks for what has ended'(t, on) {
+    const name = await create(on, {})
+    await on.engine.startContainer(name)
+    const removal = { anonymousVolumes: false, ifEnded: true } as const
+    await fails(t, 'Conflict', on.engine.removeContainer(name, removal))
+    await on.engine.stopContainer(name, 0)
+    await on.engine.removeContainer(name, removal)
+    t.is(await on.engine.inspectContainer(name), undefined)
   },
 
   async 'volumes keep what they were made with and stay while they are used'(t, on) {

@@ -127,8 +127,9 @@ async function removeAll(engine: Engine, prefix: string): Promise<void> {
   for (const { id } of (await engine.listNetworks()).filter(mine)) await engine.removeNetwork(id)
   for (const { name } of (await engine.listVolumes()).filter(mine)) await engine.removeVolume(name)
   const raw = rawEngine(host)
-  const references = (await engine.listImages()).flatMap((image) => image.references)
-  for (const reference of references.filter((name) => name.startsWith(prefix))) {
+  const named = await engine.listAllImages()
+  const references = named.flatMap((image) => [...image.references, ...image.digests])
+  for (const reference of references.filter((name) => name.includes(prefix))) {
     await raw.request('DELETE', `/images/${reference}`)
   }
   raw.close()
