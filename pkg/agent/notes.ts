@@ -1,10 +1,11 @@
 /** The event that tells of an op's result: the op's words and its cause, and the error if it failed. Pure. */
+
 import { messageOf } from '#pkg/apimachinery/errors.ts'
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { useless } from '#pkg/apis/dockerconfig.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import { skippedNames } from './env.ts'
-import { useless } from './images/credentials.ts'
 import { type AgentOp, describeOp, opReasonsOf } from './ops.ts'
 import type { Desired } from './world.ts'
 

@@ -1,14 +1,12 @@
 import test from 'ava'
 import { type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Secret } from '#pkg/apis/core.ts'
+import { credentialsFor, type Found, useless } from '#pkg/apis/dockerconfig.ts'
 import { secret } from '#test/helpers/world.ts'
 import {
   type CredentialSources,
-  credentialsFor,
   credentialsOf,
   credentialVersions,
-  type Found,
-  useless,
   withCredentialsTold,
   withEach,
   withLogin,

@@ -10,7 +10,8 @@ import { delimiter, isAbsolute, join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject, jsonValue } from '#pkg/apimachinery/hash.ts'
-import { entryCredentials, type Found, type NodeLogins, placeOf } from './credentials.ts'
+import { entryCredentials, type Found, placeOf } from '#pkg/apis/dockerconfig.ts'
+import type { NodeLogins } from './credentials.ts'
 
 export interface NodeLoginsOptions {
   /** docker's config.json; that it is not there is no error. */
