@@ -153,3 +153,17 @@ test('a pull that was refused is tried again as soon as its Secret changes', (t)
   t.deepEqual(imagePlan({ ...at('7'), holds }), [])
   t.is(imagePlan({ ...at('8'), holds }).length, 1)
 })
+
+test('while its registry rests a container says until when, and its pull stays planned but does not begin', (t) => {
+  const hold = { reason: 'RegistryRateLimited', message: 'not before noon', until: now + 1000 }
+  const web = container('web', { image: 'r.io/web:1' })
+  const resting = world({ objects: [web], images: [] })
+  const at = (more: object) => ({ ...resting, registryHolds: new Map([['r.io', hold]]), ...more })
+  t.deepEqual(imageReadiness(web, at({})), {
+    waiting: { reason: 'RegistryRateLimited', message: 'not before noon' },
+  })
+  t.deepEqual(imagePlan(at({})), [])
+  t.is(planNode(at({})).wakeAt, now + 1000)
+  t.like(imageReadiness(web, at({ now: now + 2000 })), { waiting: { reason: 'Pulling' } })
+  t.is(imagePlan(at({ now: now + 2000 })).length, 1)
+})

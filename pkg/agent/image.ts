@@ -12,6 +12,7 @@ import { currentContainer } from './container.cast.ts'
 import { wantsToExist } from './container.look.ts'
 import { credentialVersions, withLogin } from './images/credentials.ts'
 import { followedImage, whyNotHere } from './images/following.ts'
+import { registryRests } from './images/registryhold.ts'
 import type { AgentOp } from './ops.ts'
 import { type Decision, type Desired, groupOf, type Pull, type Waiting, type World } from './world.ts'
 
@@ -75,8 +76,13 @@ export function imageReadiness(
     const message = `image ${reference} is not on node ${world.nodeName}, and spec.imagePullPolicy is Never`
     return { waiting: { reason: 'ErrImageNeverPull', message } }
   }
-  const hold = world.holds.get(imageGroup(container, world.desired))
+  const group = imageGroup(container, world.desired)
+  const hold = world.holds.get(group)
+  const rests = world.busy.has(group) ? undefined : registryRests(reference, world)?.waiting
+  // Its own failure says more, but not when a registry that wants to be asked less may be asked again.
+  if (rests?.reason === 'RegistryRateLimited') return { waiting: rests }
   if (hold !== undefined) return { waiting: { reason: hold.reason, message: hold.message } }
+  if (rests !== undefined) return { waiting: rests }
   return { waiting: { reason: 'Pulling', message: `pulling image ${reference}` } }
 }
 

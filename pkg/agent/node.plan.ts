@@ -10,6 +10,7 @@ import { planContainer } from './container.ts'
 import { type EngineConfigCondition, planEngineConfig } from './engineconfig/engineconfig.plan.ts'
 import { rests } from './holds.ts'
 import { planImages } from './image.ts'
+import { withinBudgets } from './images/registrybudget.ts'
 import { planNetwork } from './network.ts'
 import type { AgentOp } from './ops.ts'
 import { planVolume } from './volume.ts'
@@ -54,9 +55,11 @@ export function planNode(world: World): NodeDecision {
     ...decisions.values(),
     ...planOrphans(world),
   ]
-  const plan = mergePlans(all.map((decision) => withoutResting(decision, world)))
+  const budgeted = withinBudgets(mergePlans(all.map((decision) => withoutResting(decision, world))), world)
+  const { plan } = budgeted
   const wakeAt = earliest(
     [
+      budgeted.wakeAt,
       ...all.flatMap(({ wakeAt, lookAgainAt }) => [wakeAt, lookAgainAt]),
       ...[...world.holds.values()].map(({ until }) => until),
     ],

@@ -128,6 +128,8 @@ export interface World {
   readonly imageSizes: ReadonlyMap<string, ImageSizes>
   /** Registries that are left alone for now, as references name them. */
   readonly registryHolds: ReadonlyMap<string, RegistryHold>
+  /** When pulls from a registry ended, the oldest first; ms since the epoch. Absent: none did. */
+  readonly pulledAt?: ReadonlyMap<string, readonly number[]>
 }
 
 /** Bytes of an image's layers: of those that other images have too, and of its own. */

@@ -4,14 +4,20 @@
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import type { AgentOp } from '../ops.ts'
 import type { RegistryHold, Waiting, World } from '../world.ts'
-import { registryOf } from './names.ts'
+import { registryOf } from './registryname.ts'
+import { budgetHold } from './registrybudget.ts'
 
 /** ms. */
 const first = { RegistryRateLimited: 30_000, RegistryUnavailable: 2_000 } as const
 const most = { RegistryRateLimited: 900_000, RegistryUnavailable: 60_000 } as const
+
+/** Of pulls that count; ms. */
+const longestWindow = 7 * 86_400_000
+const mostCounted = 10_000
 
 interface Kept extends RegistryHold {
   readonly failures: number
@@ -20,6 +26,7 @@ interface Kept extends RegistryHold {
 export class RegistryBook {
   readonly #ambient: Pick<Ambient, 'clock' | 'random'>
   readonly #holds = new Map<string, Kept>()
+  readonly #pulledAt = new Map<string, readonly number[]>()
 
   constructor(ambient: Pick<Ambient, 'clock' | 'random'>) {
     this.#ambient = ambient
@@ -32,16 +39,28 @@ export class RegistryBook {
     return this.#holds
   }
 
+  /** When pulls from each registry ended: its budget is counted by them. */
+  pulledAt(): ReadonlyMap<string, readonly number[]> {
+    return this.#pulledAt
+  }
+
   /** Any answer that is about the image itself says that the registry is there. */
   note(result: OpResult<AgentOp>): void {
     const { op } = result.planned
     if ((op.type !== 'pullImage' && op.type !== 'pushImage') || result.outcome === 'skipped') return
     const host = registryOf(op.reference)
     const error = result.outcome === 'failed' ? result.error : undefined
+    if (op.type === 'pullImage') this.#count(host)
     if (error === undefined) this.#holds.delete(host)
     else if (isReason(error, 'RegistryRateLimited') || isReason(error, 'RegistryUnavailable'))
       this.#hold(host, error)
     else if (error instanceof StatusError) this.#holds.delete(host)
+  }
+
+  #count(host: string): void {
+    const now = this.#ambient.clock.now()
+    const young = (this.#pulledAt.get(host) ?? []).filter((at) => at > now - longestWindow)
+    this.#pulledAt.set(host, [...young, now].slice(-mostCounted))
   }
 
   #hold(host: string, error: StatusError): void {
@@ -50,7 +69,7 @@ export class RegistryBook {
     const failures = (this.#holds.get(host)?.failures ?? 0) + 1
     const usual = Math.min(most[reason], first[reason] * 2 ** (failures - 1)) * (0.9 + random.next() / 5)
     const until = clock.now() + Math.max(usual, (error.details.retryAfterSeconds ?? 0) * 1000)
-    const message = `registry ${host} is not asked for a while: ${messageOf(error)}`
+    const message = `registry ${host} is not asked before ${timestamp(until)}: ${messageOf(error)}`
     this.#holds.set(host, { until, failures, reason, message })
   }
 }
@@ -58,9 +77,11 @@ export class RegistryBook {
 /** Why the registry of the reference must not be asked now. */
 export function registryRests(
   reference: string,
-  { registryHolds, now }: Pick<World, 'registryHolds' | 'now'>,
+  world: Pick<World, 'registryHolds' | 'now' | 'desired' | 'busy' | 'pulledAt'>,
 ): { readonly waiting: Waiting; readonly wakeAt: number } | undefined {
-  const hold = registryHolds.get(registryOf(reference))
-  if (hold === undefined || hold.until <= now) return undefined
+  const registry = registryOf(reference)
+  const resting = world.registryHolds.get(registry)
+  const hold = resting !== undefined && resting.until > world.now ? resting : budgetHold(registry, world)
+  if (hold === undefined) return undefined
   return { waiting: { reason: hold.reason, message: hold.message }, wakeAt: hold.until }
 }
