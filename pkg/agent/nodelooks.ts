@@ -7,7 +7,7 @@ import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Usage } from '#pkg/apis/looks.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import type { ListedContainer, UsageSample } from '#pkg/engine/looks.ts'
-import type { RegistryCredentials } from '#pkg/engine/port.ts'
+import type { Offered } from './images/credentials.ts'
 import type { ReadMachine } from './machine.ts'
 import { type OwnerOf, tellOwner } from './owned.ts'
 import type { Target } from './target.ts'
@@ -16,11 +16,8 @@ import { UsageBook } from './usage.ts'
 /** When a container last ran an image, by its id; undefined: never since somebody counts. */
 export type LastUsedOf = (image: string) => string | undefined
 
-/** What the node itself would show a registry for a reference; undefined: nothing. */
-export type NodeCredentials = (
-  reference: string,
-  signal: AbortSignal,
-) => Promise<RegistryCredentials | undefined>
+/** What the node itself would show a registry for a reference. */
+export type NodeCredentials = (reference: string, signal: AbortSignal) => Promise<Offered>
 
 export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   readonly request: ApiRequest

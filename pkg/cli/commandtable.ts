@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { adoptingCommands } from './commandtable.adopting.ts'
 import { containerCommands } from './commandtable.containers.ts'
+import { imageCommands } from './commandtable.images.ts'
 import { insideCommands } from './commandtable.inside.ts'
 import { lookCommands } from './commandtable.looks.ts'
 import { objectCommands } from './commandtable.objects.ts'
@@ -20,6 +21,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { title: 'Making and running containers', commands: containerCommands },
   { title: 'Inside of containers', commands: insideCommands },
   { title: 'Looking at containers and nodes', commands: lookCommands },
+  { title: 'Images on nodes', commands: imageCommands },
   { title: 'Coming from Docker', commands: adoptingCommands },
   { title: 'Server and nodes', commands: serverCommands },
 ]

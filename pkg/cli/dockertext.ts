@@ -26,6 +26,14 @@ export function aboutText(milliseconds: number): string {
   return ''
 }
 
+const shortLength = 12
+
+/** Of a container or an image: as many digits as Docker shows. What is no id stays as it is. */
+export function shortID(id: string): string {
+  const digits = id.startsWith('sha256:') ? id.slice('sha256:'.length) : id
+  return /^[0-9a-f]{64}$/.test(digits) ? digits.slice(0, shortLength) : id
+}
+
 /** "1.758MiB", as `docker stats` shows memory. */
 export function binaryText(bytes: number): string {
   return sizeText(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'], 4)
@@ -34,6 +42,11 @@ export function binaryText(bytes: number): string {
 /** "646B", "1.2kB", as `docker stats` shows what went in and out. */
 export function decimalText(bytes: number): string {
   return sizeText(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'], 3)
+}
+
+/** "3.971MB", as `docker system df` shows sizes. */
+export function exactText(bytes: number): string {
+  return sizeText(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'], 4)
 }
 
 /** "504Ki", "1.76Mi": a quantity, as exact as three digits are. */

@@ -109,11 +109,18 @@ function layerLines(object: KubeObject | undefined): string[] {
   const image = isPlainObject(status['image']) ? status['image'] : {}
   const layers = Array.isArray(image['layers']) ? image['layers'].filter(isPlainObject) : []
   return layers.map(
-    (layer) => `    ${String(layer['id'])}  ${String(layer['state']).padEnd(18)} ${bar(layer)}`,
+    (layer) => `    ${String(layer['id'])}  ${String(layer['state']).padEnd(18)} ${barText(layer)}`,
   )
 }
 
-function bar({ currentBytes, totalBytes }: Record<string, unknown>): string {
+/** `[====    ] 50%`; empty while nothing is known. */
+export function barText({
+  currentBytes,
+  totalBytes,
+}: {
+  readonly currentBytes?: unknown
+  readonly totalBytes?: unknown
+}): string {
   if (typeof currentBytes !== 'number' || typeof totalBytes !== 'number' || totalBytes <= 0) return ''
   const share = Math.min(1, currentBytes / totalBytes)
   const filled = Math.round(share * barWidth)

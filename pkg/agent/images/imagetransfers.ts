@@ -5,9 +5,9 @@ import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { imageMeant } from '#pkg/apis/imagename.ts'
 import { decodeRegistryAuth, registryAuthHeader } from '#pkg/apis/registryauth.ts'
 import type { ListedImage } from '#pkg/engine/images.ts'
-import type { RegistryCredentials } from '#pkg/engine/port.ts'
 import type { NodeTarget } from '../nodelooks.ts'
 import { isTrue } from '../target.ts'
+import { type Offered, withEach } from './credentials.ts'
 import { nameIn, textIn } from './nodeimages.ts'
 import { transferLines } from './transferlines.ts'
 
@@ -18,15 +18,16 @@ export async function pullImage(target: NodeTarget): Promise<ApiResponse> {
   const reference = wholeReference(textIn(query, 'reference'))
   const platform = query.get('platform')
   const allTags = isTrue(query, 'allTags')
-  const credentials = await credentialsOf(target, reference)
+  const offered = await offeredFor(target, reference)
+  const options = {
+    ...(platform !== null && platform !== '' && { platform }),
+    ...(allTags && { allTags }),
+    signal,
+  }
   return transferLines(async (onProgress) => {
-    const { upToDate, digest } = await engine.pullImage(reference, {
-      ...credentials,
-      ...(platform !== null && platform !== '' && { platform }),
-      ...(allTags && { allTags }),
-      onProgress,
-      signal,
-    })
+    const { upToDate, digest } = await withEach(reference, offered, (credentials) =>
+      engine.pullImage(reference, { ...options, onProgress, ...(credentials && { credentials }) }),
+    )
     const images = await engine.listAllImages()
     const references = allTags ? tagsOfRepository(reference, images) : [reference]
     const { id } = imageMeant(references[0] ?? reference, images).image
@@ -39,13 +40,12 @@ export async function pushImage(target: NodeTarget): Promise<ApiResponse> {
   const { engine, request } = target
   const reference = nameIn(request.query, 'reference')
   const { image } = imageMeant(reference, await engine.listAllImages())
-  const credentials = await credentialsOf(target, reference)
+  const offered = await offeredFor(target, reference)
+  const { signal } = request
   return transferLines(async (onProgress) => {
-    const { digest } = await engine.pushImage(reference, {
-      ...credentials,
-      onProgress,
-      signal: request.signal,
-    })
+    const { digest } = await withEach(reference, offered, (credentials) =>
+      engine.pushImage(reference, { signal, onProgress, ...(credentials && { credentials }) }),
+    )
     return { id: image.id, digest, references: [reference] }
   })
 }
@@ -107,13 +107,10 @@ async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Those that were sent along, else those that the node itself would use. */
-async function credentialsOf(
-  { request, credentialsOf: own }: NodeTarget,
-  reference: string,
-): Promise<{ readonly credentials?: RegistryCredentials }> {
-  const sent = decodeRegistryAuth(request.headers[registryAuthHeader])
-  const credentials = sent ?? (await own?.(reference, request.signal))
-  return credentials === undefined ? {} : { credentials }
+async function offeredFor({ request, credentialsOf }: NodeTarget, reference: string): Promise<Offered> {
+  const credentials = decodeRegistryAuth(request.headers[registryAuthHeader])
+  if (credentials !== undefined) return { found: [{ from: 'whoever asks', credentials }], troubles: [] }
+  return (await credentialsOf?.(reference, request.signal)) ?? { found: [], troubles: [] }
 }
 
 function wholeReference(text: string): string {

@@ -1,0 +1,218 @@
+/** The part of the command table that is about images on nodes: Docker's verbs. */
+import type { Flag } from './args.ts'
+import type { Command } from './command.ts'
+import { noHeaders } from './commandtable.flags.ts'
+
+const node: Flag = { name: 'node', type: 'text', value: 'NAME', help: 'Of this node only' }
+const allNodes: Flag = { name: 'all-nodes', type: 'bool', help: 'On every node' }
+const noTrunc: Flag = { name: 'no-trunc', type: 'bool', help: 'Ids and texts in full' }
+const secret: Flag = {
+  name: 'secret',
+  type: 'text',
+  value: 'NAME',
+  help: 'Credentials of this Secret; else those of `cove login`, else what the node has',
+}
+const format = (help: string): Flag => ({ name: 'format', type: 'text', value: 'TEMPLATE', help })
+const quiet = (help: string): Flag => ({ name: 'quiet', short: 'q', type: 'bool', help })
+const meant =
+  'An image is named by NAME[:TAG], NAME@DIGEST, its id, or any beginning of the id that fits one image only.'
+const whereTo = 'With several nodes say which: --node NAME or --all-nodes.'
+
+export const imageCommands: readonly Command[] = [
+  {
+    name: 'image ls',
+    aliases: ['images', 'image list'],
+    summary: 'List the images that nodes hold',
+    usage: ['image ls [REPOSITORY[:TAG]] [options]'],
+    details:
+      'An image with several names is there once for each. SIZE is what lies unpacked on the disk, layers that images share counted in each. Filters: dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, reference=PATTERN. TEMPLATE is one of docker images: {{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.CreatedSince}} {{.CreatedAt}} {{.Size}} {{.Containers}} {{.Labels}} {{.Node}}, for each row, or with "table " in front for aligned columns.',
+    examples: [
+      'cove images',
+      'cove image ls shop/web --digests',
+      'cove image ls -f dangling=true -q',
+      "cove image ls --format 'table {{.ID}}\\t{{.Repository}}\\t{{.Tag}}'",
+    ],
+    flags: [
+      { name: 'all', short: 'a', type: 'bool', help: 'Also those that only other images are made of' },
+      {
+        name: 'filter',
+        short: 'f',
+        type: 'list',
+        value: 'KEY=VALUE',
+        help: 'Only those that fit; may be repeated',
+      },
+      quiet('Ids only, each once'),
+      { name: 'digests', type: 'bool', help: 'Their digests in registries too' },
+      noTrunc,
+      format('Each row through a template; json: each row as JSON'),
+      {
+        name: 'output',
+        short: 'o',
+        type: 'text',
+        value: 'FORMAT',
+        help: 'wide, yaml, json, name or jsonpath=TEMPLATE',
+      },
+      node,
+      noHeaders,
+    ],
+    load: async () => (await import('./commands/imagels.ts')).run,
+  },
+  {
+    name: 'image inspect',
+    summary: 'Print what the engine itself says of images',
+    usage: ['image inspect IMAGE... [options]'],
+    details: `A JSON list in the words of the engine. ${meant}`,
+    examples: ['cove image inspect web:1', "cove image inspect web:1 --format '{{json .Config.Env}}'"],
+    flags: [
+      format('Each image through a template; json: on one line'),
+      { name: 'output', short: 'o', type: 'text', value: 'FORMAT', help: 'yaml, json or jsonpath=TEMPLATE' },
+      node,
+    ],
+    load: async () => (await import('./commands/imageinspect.ts')).run,
+  },
+  {
+    name: 'image history',
+    aliases: ['history'],
+    summary: 'Show of which steps an image was made',
+    usage: ['image history IMAGE [options]'],
+    details:
+      'The newest first. Steps of images that were pulled or loaded have no ids of their own: <missing>. The history of a Container is `cove rollout history`.',
+    examples: ['cove image history web:1', 'cove history web:1 --no-trunc'],
+    flags: [
+      { name: 'human', short: 'H', type: 'bool', help: 'Sizes and times in words (default true)' },
+      noTrunc,
+      quiet('Ids only'),
+      format(
+        'Each step through a template: {{.ID}} {{.CreatedSince}} {{.CreatedAt}} {{.CreatedBy}} {{.Size}}',
+      ),
+      node,
+      noHeaders,
+    ],
+    load: async () => (await import('./commands/imagehistory.ts')).run,
+  },
+  {
+    name: 'image tag',
+    aliases: ['tag'],
+    summary: 'Give an image another name',
+    usage: ['image tag IMAGE NAME[:TAG] [options]'],
+    details: `Nothing is copied. An image that has the name so far loses it. ${whereTo}`,
+    examples: ['cove tag web:1 registry.example.com:5000/shop/web:1'],
+    flags: [node, allNodes],
+    load: async () => (await import('./commands/imagetag.ts')).run,
+  },
+  {
+    name: 'image rm',
+    aliases: ['rmi', 'image remove'],
+    summary: 'Remove images, or names of images',
+    usage: ['image rm IMAGE... [options]'],
+    details: `By a name only that name goes, and the image with its last one; by id all of it. What a container uses stays, and so does what other images are made of. Each argument by itself: what cannot be removed is told, and the rest goes on; the ids of cove images -q NAME are all of a repository. Cove itself never forces anything. ${whereTo}`,
+    examples: ['cove rmi web:1 web:2', 'cove image rm 3f1c2a --force --node n1'],
+    flags: [
+      {
+        name: 'force',
+        short: 'f',
+        type: 'bool',
+        help: 'Also with several names, or used by a stopped container',
+      },
+      node,
+      allNodes,
+    ],
+    load: async () => (await import('./commands/imagerm.ts')).run,
+  },
+  {
+    name: 'image pull',
+    aliases: ['pull'],
+    summary: 'Take an image from its registry onto nodes',
+    usage: ['image pull NAME[:TAG|@DIGEST] [options]'],
+    details: `What a Container or an Image needs is pulled by itself; this is for everything else. ${whereTo}`,
+    examples: ['cove pull nginx:1.27', 'cove pull registry.example.com:5000/shop/web:1 --secret regcred'],
+    flags: [
+      { name: 'all-tags', short: 'a', type: 'bool', help: 'All tags of the repository' },
+      { name: 'platform', type: 'text', value: 'OS/ARCH', help: 'For machines of this kind: linux/arm64' },
+      quiet('Only the name'),
+      secret,
+      node,
+      allNodes,
+    ],
+    load: async () => (await import('./commands/imagepull.ts')).run,
+  },
+  {
+    name: 'image push',
+    aliases: ['push'],
+    summary: 'Bring an image of a node to its registry',
+    usage: ['image push NAME[:TAG] [options]'],
+    details:
+      'The registry is what the name begins with: give the image such a name with `cove tag`. Without a tag it is latest alone.',
+    examples: [
+      'cove push registry.example.com:5000/shop/web:1',
+      'cove push registry.example.com:5000/shop/web -a',
+    ],
+    flags: [
+      { name: 'all-tags', short: 'a', type: 'bool', help: 'All tags of the repository that the node has' },
+      quiet('Only the name'),
+      secret,
+      node,
+    ],
+    load: async () => (await import('./commands/imagepush.ts')).run,
+  },
+  {
+    name: 'image save',
+    aliases: ['save', 'image export'],
+    summary: 'Write images as one archive that can be loaded elsewhere',
+    usage: ['image save IMAGE... [-o FILE] [options]'],
+    details: `Layers, settings and history, and the names that are given; of an image named by id no name. ${meant}`,
+    examples: ['cove save web:1 > web.tar', 'cove save web:1 db:2 -o shop.tar.gz --compress=gzip'],
+    flags: [
+      { name: 'output', short: 'o', type: 'text', value: 'FILE', help: 'Instead of standard output' },
+      {
+        name: 'compress',
+        type: 'text',
+        bare: 'gzip',
+        oneOf: ['gzip', 'none'],
+        help: 'Make it smaller on the way',
+      },
+      node,
+    ],
+    load: async () => (await import('./commands/imagesave.ts')).run,
+  },
+  {
+    name: 'image load',
+    aliases: ['load'],
+    summary: 'Load the images of an archive onto nodes',
+    usage: ['image load [-i FILE] [options]'],
+    details: `What docker save and cove save write, also compressed. A name in it that an image has so far is taken from that. ${whereTo}`,
+    examples: ['cove load -i web.tar.gz', 'gunzip -c web.tar.gz | cove load'],
+    flags: [
+      { name: 'input', short: 'i', type: 'text', value: 'FILE', help: 'Instead of standard input' },
+      quiet('Only what was loaded'),
+      node,
+      allNodes,
+    ],
+    load: async () => (await import('./commands/imageload.ts')).run,
+  },
+  {
+    name: 'image import',
+    aliases: ['import'],
+    summary: 'Make an image of a tar archive of files',
+    usage: ['image import FILE|URL|- [NAME[:TAG]] [options]'],
+    details: `One layer without settings and history: what it runs is said with --change. ${whereTo}`,
+    examples: [
+      'cove export web | cove import - web:flat',
+      `cove import rootfs.tar.gz base:1 -c 'CMD ["sh"]' -m 'from the build of today'`,
+    ],
+    flags: [
+      {
+        name: 'change',
+        short: 'c',
+        type: 'list',
+        value: 'LINE',
+        help: 'Line of a Dockerfile; may be repeated',
+      },
+      { name: 'message', short: 'm', type: 'text', value: 'TEXT', help: 'Where it is from' },
+      { name: 'platform', type: 'text', value: 'OS/ARCH', help: 'Which machines it is for' },
+      node,
+      allNodes,
+    ],
+    load: async () => (await import('./commands/imageimport.ts')).run,
+  },
+]
