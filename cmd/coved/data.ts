@@ -1,5 +1,5 @@
 /** What lies in the data directory, opened for serving: the store with sealed Secrets, and the audit log. Wiring only. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
@@ -8,8 +8,11 @@ import { AuditFile } from '#pkg/apiserver/audit/auditfile.ts'
 import { maintenance } from '#pkg/apiserver/data/maintenance.ts'
 import { keysFile, SecretStore } from '#pkg/apiserver/data/secretstore.ts'
 import { removeLeftOvers } from '#pkg/apiserver/data/snapshot.ts'
+import { Uploads } from '#pkg/apiserver/data/uploads.ts'
+import type { Check } from '#pkg/apiserver/documents/health.ts'
 import type { Surface } from '#pkg/apiserver/http/answer.ts'
 import type { Storage } from '#pkg/storage/port.ts'
+import { gaugeRoom } from '#pkg/storage/roomgauge.ts'
 import { openSqliteStorage, type StartWorker } from '#pkg/storage/sqlite.ts'
 
 export interface DataOptions {
@@ -19,12 +22,18 @@ export interface DataOptions {
   readonly program: string
   /** A path; "-": standard output; "off". Absent: `audit.log` in the data directory. */
   readonly auditLog?: string | undefined
+  /** Of one file that is uploaded; absent: 10 GiB. */
+  readonly maxUploadBytes?: number | undefined
 }
+
+const usualUploadBytes = 10 * 1024 ** 3
 
 export interface Data {
   readonly storage: Storage
   readonly surfaces: readonly Surface[]
   readonly audit: AuditSink | undefined
+  /** Of `/readyz`, by name. */
+  readonly checks: Readonly<Record<string, Check>>
   close(): Promise<void>
 }
 
@@ -35,18 +44,26 @@ export const databaseFile = 'cove.db'
 export async function openData(options: DataOptions): Promise<Data> {
   const { dataDir, startWorker, ambient, program } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const raw = await openSqliteStorage({ path: join(dataDir, databaseFile), startWorker, log: ambient.log })
+  const opened = await openSqliteStorage({ path: join(dataDir, databaseFile), startWorker, log: ambient.log })
+  const { storage: raw, check } = gaugeRoom(opened, async () => {
+    const { bavail, bsize } = await statfs(dataDir)
+    return bavail * bsize
+  })
   try {
     const pkiDir = join(dataDir, 'pki')
     await mkdir(pkiDir, { recursive: true, mode: 0o700 })
     await removeLeftOvers(dataDir)
     const secrets = await SecretStore.open({ storage: raw, path: join(pkiDir, keysFile), ambient })
     await settle(secrets, ambient)
+    const maxBytes = options.maxUploadBytes ?? usualUploadBytes
+    const uploads = await Uploads.open({ dataDir, maxBytes, ...ambient })
     const audit = openAudit(options)
     return {
       storage: secrets.storage,
+      checks: { 'storage-room': check },
       surfaces: [maintenance({ secrets, dataDir, program, ambient })],
       audit: audit?.sink,
+      uploads,
       async close() {
         await audit?.close()
         await raw.close()

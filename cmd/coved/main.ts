@@ -23,6 +23,8 @@ export interface ControlPlaneOptions {
   readonly nodeCertificateMs?: number | undefined
   /** A path; "-": standard output; "off". Absent: `audit.log` in the data directory. */
   readonly auditLog?: string | undefined
+  /** Of one file that is uploaded; absent: 10 GiB. */
+  readonly maxUploadBytes?: number | undefined
   readonly build: { readonly version: string; readonly commit: string }
 }
 
@@ -46,7 +48,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...options.listen,
     storage: data.storage,
     surfaces: data.surfaces,
+    checks: data.checks,
     audit: data.audit,
+    uploads: data.uploads,
     ambient,
     pkiDir: join(dataDir, 'pki'),
     hosts: [hostname(), ...(options.hosts ?? []), ...ownAddresses(options.listen.host)],

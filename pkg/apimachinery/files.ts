@@ -17,6 +17,15 @@ export async function readBytesIfThere(path: string): Promise<Buffer | undefined
   }
 }
 
+/** The door for failures of writing: NoSpace when disk or quota is full, else InternalError; `doing` says what was tried. */
+export function diskError(error: unknown, doing: string): StatusError {
+  if (error instanceof StatusError) return error
+  const full =
+    error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+  const message = `${doing}: ${messageOf(error)}`
+  return new StatusError(full ? 'NoSpace' : 'InternalError', message, {}, { cause: error })
+}
+
 /** All of the new content or all of the old, whatever happens meanwhile. Only the owner may read it. */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.new`

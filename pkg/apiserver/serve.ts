@@ -18,9 +18,10 @@ import { reviewResources } from './access/reviews.ts'
 import { ensureTokenKeys } from './access/tokenkeys.ts'
 import { makeAccess } from './accesscontrol.ts'
 import { type AuditSink, makeAudit } from './audit/audit.ts'
+import type { Uploads } from './data/uploads.ts'
 import { absentKinds, serviceResource } from './documents/absent.ts'
 import { discovery } from './documents/discovery.ts'
-import { health } from './documents/health.ts'
+import { type Check, health } from './documents/health.ts'
 import { openapi } from './documents/openapi.ts'
 import { type BuildInfo, version } from './documents/version.ts'
 import { type Listener, listen } from './door/listen.ts'
@@ -43,6 +44,8 @@ import {
 } from './streams/proxy.ts'
 import { acceptTunnels, tunnelPath } from './streams/tunnel.ts'
 import { routeUpgrades } from './streams/upgrade.ts'
+import { uploadResource } from './streams/uploads.ts'
+import { makeUploading } from './uploading.ts'
 
 export interface ServeOptions {
   /** Stays the caller's to close. */
@@ -61,6 +64,10 @@ export interface ServeOptions {
   readonly minWatchMs?: number
   /** Further parts of the API, guarded like all others. */
   readonly surfaces?: readonly Surface[]
+  /** Further checks of `/readyz`, by name. */
+  readonly checks?: Readonly<Record<string, Check>>
+  /** Files that people upload; absent: none are taken. */
+  readonly uploads?: Uploads | undefined
   /** Where audit records go; absent: nowhere. */
   readonly audit?: AuditSink | undefined
   /** How long the certificates of nodes are good; absent: a year. */
@@ -105,6 +112,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     connections,
     lookup: (namespace, name) => placementOf(server, namespace, name),
   })
+  const uploading = makeUploading({ uploads: options.uploads, cache: () => server.cache, ambient })
   const access = makeAccess()
   const { guard } = access
   let ready = false
@@ -117,6 +125,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       access.reviews,
       ...identity.surfaces,
       ...(options.surfaces ?? []),
+      ...uploading.surfaces,
       containerLogs(findNode),
       ...nodeLooks({ server: () => server, findNode, connections, clock }),
       podLogs(findNode),
@@ -145,7 +154,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     log,
     clock,
     onUpgrade,
-    takesInput: takesArchive,
+    takesInput: (method, path) => takesArchive(method, path) || uploading.takesInput(method, path),
     onUnauthenticated: audit?.refused,
   }).catch(async (error) => {
     await server.close()
@@ -153,6 +162,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   })
   ready = true
   keepCertificates(options, listener, stop.signal)
+  const collecting = uploading.collect(stop.signal)
   const url = urlOf(host, listener.port)
   const kubeconfig = adminKubeconfig({ server: url, ca: pki.ca.cert, ...pki.admin })
   const close = async () => {
@@ -160,6 +170,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     // Requests under way still need the cache to show what they wrote.
     await listener.close()
     stop.abort()
+    await collecting
     await server.close()
   }
   return { url, pki, kubeconfig, handler, accountTokens: identity.tokens, connections, close }
@@ -172,11 +183,14 @@ interface Becoming {
 }
 
 /** What clients read about the API and its state. */
-function documents({ ambient, storage, build }: ServeOptions, becoming: Becoming): readonly Surface[] {
-  const extras = [serviceResource, ...reviewResources, ...metricsResources]
+function documents(
+  { ambient, storage, build, checks }: ServeOptions,
+  becoming: Becoming,
+): readonly Surface[] {
+  const extras = [serviceResource, uploadResource, ...reviewResources, ...metricsResources]
   return [
     version(build),
-    health({ checks: checksOf(storage, becoming), ...ambient }),
+    health({ checks: { ...checksOf(storage, becoming), ...checks }, ...ambient }),
     discovery([...servedKinds, ...extras]),
     absentKinds(() => becoming.server().cache.revision),
     openapi({ kinds: servedKinds, extras, version: build.version }),

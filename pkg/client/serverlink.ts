@@ -162,7 +162,13 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
   })
 }
 
-const passing: readonly Reason[] = ['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'Unauthorized']
+const passing: readonly Reason[] = [
+  'ServiceUnavailable',
+  'Timeout',
+  'TooManyRequests',
+  'Unauthorized',
+  'NoSpace',
+]
 
 /** Whether the server has not taken what it was sent and may do so later; any other failure is about what was sent. */
 export function mayTakeLater(error: unknown): boolean {

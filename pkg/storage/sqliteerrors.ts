@@ -10,6 +10,10 @@ const notADatabase = 26
 
 const reasons: Readonly<Record<number, Reason>> = { [busy]: 'InUse', [full]: 'NoSpace' }
 
+/** For whoever wrote something: what it means, before SQLite's own words. */
+const fullDisk =
+  'the disk of the server is full: nothing was changed; reads go on, and writes again once there is room; '
+
 function primaryCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
@@ -19,7 +23,8 @@ function primaryCode(error: unknown): number | undefined {
 export function translate(error: unknown, doing: string): StatusError {
   if (error instanceof StatusError) return error
   const reason = reasons[primaryCode(error) ?? -1] ?? 'InternalError'
-  return new StatusError(reason, `${doing}: ${messageOf(error)}`, {}, { cause: error })
+  const told = reason === 'NoSpace' ? fullDisk : ''
+  return new StatusError(reason, `${told}${doing}: ${messageOf(error)}`, {}, { cause: error })
 }
 
 /** As translate, in words for whoever starts a server: the path is named, and a lock is explained. */

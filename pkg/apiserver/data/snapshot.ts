@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { diskError } from '#pkg/apimachinery/files.ts'
 import { sealedWith } from '#pkg/storage/envelope.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
 import { outlineDatabase } from '#pkg/storage/sqliteinspect.ts'
@@ -43,7 +44,9 @@ const workPrefix = '.snapshot-'
 /** Throws what `copyTo` throws: NoSpace, or InternalError when the store is damaged. */
 export async function makeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
   const { dataDir, copyTo, withKeys, created, program } = options
-  const work = await mkdtemp(join(dataDir, workPrefix))
+  const work = await mkdtemp(join(dataDir, workPrefix)).catch((error: unknown) => {
+    throw diskError(error, 'the snapshot cannot be made')
+  })
   const discard = () => rm(work, { recursive: true, force: true })
   try {
     const path = join(work, databasePart)

@@ -1,0 +1,126 @@
+/** Full disks, on small ones of the test's own: what depends on room says so, the rest goes on, and it comes back by itself. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import test from 'ava'
+import { isAbort, StatusError } from '#pkg/apimachinery/errors.ts'
+import { type ConfigMap, configMapKind } from '#pkg/apis/core.ts'
+import type { Client } from '#pkg/client/rest.ts'
+import { CoveServer, runCove } from '#test/helpers/coveserver.ts'
+import { eventually } from '#test/helpers/eventually.ts'
+import { makeSmallDisk, noSmallDisks } from '#test/helpers/smalldisk.ts'
+import { makeTempDir } from '#test/helpers/tempdir.ts'
+
+const obstacle = await noSmallDisks()
+if (obstacle !== undefined) test.skip(`full disks, because of this machine: ${obstacle}`, (t) => t.pass())
+const withDisk = obstacle === undefined ? test.serial : test.serial.skip
+const noSignal = new AbortController().signal
+const aWhile = { timeoutMs: 20_000, pauseMs: 50 }
+
+function note(name: string, bytes = 2000): ConfigMap {
+  const metadata = { name, namespace: 'default' }
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { text: 'x'.repeat(bytes) } }
+}
+
+/** Creates until it is refused; resolves with what was acknowledged, and the refusal. */
+async function createUntilRefused(client: Client, prefix: string) {
+  const acknowledged: string[] = []
+  for (let index = 0; index < 2000; index++) {
+    const name = `${prefix}-${index}`
+    try {
+      await client.create(configMapKind, note(name, 20_000), noSignal)
+      acknowledged.push(name)
+    } catch (error) {
+      if (error instanceof StatusError) return { acknowledged, refusal: error, refused: name }
+      throw error
+    }
+  }
+  throw new Error('nothing was refused')
+}
+
+async function health(server: CoveServer, path: string): Promise<number> {
+  const answer = await server.transport({
+    method: 'GET',
+    path,
+    query: new URLSearchParams(),
+    headers: {},
+    signal: noSignal,
+  })
+  return answer.status
+}
+
+withDisk(
+  'a server whose disk is full serves reads and watches, refuses writes, loses nothing, and comes back',
+  async (t) => {
+    const home = await makeTempDir(t, 'home')
+    const disk = await makeSmallDisk(t, 64)
+    const server = new CoveServer(t, { home, dataDir: join(disk.path, 'data') })
+    await server.start()
+    const { client } = server
+    const first = await client.create(configMapKind, note('first'), noSignal)
+    const stop = new AbortController()
+    const seen: string[] = []
+    const watching = (async () => {
+      const options = { namespace: 'default', resourceVersion: first.metadata.resourceVersion ?? '' }
+      for await (const event of client.watch(configMapKind, options, stop.signal))
+        if ('object' in event) seen.push(String(event.object.metadata.name))
+    })()
+
+    await disk.fill(1_000_000)
+    const { acknowledged, refusal, refused } = await createUntilRefused(client, 'full')
+    await disk.fill()
+    t.is(refusal.reason, 'NoSpace')
+    t.is(refusal.code, 507)
+    t.regex(refusal.message, /disk of the server is full/)
+
+    const again = await createUntilRefused(client, 'more')
+    const all = [...acknowledged, ...again.acknowledged]
+    const names = async () =>
+      (await client.list(configMapKind, { namespace: 'default' }, noSignal)).items.map(
+        ({ metadata }) => metadata.name,
+      )
+    const listed = await names()
+    for (const name of ['first', ...all]) t.true(listed.includes(name), name)
+    t.false(listed.includes(refused))
+    t.is(
+      (await client.get(configMapKind, { namespace: 'default', name: 'first' }, noSignal)).metadata.uid,
+      first.metadata.uid,
+    )
+    t.is(await health(server, '/livez'), 200)
+    await eventually(async () => assert.equal(await health(server, '/readyz'), 500), aWhile)
+    await assert.rejects(runSnapshot(server), /507/)
+
+    await disk.free()
+    await eventually(() => client.create(configMapKind, note('after'), noSignal), aWhile)
+    await eventually(async () => assert.equal(await health(server, '/readyz'), 200), aWhile)
+    await eventually(
+      () => assert.ok(seen.includes('after') && all.every((name) => seen.includes(name))),
+      aWhile,
+    )
+    t.false(seen.includes(refused))
+    stop.abort()
+    await assert.rejects(watching, isAbort)
+
+    await disk.fill()
+    await server.end('SIGKILL')
+    await disk.free()
+    await server.start()
+    const kept = (await server.client.list(configMapKind, { namespace: 'default' }, noSignal)).items.map(
+      ({ metadata }) => metadata.name,
+    )
+    for (const name of ['first', ...all, 'after']) t.true(kept.includes(name), name)
+    await server.end('SIGTERM')
+    const checked = await runCove(home, ['server', 'fsck', '--data-dir', server.dataDir])
+    t.is(checked.code, 0, checked.stdout + checked.stderr)
+  },
+)
+
+async function runSnapshot(server: CoveServer): Promise<void> {
+  const answer = await server.transport({
+    method: 'POST',
+    path: '/server/snapshot',
+    query: new URLSearchParams(),
+    headers: {},
+    signal: noSignal,
+  })
+  if (answer.status !== 200) throw new Error(String(answer.status))
+}
