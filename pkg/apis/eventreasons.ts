@@ -84,6 +84,8 @@ export const eventReasons = {
   EngineConfigRefused: trouble('Node', 'The engine did not take its settings: the old ones are back.'),
   DiskPressure: trouble('Node', 'The disk of the engine is nearly full.'),
   DiskPressureOver: done('Node', 'There is room again on the disk of the engine.'),
+  Pruned: done('PrunePolicy', 'Something that nothing needs was removed, or would be in a dry run.'),
+  FailedPrune: trouble('PrunePolicy', 'That failed; the rest was tried all the same.'),
   Released: done('Container, Volume, Network, Image', 'Nothing of the object is left on the node.'),
   FailedRelease: trouble('Container, Volume, Network, Image', 'The API could not be told so.'),
   HealthcheckStalled: done(

@@ -2,7 +2,7 @@
  * What may be taken of what an Image's registry has: never what Containers were rolled back from, unless a person approves
  * of it again. Pure.
  */
-import { parseReference } from '#pkg/apimachinery/reference.ts'
+import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
 import type { Image, ImageStatus } from './image.ts'
 import { approvedAnnotation } from './wellknown.ts'
 
@@ -17,6 +17,14 @@ export function digestIn(reference: string | undefined): string | undefined {
   if (reference.startsWith('sha256:')) return reference
   const parsed = parseReference(reference)
   return parsed.ok ? parsed.reference.digest : undefined
+}
+
+/** `127.0.0.1:5000/team/app` of a reference; undefined for an id. */
+export function repositoryIn(reference: string | undefined): string | undefined {
+  const parsed = parseReference(reference ?? '')
+  if (!parsed.ok || reference?.startsWith('sha256:')) return undefined
+  const { registry, repository } = parsed.reference
+  return canonicalReference({ registry, repository })
 }
 
 /** The digest that a person says may be taken; a time may follow it. */

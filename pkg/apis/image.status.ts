@@ -52,6 +52,7 @@ const rejected = Type.Object({
   message: Type.String({ description: 'What went wrong, and in which Container.' }),
   time: time({ description: 'When.' }),
   approval: text('What the annotation cove.run/approved said then: another approval of it lifts this.'),
+  back: text('What that Container serves with since.'),
 })
 
 const pushed = Type.Object({

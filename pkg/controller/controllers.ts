@@ -5,6 +5,7 @@ import type { Client } from '#pkg/client/rest.ts'
 import { RoleAggregator } from './aggregation.ts'
 import { expireEvents } from './expiry.ts'
 import { GarbageCollector } from './garbage.ts'
+import { ImageController } from './images.ts'
 import { NamespaceController } from './namespace.ts'
 import { RevisionController } from './revisions.ts'
 import { Scheduler } from './scheduler.ts'
@@ -25,5 +26,6 @@ export async function runControllers(
     new RevisionController(options).run(signal),
     new TokenController(options).run(signal),
     new TtlController(options).run(signal),
+    new ImageController(options).run(signal),
   ])
 }

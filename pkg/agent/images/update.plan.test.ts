@@ -199,6 +199,15 @@ test('what Containers were rolled back from makes way for what was there before,
   t.is(decide(now, answer(now, { tag: '1', digest: c })).status.reference, `app:1@${c}`)
 })
 
+test('going back is to what the Container serves with, when another one was taken meanwhile', (t) => {
+  const rejected = [
+    { digest: c, reason: 'Exited', message: '', time: timestamp(start), back: `app:1@${a}` },
+    { digest: b, reason: 'Exited', message: '', time: timestamp(start), back: `app:1@${a}` },
+  ]
+  const image = following({ status: { reference: `app:1@${c}`, previous: `app:1@${b}`, rejected } })
+  t.is(decide(image, undefined).status.reference, `app:1@${a}`)
+})
+
 test('there is no going back to another repository, nor to what was rejected too', (t) => {
   const rejected = [a, b].map((each) => ({
     digest: each,
@@ -206,7 +215,7 @@ test('there is no going back to another repository, nor to what was rejected too
     message: '',
     time: timestamp(start),
   }))
-  for (const previous of [undefined, `other:1@${c}`, `app:1@${a}`]) {
+  for (const previous of [undefined, `other:1@${c}`, `app:2@${c}`, `app:1@${a}`]) {
     const image = following({
       status: { reference: `app:1@${b}`, ...(previous && { previous }), rejected },
     })
@@ -325,7 +334,7 @@ test('a hundred Images of one schedule spread over the minute', (t) => {
 
 test('the first version is taken at once, and soon asked for again when the registry fails', (t) => {
   const update = { ...semver, minimumAge: '1h', approval: 'Manual' }
-  const image = imageObject('app', { reference: 'app', update: { policy: 'Digest', ...update } })
+  const image = imageObject('app', { reference: 'app', update })
   t.is(decide(image, undefined).askAt, 0)
   const { status, condition } = decide(image, answer(image, { tag: '1.2.0', digest: b }))
   t.is(status.reference, `app:1.2.0@${b}`)

@@ -4,11 +4,10 @@
  */
 import { type Condition, timestamp } from '#pkg/apimachinery/meta.ts'
 import { canonicalReference, familiarReference, parseReference } from '#pkg/apimachinery/reference.ts'
-import { approvedDigest, digestIn, rejectionOf } from '#pkg/apis/image.rejected.ts'
+import { approvedDigest, digestIn, rejectionOf, repositoryIn } from '#pkg/apis/image.rejected.ts'
 import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import { isInRange } from '#pkg/apis/versions.ts'
 import { checkAnnotation } from '#pkg/apis/wellknown.ts'
-import { repositoryOf } from './names.ts'
 import type { Candidate, Outcome, Question, RegistryAnswer } from './update.answer.ts'
 import { upToDate } from './update.text.ts'
 import { minimumAge, nextCheck, nextTry, offsetOf, openFrom, type Update } from './update.times.ts'
@@ -120,12 +119,21 @@ function checks(
   }
 }
 
-/** What was there before one that Containers were rolled back from, unless that is no better. */
+/** What served before one that Containers were rolled back from, unless that is no better, or not asked for any more. */
 function whereToGoBack(image: Image): string | undefined {
   const { reference, previous } = image.status ?? {}
-  if (rejectionOf(image, digestIn(reference)) === undefined) return undefined
-  const isSame = repositoryOf(previous ?? '') === repositoryOf(reference ?? '')
-  return isSame && rejectionOf(image, digestIn(previous)) === undefined ? previous : undefined
+  const rejection = rejectionOf(image, digestIn(reference))
+  if (rejection === undefined) return undefined
+  return [rejection.back, previous].find(
+    (each) => isName(each, image.spec) && rejectionOf(image, digestIn(each)) === undefined,
+  )
+}
+
+/** Whether it is of the repository that is followed, and with policy Digest of its tag. */
+function isName(reference: string | undefined, spec: Image['spec']): boolean {
+  const [found, wanted] = [parseReference(reference ?? ''), parseReference(spec.reference)]
+  if (!found.ok || !wanted.ok || repositoryIn(reference) !== repositoryIn(spec.reference)) return false
+  return spec.update?.policy !== 'Digest' || found.reference.tag === wanted.reference.tag
 }
 
 /** What the registry has that may be taken some time. */
@@ -153,11 +161,10 @@ function seen({ spec, status }: Image, found: RegistryAnswer['found'], at: numbe
 
 /** Found by a rule that has changed since, it does not count; nor does what is older than what is held. */
 function isOfSpec({ spec, status }: Image, { policy, range, filter }: Update, candidate: Candidate): boolean {
-  const [parsed, wanted] = [parseReference(candidate.reference), parseReference(spec.reference)]
-  if (!parsed.ok || !wanted.ok) return false
-  const { registry, repository, tag = '' } = parsed.reference
-  if (registry !== wanted.reference.registry || repository !== wanted.reference.repository) return false
-  if (policy === 'Digest') return tag === wanted.reference.tag
+  const parsed = parseReference(candidate.reference)
+  if (!parsed.ok || !isName(candidate.reference, spec)) return false
+  if (policy === 'Digest') return true
+  const { tag = '' } = parsed.reference
   const version = versionIn(tag, filter)
   if (version === undefined || !isInRange(version, range ?? '*')) return false
   const current = parseReference(status?.reference ?? '')
