@@ -115,4 +115,20 @@ export const lookCommands: readonly Command[] = [
     ],
     load: async () => (await import('./commands/commit.ts')).run,
   },
+  {
+    name: 'system df',
+    aliases: ['df'],
+    summary: 'Show what lies on the disks of nodes, and how much of it nothing uses',
+    usage: ['system df [-v] [options]'],
+    details:
+      'Layers that images share are counted once. What would go, and why the rest stays: `cove system prune --dry-run`.',
+    examples: ['cove system df', 'cove df -v --node n1', "cove df --format '{{.Type}}: {{.Reclaimable}}'"],
+    flags: [
+      { name: 'verbose', short: 'v', type: 'bool', help: 'Each image, container, volume and piece of cache' },
+      { name: 'format', type: 'text', value: 'TEMPLATE', help: 'Each row through a template; json: as JSON' },
+      { name: 'output', short: 'o', type: 'text', value: 'FORMAT', help: 'yaml, json or jsonpath=TEMPLATE' },
+      { name: 'node', type: 'text', value: 'NAME', help: 'Of this node only' },
+    ],
+    load: async () => (await import('./commands/systemdf.ts')).run,
+  },
 ]

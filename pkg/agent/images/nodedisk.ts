@@ -1,8 +1,6 @@
 /** `GET /disk` of the node's small API: what lies on the disk of its engine, and whose it is. */
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { NodeDisk } from '#pkg/apis/looks.images.ts'
-import { engineLabels } from '#pkg/apis/wellknown.ts'
-import type { DiskUsage } from '#pkg/engine/images.ts'
 import type { NodeTarget } from '../nodelooks.ts'
 import { tellOwner } from '../owned.ts'
 import { answer } from './nodeimages.ts'
@@ -30,19 +28,12 @@ export async function nodeDisk({ engine, request, ownerOf }: NodeTarget): Promis
       const { command, status, labels } = container
       return [{ ...used, command, status, writtenBytes, owner: tellOwner(labels, ownerOf(container)) }]
     }),
-    volumes: usage.volumes.map(tellVolume),
+    volumes: usage.volumes.map(({ name, sizeBytes, containers: users, labels }) => {
+      const owned = ownerOf({ id: '', labels })
+      const owner = owned && { namespace: owned.namespace, name: owned.name }
+      return { name, sizeBytes, containers: users, ...(owner && { owner }) }
+    }),
     buildCache: usage.buildCache,
   }
   return answer('NodeDisk', disk)
-}
-
-function tellVolume({
-  name,
-  sizeBytes,
-  containers,
-  labels,
-}: DiskUsage['volumes'][number]): NodeDisk['volumes'][number] {
-  const { [engineLabels.namespace]: namespace, [engineLabels.name]: own } = labels
-  const isOwned = namespace !== undefined && own !== undefined
-  return { name, sizeBytes, containers, ...(isOwned && { owner: { namespace, name: own } }) }
 }
