@@ -7,6 +7,7 @@ import { statfsDisk } from '#pkg/agent/disk.ts'
 import { localEngineFiles, noEngineFiles } from '#pkg/agent/engineconfig/enginefiles.ts'
 import type { HostParts } from '#pkg/agent/host.ts'
 import { nodeLogins } from '#pkg/agent/images/nodelogins.ts'
+import { nodeAccess } from '#pkg/agent/images/registryaccess.ts'
 import { linuxMachine } from '#pkg/agent/machine.ts'
 import { diskCopy } from '#pkg/agent/nodecopyfile.ts'
 import { diskFiles } from '#pkg/agent/projection.ts'
@@ -15,6 +16,8 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import type { Handler, Transport } from '#pkg/apimachinery/transport.ts'
 import { openDockerEngine } from '#pkg/engine/docker.ts'
 import { parseHost } from '#pkg/engine/dockerhost.ts'
+import { HttpRegistryClient, type RegistryClientOptions } from '#pkg/registry/client.ts'
+import { dockerCertificates, machineLookups } from '#pkg/registry/lookups.ts'
 
 export interface AgentProcessOptions {
   readonly dataDir: string
@@ -38,6 +41,8 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock })
   const files = diskFiles(join(dataDir, 'files'))
   const copies = options.keepsCopy ? { copies: diskCopy(dataDir) } : {}
+  const access = nodeAccess({ engine, clock: ambient.clock, lookups: machineLookups(dockerCertificates) })
+  const registry = new HttpRegistryClient({ clock: ambient.clock, access, ...hubIn(process.env) })
   const agent = new Agent({
     engine,
     transport,
@@ -62,13 +67,22 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
         clock: ambient.clock,
         nodeName,
         ownerOf: (found) => agent.ownerOf(found),
+        registry,
+        credentialsOf: (reference, aborted) => agent.credentialsOf(reference, aborted),
         // An engine that is reached by its socket is on this machine.
         ...('socketPath' in parseHost(options.engine) && { machine: linuxMachine() }),
       }),
       signal,
     ),
   ])
+  registry.close()
   await engine.close()
+}
+
+/** Docker Hub at another address, for a network that has its own, and for tests. */
+function hubIn(env: NodeJS.ProcessEnv): Pick<RegistryClientOptions, 'hub'> {
+  const { COVE_HUB_REGISTRY: registry, COVE_HUB_SEARCH: search } = env
+  return registry === undefined || search === undefined ? {} : { hub: { registry, search } }
 }
 
 /** Disk, file and process of an engine that is on this machine: one that is reached by its socket. */
@@ -90,5 +104,5 @@ function hostOf({ engine, engineConfig, enginePidfile, dataDir }: AgentProcessOp
     dataDir,
     hangUp: (pid) => void process.kill(pid, 'SIGHUP'),
   })
-  return { readDisk: statfsDisk, engineFiles, socketPath }
+  return { readDisk: statfsDisk, readOwnDisk: () => statfsDisk(dataDir), engineFiles, socketPath }
 }

@@ -1,6 +1,7 @@
 /** `cove up|server|agent`: flags, signals, and which parts run in this process. */
 
 import { randomUUID } from 'node:crypto'
+import { fstatSync, writeSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { setFlagsFromString } from 'node:v8'
@@ -20,6 +21,7 @@ import { buildInfo, storageWorker, versionText } from './embedded.ts'
 import { type DaemonFlags, type DaemonName, daemonHelp, parseFlags, serverTools } from './flags.ts'
 import { readFileIfThere } from './io.ts'
 import { lineLogger } from './log.ts'
+import { fileLines } from './logfile.ts'
 
 /**
  * By how much of what is in use the heap may grow before garbage is looked for. Left to itself V8 waits until a busy
@@ -47,7 +49,7 @@ export async function runDaemon(name: DaemonName, words: readonly string[]): Pro
     return 0
   }
   setFlagsFromString(heapGrowth)
-  const log = lineLogger(flags.logLevel, (line) => process.stderr.write(line))
+  const log = lineLogger(flags.logLevel, errorLines())
   const ambient: Ambient = { clock: systemClock(), random: systemRandom(), log }
   const stop = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -62,6 +64,17 @@ export async function runDaemon(name: DaemonName, words: readonly string[]): Pro
   await parts[name](flags, ambient, stop.signal)
   log.info('stopped')
   return 0
+}
+
+/** A reader that went away, or a disk that is full, is no reason to end. */
+function errorLines(): (line: string) => void {
+  const { fd } = process.stderr
+  if (fstatSync(fd).isFile()) return fileLines((bytes) => writeSync(fd, bytes))
+  let gone = false
+  process.stderr.on('error', () => {
+    gone = true
+  })
+  return (line) => void (gone || process.stderr.write(line))
 }
 
 type Run = (flags: DaemonFlags, ambient: Ambient, signal: AbortSignal) => Promise<void>
@@ -165,7 +178,7 @@ async function readToken(file: string | undefined): Promise<string | undefined> 
 }
 
 function startServer(flags: DaemonFlags, ambient: Ambient): Promise<ControlPlane> {
-  const { dataDir, listen, hosts, nodeCertificateMs, auditLog } = flags
+  const { dataDir, listen, hosts, nodeCertificateMs, auditLog, maxUploadBytes } = flags
   const build = buildInfo()
   return startControlPlane({
     dataDir,
@@ -173,6 +186,7 @@ function startServer(flags: DaemonFlags, ambient: Ambient): Promise<ControlPlane
     hosts,
     nodeCertificateMs,
     auditLog,
+    maxUploadBytes,
     ambient,
     startWorker: storageWorker,
     build,

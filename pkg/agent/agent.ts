@@ -28,7 +28,8 @@ import { EndBook } from './endbook.ts'
 import { HealingBook } from './healingbook.ts'
 import { generationOf, isWanted } from './holds.ts'
 import { Host, type HostParts } from './host.ts'
-import type { CredentialSources, NodeLogins } from './images/credentials.ts'
+import { type CredentialSources, credentialsOf, type NodeLogins, type Offered } from './images/credentials.ts'
+import { ImageRoom } from './images/imageroom.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
 import { type NodeDecision, planNode } from './node.plan.ts'
@@ -64,6 +65,8 @@ export interface AgentOptions {
   readonly nodeLogins?: NodeLogins
   /** Where what is desired is kept for a start without the server; absent: it is not. */
   readonly copies?: CopyStore
+  /** A directory of the agent's own for files that are verified before they are used; absent: there is none. */
+  readonly spool?: string
   /** The machine, when the engine is on it. */
   readonly host?: HostParts
   /** How often to look at everything, events or not; ms. */
@@ -85,6 +88,7 @@ export class Agent {
   readonly #registration: NodeRegistration
   readonly #recorder: EventRecorder
   readonly #pulls: PullBook
+  readonly #images: ImageRoom
   readonly #healings: HealingBook
   readonly #prober: Prober
   readonly #rearmed: RearmBook
@@ -119,6 +123,7 @@ export class Agent {
     this.#desired = new DesiredState({ client, ambient, nodeName, onChange: poke, serverAnswers })
     this.#observer = new Observer(engine)
     this.#pulls = new PullBook(ambient.clock, poke)
+    this.#images = new ImageRoom({ engine, ambient, nodeName, onChange: poke })
     this.#healings = new HealingBook(ambient.clock)
     this.#rearmed = new RearmBook(ambient.clock)
     this.#asked = new EndBook(ambient.clock)
@@ -129,12 +134,15 @@ export class Agent {
       nodeName,
       files,
       host: this.#host,
-      onPullProgress: this.#pulls.progress.bind(this.#pulls),
+      clock: ambient.clock,
+      ...(options.spool !== undefined && { spool: options.spool }),
+      onProgress: this.#pulls.progress.bind(this.#pulls),
+      onAnswer: this.#images.onAnswer.bind(this.#images),
       credentials: this.#credentialSources(),
     }
     this.#runner = new Runner({
       ambient,
-      perform: (op, signal) => this.#pulls.follow(op, () => perform(op, context, signal)),
+      perform: (op, signal) => this.#pulls.follow(op, () => perform(op, context, signal), signal),
       onResult: (result) => this.#onResult(result),
       onGroupEnd: poke,
     })
@@ -168,6 +176,7 @@ export class Agent {
     await this.#memory.untilKnown(signal)
     await this.#loop.run(signal)
     await this.#prober.close()
+    await this.#images.close()
     await this.#runner.idle()
     await Promise.all(parts)
   }
@@ -192,6 +201,11 @@ export class Agent {
     }
   }
 
+  /** What the node itself would show a registry for the reference, whoever asks. */
+  credentialsOf(reference: string, signal: AbortSignal): Promise<Offered> {
+    return credentialsOf(reference, { secrets: [], signal }, this.#credentialSources())
+  }
+
   /** The object of this agent's API that a container stands for. */
   ownerOf(found: Found): Owned | undefined {
     const { clusterID } = this.#link
@@ -210,7 +224,7 @@ export class Agent {
     this.#memory.keep()
     for (const { id, at } of this.#trials) if (at <= clock.now()) this.#observer.invalidateContainer(id)
     const world = await this.#look(signal)
-    if (resync) await this.#options.files.sweep((directory) => isMounted(directory, world))
+    if (resync) await this.#host.sweep(this.#options.files, (directory) => isMounted(directory, world))
     const decision = planNode(world)
     this.#trials = trialsOf(decision.decisions.values())
     this.#runner.forgive(decision.pending)
@@ -239,6 +253,7 @@ export class Agent {
       const seen = await this.#observer.observe({
         atWork: (name) => names.has(nameWithoutRole(name)),
         imagesOf: (images, containers) => imagesInQuestion(desired, images, containers),
+        detailsOf: (images) => this.#images.detailsOf(desired, images),
         now: ambient.clock.now(),
         tailsOf: (containers) => tailsWanted(containers, { desired, clusterID }),
         signal,
@@ -248,6 +263,7 @@ export class Agent {
       const host = await this.#host.look(this.#engineInfo, desired.node)
       return {
         ...host,
+        ...this.#images.facts(),
         nodeName,
         engineApi: this.#engineInfo?.apiVersion ?? '',
         clusterID,
@@ -301,10 +317,12 @@ export class Agent {
   #report(world: World, decision: NodeDecision): void {
     const { engineConfig } = decision
     const high = highMark(world.desired.prunePolicies.values(), world.desired.node)
-    this.#reportNode({ disk: world.disk, high, engineConfig })
+    const { disk, agentDisk } = world
+    this.#reportNode({ disk, agentDisk, high, engineConfig })
     const lastAction = (group: string) => this.#runner.lastAction(group)
     const input = { world, decision, busy: this.#runner.busy(), lastAction }
-    for (const { kind, object, status } of infraReports(input)) this.#reporter.report(kind, object, status)
+    for (const { kind, object, status } of [...infraReports(input), ...this.#images.reports(input)])
+      this.#reporter.report(kind, object, status)
     for (const { container, status, notes, report } of containerReports(input)) {
       for (const note of notes) this.#recorder.record(note)
       const { uid = '' } = container.metadata
@@ -319,16 +337,16 @@ export class Agent {
     this.#observer.invalidateAll()
     this.#engineInfo = undefined
     this.#reporter.resync()
-    const { containers } = this.#desired.snapshot()
+    const desired = this.#desired.snapshot()
+    this.#images.forget(desired)
+    const { containers } = desired
     const uids = new Set([...containers.values()].map(({ metadata }) => metadata.uid ?? ''))
     for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
-    this.#runner.forget(
-      (group) => generationOf(group, { desired: this.#desired.snapshot() }) > 0 || group.startsWith('Pull/'),
-    )
+    this.#runner.forget((group) => generationOf(group, { desired }) > 0 || group.startsWith('Pull/'))
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }
 
-  #reportNode(seen: Pick<NodeFacts, 'engineError' | 'disk' | 'high' | 'engineConfig'>): void {
+  #reportNode(seen: Pick<NodeFacts, 'engineError' | 'disk' | 'agentDisk' | 'high' | 'engineConfig'>): void {
     const { ambient, version: agentVersion } = this.#options
     const now = ambient.clock.now()
     this.#registration.report({ ...seen, engine: this.#engineInfo, agentVersion, now })
@@ -338,7 +356,8 @@ export class Agent {
   #onResult(result: OpResult<AgentOp>): void {
     const { op, group } = result.planned
     this.#rearmed.noteOp(result)
-    if (op.type === 'pullImage' || op.type === 'tagImage') this.#observer.invalidateKind('image')
+    this.#images.noteOp(result)
+    if (op.type.endsWith('Image')) this.#observer.invalidateKind('image')
     else if (op.type === 'createVolume' || op.type === 'removeVolume') this.#observer.invalidateKind('volume')
     else if (op.type === 'createNetwork' || op.type === 'removeNetwork')
       this.#observer.invalidateKind('network')
@@ -347,7 +366,8 @@ export class Agent {
     for (const object of this.#desired.objectsOf(group)) {
       this.#healings.note(object.metadata.uid ?? '', result)
       this.#noteRestart(object, result)
-      const note = noteOf(object, result)
+      this.#images.note(object, result)
+      const note = noteOf(object, result, this.#images.wordsOf(result))
       if (note !== undefined) this.#recorder.record(note)
       for (const told of furtherNotes(object, result, this.#desired.snapshot())) this.#recorder.record(told)
     }

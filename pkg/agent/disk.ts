@@ -66,7 +66,20 @@ export function steadyDisk(disk: Disk, told: NodeStatus['disk']): Disk {
     : disk
 }
 
-export function diskCondition(disk: Disk, high: number): Omit<Condition, 'lastTransitionTime'> {
+/** With less the agent cannot keep what it needs to go on from: its copy of what is desired, files of Secrets. */
+const leastOfAgent = 16e6
+
+/** Of the disk that the agent keeps its own files on; undefined: it has room. */
+export function agentDiskCondition(disk: Disk | undefined): DiskDraft | undefined {
+  if (disk === undefined || disk.availableBytes >= leastOfAgent) return undefined
+  const free = `${humanBytes(disk.availableBytes)} of ${humanBytes(disk.totalBytes)} are free`
+  const message = `the agent has no room for its own files in ${disk.path}: ${free}; containers are looked after all the same`
+  return { type: 'DiskPressure', status: 'True', reason: 'AgentDiskFull', message }
+}
+
+type DiskDraft = Omit<Condition, 'lastTransitionTime'>
+
+export function diskCondition(disk: Disk, high: number): DiskDraft {
   const pressed = disk.usedPercent >= high || freePercent(disk) < leastFreePercent
   const numbers = `${disk.usedPercent}% of ${disk.path} is used, ${humanBytes(disk.availableBytes)} of ${humanBytes(disk.totalBytes)} are free`
   return {

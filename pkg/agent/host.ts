@@ -3,6 +3,7 @@
  * engine on another machine there is nothing to tell.
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { messageOf } from '#pkg/apimachinery/errors.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
 import type { Disk, ReadDisk } from './disk.ts'
@@ -10,11 +11,14 @@ import { type EngineConfigInput, patienceMs } from './engineconfig/engineconfig.
 import { EngineSettings } from './engineconfig/enginesettings.ts'
 import type { EngineFiles } from './engineconfig/port.ts'
 import type { OpOf } from './ops.ts'
+import type { NodeFiles } from './projection.ts'
 
 export interface HostParts {
   /** Absent: the engine's disk is not on this machine. */
   readonly readDisk?: ReadDisk
   readonly engineFiles: EngineFiles
+  /** Where the agent keeps its own files, and how full it is there. */
+  readonly readOwnDisk?: () => Promise<Disk | undefined>
   /** Of the engine; absent: it is reached otherwise. */
   readonly socketPath?: string
 }
@@ -27,6 +31,7 @@ export type EngineSettingsInput = Pick<
 
 export interface HostSight {
   readonly disk?: Disk
+  readonly agentDisk?: Disk
   readonly engineSettings?: EngineSettingsInput
 }
 
@@ -51,6 +56,7 @@ export class Host {
   async look(engine: EngineInfo, node: Node | undefined): Promise<HostSight> {
     if (this.#parts === undefined) return {}
     const disk = await this.#parts.readDisk?.(engine.rootDirectory)
+    const agentDisk = await this.#parts.readOwnDisk?.()
     const facts = await this.#settings?.look(node?.spec.engine)
     const { socketPath } = this.#parts
     const settings = facts && {
@@ -60,8 +66,19 @@ export class Host {
       reported: engine.registries,
     }
     return {
+      ...(agentDisk !== undefined && { agentDisk }),
       ...(disk !== undefined && { disk }),
       ...(settings !== undefined && { engineSettings: settings }),
+    }
+  }
+
+  /** What cannot be tidied up keeps nobody from being looked after. */
+  async sweep(files: NodeFiles, inUse: (directory: string) => boolean): Promise<void> {
+    try {
+      await files.sweep(inUse)
+    } catch (error) {
+      const message = 'files that no container mounts could not be removed'
+      this.#ambient.log.warn(message, { error: messageOf(error) })
     }
   }
 

@@ -7,7 +7,7 @@ import { Loop } from '#pkg/client/loop.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
-import { type Disk, diskCondition, steadyDisk, usualHighMark } from './disk.ts'
+import { agentDiskCondition, type Disk, diskCondition, steadyDisk, usualHighMark } from './disk.ts'
 import type { EngineConfigCondition } from './engineconfig/engineconfig.plan.ts'
 import type { Reporter } from './reporter.ts'
 
@@ -17,6 +17,8 @@ export interface NodeFacts {
   readonly engineError?: string
   /** Of the engine; undefined: not on this machine. */
   readonly disk?: Disk | undefined
+  /** Where the agent keeps its own files; undefined: not looked at. */
+  readonly agentDisk?: Disk | undefined
   /** From this per cent on the disk is too full. */
   readonly high?: number
   /** Undefined: the Node asks for nothing. */
@@ -129,10 +131,10 @@ export function nodeStatus(previous: NodeStatus | undefined, seen: NodeFacts): N
 
 /** A disk in use is never quite as full as it was: that alone is no reason to write. */
 function withSteadyDisk(seen: NodeFacts, previous: NodeStatus | undefined): NodeFacts {
-  const { disk, high = usualHighMark } = seen
+  const { disk } = seen
   if (disk === undefined) return seen
   const was = findCondition(previous?.conditions, 'DiskPressure')
-  const turned = diskCondition(disk, high).status !== was?.status
+  const turned = pressureOf(seen)?.status !== was?.status
   return turned ? seen : { ...seen, disk: steadyDisk(disk, previous?.disk) }
 }
 
@@ -170,11 +172,16 @@ function noteFor({ type, status, reason }: Condition, was: Condition | undefined
     : undefined
 }
 
+function pressureOf({ disk, agentDisk, high = usualHighMark }: NodeFacts): Draft | undefined {
+  return agentDiskCondition(agentDisk) ?? (disk === undefined ? undefined : diskCondition(disk, high))
+}
+
 function conditionDrafts(facts: NodeFacts): Draft[] {
-  const { engineError, disk, engineConfig } = facts
+  const { engineError, engineConfig } = facts
+  const pressure = pressureOf(facts)
   if (engineError === undefined) {
     return [
-      ...(disk === undefined ? [] : [diskCondition(disk, facts.high ?? usualHighMark)]),
+      ...(pressure === undefined ? [] : [pressure]),
       ...(engineConfig === undefined ? [] : [{ type: 'EngineConfigured', ...engineConfig }]),
       { type: 'EngineReady', status: 'True', reason: 'EngineAnswers', message: 'the engine answers' },
       { type: 'Ready', status: 'True', reason: 'AgentReady', message: 'the agent is at work' },

@@ -1,6 +1,7 @@
 /** Files of ConfigMaps and Secrets on the node's disk, where containers mount them from. */
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { diskError } from '#pkg/apimachinery/files.ts'
 import type { ProjectedFiles } from './ops.ts'
 
 /** Where a node keeps projected files. */
@@ -15,7 +16,13 @@ export interface NodeFiles {
 export function diskFiles(root: string): NodeFiles {
   return {
     root,
-    write: (projected) => writeProjected(root, projected),
+    async write(projected) {
+      try {
+        await writeProjected(root, projected)
+      } catch (error) {
+        throw diskError(error, `files for containers cannot be written below ${root}`)
+      }
+    },
     sweep: (inUse) => sweepProjected(root, inUse),
   }
 }
@@ -32,8 +39,14 @@ async function writeProjected(root: string, projected: ProjectedFiles): Promise<
   const building = `${target}.building`
   await rm(building, { recursive: true, force: true })
   await mkdir(building)
-  for (const [name, content] of Object.entries(projected.files)) {
-    await writeFile(join(building, name), Buffer.from(content, 'base64'), { mode: 0o644, flush: true })
+  try {
+    for (const [name, content] of Object.entries(projected.files)) {
+      await writeFile(join(building, name), Buffer.from(content, 'base64'), { mode: 0o644, flush: true })
+    }
+  } catch (error) {
+    // Half of it would take what room there is.
+    await rm(building, { recursive: true, force: true })
+    throw error
   }
   try {
     await rename(building, target)

@@ -24,6 +24,7 @@ import type { Plan } from '#pkg/plan/plan.ts'
 import type { Attempt } from './container.ladder.ts'
 import type { Disk } from './disk.ts'
 import type { EngineSettingsInput } from './host.ts'
+import type { RegistryAnswer } from './images/update.answer.ts'
 import type { AgentOp } from './ops.ts'
 
 /** By `namespace/name`. */
@@ -104,6 +105,8 @@ export interface World {
   readonly observed: Observation
   /** Of the engine; absent: not on this machine. */
   readonly disk?: Disk
+  /** Where the agent keeps its own files. */
+  readonly agentDisk?: Disk
   /** File and process of the engine; absent: nobody asks for other settings. */
   readonly engineSettings?: EngineSettingsInput
   /** By group. */
@@ -122,6 +125,8 @@ export interface World {
   readonly rearmed: ReadonlyMap<string, Rearmed>
   /** The status each Image that this node leads last had, by uid: newer than what the API's copy may show. */
   readonly imageStatuses: ReadonlyMap<string, ImageStatus>
+  /** What registries said last of Images that follow them, by uid. */
+  readonly registryAnswers: ReadonlyMap<string, RegistryAnswer>
   /** For which generation a registry was asked what an Image means, in this run; by uid. */
   readonly imageAsks: ReadonlyMap<string, number>
   /** By id; none while they are not known. */

@@ -26,6 +26,8 @@ export interface CoveOptions {
   readonly engine?: string
   /** Absent: a new one that goes with the test. */
   readonly dataDir?: string
+  /** Of an agent that is apart; absent: a new one that goes with the test. */
+  readonly agentDataDir?: string
   /** Server and agent as two processes; `kill` and `restart` are the server's then. */
   readonly apart?: boolean
   /** The server without any agent. */
@@ -70,6 +72,7 @@ const readyWithin = 20_000
 export async function startCove(t: Teardown, options: CoveOptions = {}): Promise<TestCove> {
   const home = await makeTempDir(t, 'home')
   const { dataDir = join(home, 'data'), engine = testEngineHost() } = options
+  const { agentDataDir = join(home, 'agent') } = options
   const mark = randomBytes(4).toString('hex')
   const nodeName = `node-${mark}`
   const address = `127.0.0.1:${await freePort()}`
@@ -86,7 +89,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
     await client.json({ method: 'GET', path: '/readyz' }, noSignal).catch(expectPlainText)
   }
   await daemon.ready(ready)
-  const agentWords = ['agent', '--data-dir', join(home, 'agent'), '--kubeconfig', kubeconfig, ...agentFlags]
+  const agentWords = ['agent', '--data-dir', agentDataDir, '--kubeconfig', kubeconfig, ...agentFlags]
   const agent = new Daemon([program, ...agentWords], home)
   if (options.apart) await agent.start(async () => {})
   const { uid = '' } = (await client.get(namespaceKind, { name: 'default' }, noSignal)).metadata
