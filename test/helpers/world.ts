@@ -100,6 +100,14 @@ export function imageObject(
   return make<Image>(cove('Image'), { name, ...more, spec: { reference: 'app:1', nodeName, ...spec } })
 }
 
+export function prunePolicy(
+  name: string,
+  spec: Record<string, unknown> = {},
+  more: Omit<Parts, 'name'> = {},
+): PrunePolicy {
+  return make<PrunePolicy>(cove('PrunePolicy'), { name, ...more, spec })
+}
+
 export function secret(name: string, data: Record<string, string>): Secret {
   return make<Secret>({ group: '', kind: 'Secret' }, { name, stringData: data })
 }
@@ -146,6 +154,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       imageConfigs: new Map(
         Object.entries(parts.imageConfigs ?? {}).map(([id, config]) => [id, { ...plainImage, ...config }]),
       ),
+      imageDetails: new Map(),
       networks: [engineNetwork('bridge'), ...(parts.networks ?? [])],
       volumes: parts.volumes ?? [],
       logTails: new Map(Object.entries(parts.logTails ?? {})),
@@ -158,6 +167,11 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
     healed: new Map(),
     rearmed: new Map(),
     asked: new Map(),
+    imageStatuses: new Map(),
+    registryAnswers: new Map(),
+    imageAsks: new Map(),
+    imageSizes: new Map(),
+    registryHolds: new Map(),
     ...more,
   }
 }

@@ -98,9 +98,12 @@ function whenToAsk(
   const isFirst = status?.reference === undefined
   const asked = answer?.at ?? (isFirst ? Number.NaN : Date.parse(status.checkedAt ?? ''))
   if (isOther || Number.isNaN(asked)) return { askAt: 0 }
-  const scheduled = nextCheck(update.schedule, asked, offsetOf(metadata.uid ?? ''))
+  const offset = offsetOf(metadata.uid ?? '')
+  const scheduled = nextCheck(update.schedule, asked, offset)
   if (answer?.error === undefined) return scheduled === undefined ? {} : { askAt: scheduled }
-  const retryAfter = (answer.error.retryAfterSeconds ?? 0) * 1000
+  const { retryAfterSeconds } = answer.error
+  // Everybody who was sent away would be back at once.
+  const retryAfter = retryAfterSeconds === undefined ? 0 : retryAfterSeconds * 1000 + offset
   return { askAt: nextTry(scheduled, { at: asked, failures: answer.failures, retryAfter, isFirst }) }
 }
 

@@ -104,7 +104,7 @@ test('a failure is an answer, counts those in a row, and says when the registry 
   const { clock, made, sync } = checker(client)
   for (const failures of [1, 2]) {
     sync(check('app'))
-    await clock.advance(0)
+    await clock.advance(7000)
     const { error, failures: counted } = made.answers().get('app') ?? {}
     t.is(counted, failures)
     t.deepEqual(error, { reason: 'RegistryRateLimited', message: 'slow down', retryAfterSeconds: 7 })
@@ -112,6 +112,28 @@ test('a failure is an answer, counts those in a row, and says when the registry 
   sync(check('app', { question: { key: 'other', reference: 'docker.io/library/app:2' } }))
   await clock.advance(0)
   t.is(made.answers().get('app')?.failures, 1, 'of another question it is the first')
+  await made.close()
+})
+
+test('a registry that wants to be left alone is, whatever it is to be asked about', async (t) => {
+  const refusal = () => {
+    throw new StatusError('RegistryRateLimited', 'slow down', { retryAfterSeconds: 60 })
+  }
+  const { asked, client } = registry(refusal)
+  const { clock, made, sync } = checker(client)
+  sync(check('one'))
+  await clock.advance(10_000)
+  sync(check('one'), check('two'), check('three'))
+  await clock.advance(0)
+  t.is(asked.length, 1)
+  t.deepEqual(made.answers().get('two')?.error, {
+    reason: 'RegistryRateLimited',
+    message: 'slow down',
+    retryAfterSeconds: 50,
+  })
+  sync(check('two', { askAt: clock.now() + 50_000 }))
+  await clock.advance(50_000)
+  t.deepEqual(asked, ['HEAD library/one:1', 'HEAD library/two:1'])
   await made.close()
 })
 

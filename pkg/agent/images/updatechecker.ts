@@ -40,6 +40,8 @@ export class UpdateChecker {
   /** By uid of the Image. */
   readonly #answers = new Map<string, RegistryAnswer>()
   readonly #underWay = new Map<string, Promise<void>>()
+  /** Registries that want to be left alone: until when, and what they said; ms since the epoch. */
+  readonly #resting = new Map<string, { readonly until: number; readonly refusal: StatusError }>()
   #checks: ReadonlyMap<string, UpdateCheck> = new Map()
   #cancel: () => void = () => {}
 
@@ -128,13 +130,34 @@ export class UpdateChecker {
     if (!parsed.ok) throw new StatusError('InvalidSpec', parsed.message)
     const { registry } = this.#options
     const { registry: server, repository, tag: followed = 'latest' } = parsed.reference
-    const tag =
-      range === undefined
-        ? followed
-        : newestTag(await registry.tags({ registry: server, repository }, asking), { range, filter })
-    if (tag === undefined) return undefined
-    const { digest } = await registry.head({ registry: server, repository, tag }, asking)
-    return { tag, digest }
+    return await this.#politely(server, async () => {
+      const tag =
+        range === undefined
+          ? followed
+          : newestTag(await registry.tags({ registry: server, repository }, asking), { range, filter })
+      if (tag === undefined) return undefined
+      const { digest } = await registry.head({ registry: server, repository, tag }, asking)
+      return { tag, digest }
+    })
+  }
+
+  /** A registry that says when it wants to be asked again is not asked before, whatever about. */
+  async #politely<T>(server: string, ask: () => Promise<T>): Promise<T> {
+    const now = this.#options.clock.now()
+    const rest = this.#resting.get(server)
+    if (rest !== undefined && now < rest.until) {
+      const { reason, message } = rest.refusal
+      throw new StatusError(reason, message, { retryAfterSeconds: Math.ceil((rest.until - now) / 1000) })
+    }
+    this.#resting.delete(server)
+    try {
+      return await ask()
+    } catch (error) {
+      const seconds = error instanceof StatusError ? error.details.retryAfterSeconds : undefined
+      if (error instanceof StatusError && seconds !== undefined)
+        this.#resting.set(server, { until: now + seconds * 1000, refusal: error })
+      throw error
+    }
   }
 }
 
