@@ -31,6 +31,13 @@ test('a token on the command line is refused without repeating it', (t) => {
   t.false(error?.message.includes('0123456789abcdef'))
 })
 
+test('a server is told how large files may be', (t) => {
+  t.is(parseFlags('server', ['--max-upload', '500Mi'], input)?.maxUploadBytes, 500 * 1024 ** 2)
+  t.is(parseFlags('server', [], input)?.maxUploadBytes, undefined)
+  for (const text of ['much', '0', '-1', '1.5'])
+    t.throws(() => parseFlags('server', [`--max-upload=${text}`], input), { message: /such as 10Gi/ })
+})
+
 test('a server takes further names, and how long nodes are certified', (t) => {
   const words = ['--tls-san', 'a', '--tls-san', '10.0.0.1', '--node-certificate-lifetime', '2h']
   const flags = parseFlags('server', words, input)

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
-import { parseDuration } from '#pkg/apimachinery/quantity.ts'
+import { parseDuration, parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { parsePin } from '#pkg/client/capin.ts'
 import { isLevel, type Level } from './log.ts'
 
@@ -27,6 +27,8 @@ export interface DaemonFlags {
   readonly nodeCertificateMs: number | undefined
   /** Of the server: a path, "-" or "off"; undefined: in the data directory. */
   readonly auditLog: string | undefined
+  /** Of one file that is uploaded; undefined: the server's own default. */
+  readonly maxUploadBytes: number | undefined
   readonly logLevel: Level
 }
 
@@ -65,11 +67,19 @@ const options = {
   'tls-san': { type: 'string', multiple: true },
   'node-certificate-lifetime': { type: 'string' },
   'audit-log': { type: 'string' },
+  'max-upload': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
-const ofServer = ['data-dir', 'listen', 'tls-san', 'node-certificate-lifetime', 'audit-log'] as const
+const ofServer = [
+  'data-dir',
+  'listen',
+  'tls-san',
+  'node-certificate-lifetime',
+  'audit-log',
+  'max-upload',
+] as const
 
 const flagsOf: Readonly<Record<DaemonName, readonly (keyof typeof options)[]>> = {
   up: [...ofServer, 'engine', 'engine-config', 'engine-pidfile', 'node-name', 'log-level', 'help'],
@@ -107,6 +117,7 @@ const texts: Readonly<Record<keyof typeof options, readonly [string, string]>> =
     'FILE',
     'who did what: a file, - for standard output, or off (audit.log in the data directory)',
   ],
+  'max-upload': ['SIZE', 'the largest file that is taken for images: 500Mi, 10Gi (10Gi)'],
   'log-level': ['LEVEL', 'debug, info, warn or error (info)'],
   help: ['', 'print this'],
 }
@@ -155,6 +166,7 @@ export function parseFlags(
     hosts: values['tls-san'] ?? [],
     nodeCertificateMs: parseLifetime(values['node-certificate-lifetime']),
     auditLog: parseAuditLog(values['audit-log'], cwd),
+    maxUploadBytes: parseMaxUpload(values['max-upload']),
     logLevel,
   }
 }
@@ -206,6 +218,13 @@ function parseLifetime(text: string | undefined): number | undefined {
 function parseAuditLog(text: string | undefined, cwd: string): string | undefined {
   if (text === '') throw badFlag('audit-log', 'must be a file, "-" or "off"')
   return text === undefined || text === '-' || text === 'off' ? text : resolve(cwd, text)
+}
+
+function parseMaxUpload(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const bytes = parseQuantity(text)
+  if (bytes !== undefined && Number.isInteger(bytes) && bytes > 0) return bytes
+  throw badFlag('max-upload', `"${text}" is not a size such as 10Gi`)
 }
 
 function parseListen(text: string): { host: string; port: number } {

@@ -32,6 +32,7 @@ export interface Data {
   readonly storage: Storage
   readonly surfaces: readonly Surface[]
   readonly audit: AuditSink | undefined
+  readonly uploads: Uploads
   /** Of `/readyz`, by name. */
   readonly checks: Readonly<Record<string, Check>>
   close(): Promise<void>

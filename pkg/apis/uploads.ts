@@ -6,27 +6,73 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 
 export const uploadDigestPattern = /^sha256:[0-9a-f]{64}$/
 
-/** Where an object can name one; a kind that takes files gets a line here. */
+/**
+ * Where an object can say that it is made of a file: as `upload`, by its digest, or as `path` in manifests, which whoever
+ * sends them turns into `upload`. A kind that takes files gets a line here.
+ */
 const places: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'cove.run/Image': [
-    ['spec', 'source', 'archive', 'upload'],
-    ['spec', 'source', 'rootfs', 'upload'],
+    ['spec', 'source', 'archive'],
+    ['spec', 'source', 'rootfs'],
   ],
 }
 
-/** Kinds whose objects can name uploads, as `GROUP/KIND`. */
-export const kindsWithUploads: readonly string[] = Object.keys(places)
+/** Whether objects of the kind can name uploads. */
+export function takesUploads({ group, kind }: { readonly group: string; readonly kind: string }): boolean {
+  return Object.hasOwn(places, `${group}/${kind}`)
+}
 
 interface Naming {
-  readonly apiVersion?: string
-  readonly kind?: string
+  readonly apiVersion?: unknown
+  readonly kind?: unknown
 }
 
 /** Digests, `sha256:` and 64 hex digits, that the object names; in its own namespace. */
 export function uploadsOf(object: Naming): string[] {
-  const [group = ''] = (object.apiVersion ?? '').split('/')
-  const found = (places[`${group}/${object.kind ?? ''}`] ?? []).map((path) => valueAt(object, path))
+  const found = filesOf(object).map(({ file }) => file['upload'])
   return [...new Set(found.flatMap((value) => (isDigest(value) ? [value] : [])))]
+}
+
+export interface LocalPath {
+  /** Field of the object: `spec.source.archive.path`. */
+  readonly field: string
+  /** As it is written. */
+  readonly path: string
+}
+
+/** Files beside the manifest that the object is to be made of. */
+export function localPathsOf(object: Naming): LocalPath[] {
+  return filesOf(object).flatMap(({ place, file: { path } }) =>
+    typeof path === 'string' && path !== '' ? [{ field: [...place, 'path'].join('.'), path }] : [],
+  )
+}
+
+/** The object with each of its paths replaced by the digest that stands for it, by field. */
+export function withUploads<T extends Naming>(object: T, digests: ReadonlyMap<string, string>): T {
+  const changed = structuredClone(object)
+  for (const { place, file } of filesOf(changed)) {
+    const digest = digests.get([...place, 'path'].join('.'))
+    if (digest === undefined) continue
+    delete file['path']
+    file['upload'] = digest
+  }
+  return changed
+}
+
+interface File {
+  readonly place: readonly string[]
+  readonly file: Record<string, unknown>
+}
+
+function filesOf(object: Naming): File[] {
+  const { apiVersion, kind } = object
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') return []
+  const key = `${apiVersion.split('/')[0]}/${kind}`
+  if (!Object.hasOwn(places, key)) return []
+  return (places[key] ?? []).flatMap((place) => {
+    const file = valueAt(object, place)
+    return isPlainObject(file) ? [{ place, file }] : []
+  })
 }
 
 function isDigest(value: unknown): value is string {

@@ -1,6 +1,7 @@
-/** Where the rules between objects meet a write: checked against the cache, and reserved until the write is done. */
+/** What the server alone can say of an object, and where the rules between objects meet a write: checked against the cache, and reserved until the write is done. */
 import { invalid } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
+import { localPathsOf } from '#pkg/apis/uploads.ts'
 import type { ApiObject } from '../cache/encoded.ts'
 import { admitContainer } from './admission.ts'
 import { asContainer, factsOf } from './containerindex.ts'
@@ -16,6 +17,7 @@ export function admitAmongOthers(
   object: ApiObject,
   dryRun: boolean,
 ): Disposable | undefined {
+  refuseLocalFiles(kind, object)
   if (kind.group !== 'cove.run' || kind.kind !== 'Container') return undefined
   const container = asContainer(object)
   const causes = admitContainer(factsOf(container), containers)
@@ -23,4 +25,14 @@ export function admitAmongOthers(
   if (dryRun) return undefined
   const release = containers.reserve(container)
   return { [Symbol.dispose]: release }
+}
+
+/** Whoever sends a manifest has the files beside it; the server has not. */
+function refuseLocalFiles(kind: Kind, object: ApiObject): void {
+  const causes = localPathsOf(object).map(({ field }) => ({
+    reason: 'FieldValueForbidden' as const,
+    field,
+    message: 'is for `cove apply`, which uploads the file and stores its digest as upload instead',
+  }))
+  if (causes.length > 0) throw invalid(kind, object.metadata.name, causes)
 }
