@@ -22,6 +22,7 @@ import { NamedObjects } from '#pkg/client/named.ts'
 import type { Client, ListOptions } from '#pkg/client/rest.ts'
 import { imageGroup } from './image.ts'
 import { withFollowedImages } from './images/following.ts'
+import { imageGroups } from './images/imagegroups.ts'
 import type { Answers, DesiredCopy } from './nodecopy.ts'
 import { type Desired, groupOf } from './world.ts'
 
@@ -160,7 +161,7 @@ export class DesiredState {
   }
 
   /**
-   * Groups of Containers of which something they name has not been read yet: whether it exists is not known, so nothing
+   * Groups of Containers and Images of which something they name has not been read yet: whether it exists is not known, so nothing
    * can be said or done about them.
    */
   loading(): ReadonlySet<string> {
@@ -168,7 +169,13 @@ export class DesiredState {
     const waiting = [...this.#containers.list()].filter((container) =>
       this.#referencesOf(container).some((reference) => this.#isLoading(reference)),
     )
-    return new Set(waiting.map(({ metadata }) => groupOf('Container', metadata)))
+    const images = [...this.#images.list()].filter((image) =>
+      referencesOfImage(image).some((reference) => this.#isLoading(reference)),
+    )
+    return new Set([
+      ...waiting.map(({ metadata }) => groupOf('Container', metadata)),
+      ...images.flatMap(({ metadata }) => imageGroups(metadata)),
+    ])
   }
 
   #isLoading({ kind, optional, ...meta }: Reference): boolean {
@@ -195,6 +202,8 @@ export class DesiredState {
       Volume: this.#volumes,
       Network: this.#networks,
       Image: this.#images,
+      Digest: this.#images,
+      Push: this.#images,
     }
     const object = readers[kind as keyof typeof readers]?.get(key)
     return object === undefined ? [] : [object]

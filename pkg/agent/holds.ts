@@ -1,11 +1,14 @@
 /** Who rests after a failure, and until when. Pure. */
 
+import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
+import { referencesOfImage } from '#pkg/apis/image.references.ts'
+import type { Image } from '#pkg/apis/image.ts'
 import { wantsToExist } from './container.look.ts'
 import { imageGroup, numberOf, pullGeneration, wantedImage } from './image.ts'
 import { followedImage } from './images/following.ts'
 import { type AgentOp, describeOp } from './ops.ts'
-import type { Decision, Hold, World } from './world.ts'
+import type { Decision, Desired, Hold, World } from './world.ts'
 
 /** ms. */
 const longestRest = 24 * 3_600_000
@@ -44,7 +47,7 @@ export function isWanted(group: string, generation: number, world: Pick<World, '
     return [...containers.values()].some(
       (each) => wantsToExist(each) && imageGroup(each, world.desired) === group,
     )
-  if (!group.startsWith('Container/')) return true
+  if (!/^(Container|Image|Digest|Push)\//.test(group)) return true
   return generationOf(group, world) === generation
 }
 
@@ -59,8 +62,24 @@ export function generationOf(group: string, { desired }: Pick<World, 'desired'>)
   const key = rest.join('/')
   const container = kind === 'Container' ? desired.containers.get(key) : undefined
   if (container !== undefined) return generationOfContainer(container)
-  const objects = { Volume: desired.volumes, Network: desired.networks, Image: desired.images }
+  const image = isImageGroup(group) ? desired.images.get(key) : undefined
+  if (image !== undefined) return generationOfImage(image, desired)
+  const objects = { Volume: desired.volumes, Network: desired.networks }
   return objects[kind as keyof typeof objects]?.get(key)?.metadata.generation ?? 0
+}
+
+/** Ops of an Image object: what brings it here and names it, its lost digest, where it is pushed to. */
+function isImageGroup(group: string): boolean {
+  return /^(Image|Digest|Push)\//.test(group)
+}
+
+/** Another number also when it is to go, and with other credentials. */
+function generationOfImage(image: Image, { secrets }: Pick<Desired, 'secrets'>): number {
+  const { generation = 0, deletionTimestamp } = image.metadata
+  const versions = referencesOfImage(image).map(
+    ({ kind: _, ...meta }) => secrets.get(objectKey(meta))?.metadata.resourceVersion ?? '',
+  )
+  return generation * 2 ** 24 + numberOf([deletionTimestamp !== undefined, versions], 6)
 }
 
 function generationOfContainer(container: Container): number {

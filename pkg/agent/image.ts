@@ -4,7 +4,12 @@
  */
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
-import { canonicalReference, type ImageReference, parseReference } from '#pkg/apimachinery/reference.ts'
+import {
+  canonicalReference,
+  familiarReference,
+  type ImageReference,
+  parseReference,
+} from '#pkg/apimachinery/reference.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
@@ -39,9 +44,17 @@ export function findImage(images: readonly ObservedImage[], reference: string): 
   if (imageId.test(reference)) return images.find(({ id }) => id === reference)
   const parsed = parseReference(reference)
   if (!parsed.ok) return undefined
+  const { registry, repository, tag, digest } = parsed.reference
+  const names = (image: ObservedImage) => (digest === undefined ? image.references : image.digests)
+  // As engines list them: found without reading every name.
+  const short = familiarReference({
+    registry,
+    repository,
+    ...(digest !== undefined ? { digest } : tag !== undefined && { tag }),
+  })
+  const listed = images.find((image) => names(image).includes(short))
+  if (listed !== undefined) return listed
   const wanted = canonicalReference(parsed.reference)
-  const names = (image: ObservedImage) =>
-    parsed.reference.digest === undefined ? image.references : image.digests
   return images.find((image) => names(image).some((name) => sameImage(name, wanted, parsed.reference)))
 }
 

@@ -1,8 +1,7 @@
 /** The plan of a whole node: every object's decision, orphans included, without what rests or is under way. Pure. */
 import { messageOf } from '#pkg/apimachinery/errors.ts'
-import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
-import { engineLabels, nodeFinalizer } from '#pkg/apis/wellknown.ts'
+import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, mergePlans, type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { isAlive, isOurs } from './container.look.ts'
@@ -10,9 +9,11 @@ import { planContainer } from './container.ts'
 import { type EngineConfigCondition, planEngineConfig } from './engineconfig/engineconfig.plan.ts'
 import { rests } from './holds.ts'
 import { planImages } from './image.ts'
+import { planImageObject } from './images/imageobject.plan.ts'
 import { withinBudgets } from './images/registrybudget.ts'
 import { planNetwork } from './network.ts'
 import type { AgentOp } from './ops.ts'
+import { placedHere } from './placed.ts'
 import { planVolume } from './volume.ts'
 import { type Decision, engineConfigGroup, groupOf, plannerError, type World } from './world.ts'
 
@@ -46,6 +47,12 @@ export function planNode(world: World): NodeDecision {
     decisions.set(
       groupOf('Container', container.metadata),
       shielded(() => planContainer(container, world)),
+    )
+  }
+  for (const image of placedHere(world.desired.images, world)) {
+    decisions.set(
+      groupOf('Image', image.metadata),
+      shielded(() => planImageObject(image, world)),
     )
   }
   const settings = planSettings(world)
@@ -86,12 +93,6 @@ function shielded(plan: () => Decision): Decision {
   } catch (error) {
     return { plan: emptyPlan(), waiting: { reason: plannerError, message: messageOf(error) } }
   }
-}
-
-/** What placement gave to this node, and this node has not yet given back. */
-export function placedHere<T extends KubeObject>(objects: ReadonlyMap<string, T>, { nodeName }: World): T[] {
-  const finalizer = nodeFinalizer(nodeName)
-  return [...objects.values()].filter(({ metadata }) => metadata.finalizers?.includes(finalizer) === true)
 }
 
 /** A group rests while an op of it is under way, and after a failure until its time comes or its object changes. */

@@ -9,14 +9,16 @@ import { skippedNames } from './env.ts'
 import { type AgentOp, describeOp, opReasonsOf } from './ops.ts'
 import type { Desired } from './world.ts'
 
-/** Undefined for what is not worth telling: ops not begun, and the end of an object's life here. */
-export function noteOf(object: KubeObject, result: OpResult<AgentOp>): EventNote | undefined {
+/** `words`: what the op has found. Undefined for what is not worth telling: ops not begun, and the end of an object's life here. */
+export function noteOf(object: KubeObject, result: OpResult<AgentOp>, words?: string): EventNote | undefined {
   const { op, cause } = result.planned
   if (result.outcome === 'skipped' || (op.type === 'releaseObject' && result.outcome === 'done'))
     return undefined
   const reasons = opReasonsOf(op)
   if (result.outcome === 'done') {
-    return { object, type: 'Normal', reason: reasons.done, message: `${describeOp(op)} because ${cause}` }
+    const found = words === undefined ? '' : `: ${words}`
+    const message = `${describeOp(op)} because ${cause}${found}`
+    return { object, type: 'Normal', reason: reasons.done, message }
   }
   const message = `${describeOp(op)} because ${cause}: ${messageOf(result.error)}`
   return { object, type: 'Warning', reason: reasons.failed, message }

@@ -14,7 +14,7 @@ import type {
 } from '#pkg/engine/port.ts'
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import { LogTails } from './logtails.ts'
-import type { Observation } from './world.ts'
+import type { KnownImage, Observation } from './world.ts'
 
 /** Healthchecks run inside containers all the time; nothing that is observed changes by them. */
 const noise = /^(exec_|attach|resize|top|export|archive-path|extract-to-dir|copy)/
@@ -26,6 +26,8 @@ export interface Looking {
     images: readonly ObservedImage[],
     containers: readonly ObservedContainer[],
   ) => ReadonlySet<string>
+  /** Which images are read once in all their parts, by id. */
+  readonly detailsOf?: (images: readonly ObservedImage[]) => ReadonlySet<string>
   /** Of which containers that have ended the last lines are wanted, by id, and how many. */
   readonly tailsOf?: (containers: readonly ObservedContainer[]) => ReadonlyMap<string, number>
   /** When this look begins; ms since the epoch. */
@@ -42,6 +44,7 @@ export class Observer {
   #images: readonly ObservedImage[] = []
   /** By image id, which names the content: what was seen once holds. */
   #imageConfigs: ReadonlyMap<string, ImageConfig> = new Map()
+  #imageDetails: ReadonlyMap<string, KnownImage> = new Map()
   readonly #tails: LogTails
   readonly #lookedAt = new Map<string, number>()
   #now = 0
@@ -106,6 +109,7 @@ export class Observer {
     const containers = [...this.#containers.values()]
     for (const id of this.#lookedAt.keys()) if (!this.#containers.has(id)) this.#lookedAt.delete(id)
     await this.#askImages(imagesOf(this.#images, containers))
+    await this.#askDetails(looking.detailsOf?.(this.#images) ?? new Set())
     const logTails = await this.#tails.of(containers, tailsOf(containers), signal)
     return {
       containers,
@@ -115,6 +119,7 @@ export class Observer {
       ]),
       images: this.#images,
       imageConfigs: this.#imageConfigs,
+      imageDetails: this.#imageDetails,
       networks: this.#networks,
       volumes: this.#volumes,
       logTails,
@@ -162,6 +167,29 @@ export class Observer {
     this.#imageConfigs = new Map(
       configs.flatMap(([id, config]) => (config === undefined ? [] : [[id, config]])),
     )
+  }
+
+  async #askDetails(images: ReadonlySet<string>): Promise<void> {
+    const known = this.#imageDetails
+    if ([...images].every((id) => known.has(id)) && known.size === images.size) return
+    const answers = await Promise.all(
+      [...images].map(async (id) => [id, known.get(id) ?? (await this.#askAbout(id))] as const),
+    )
+    this.#imageDetails = new Map(
+      answers.flatMap(([id, answer]) => (answer === undefined ? [] : [[id, answer]])),
+    )
+  }
+
+  /** Undefined for one that has just gone. */
+  async #askAbout(id: string): Promise<KnownImage | undefined> {
+    const details = await this.#engine.imageDetails(id)
+    if (details === undefined) return undefined
+    try {
+      return { details, history: await this.#engine.imageHistory(id) }
+    } catch (error) {
+      if (isReason(error, 'NotFound')) return undefined
+      throw error
+    }
   }
 
   #markContainer(container: string, name?: string): void {

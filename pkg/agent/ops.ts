@@ -103,7 +103,11 @@ export type AgentOp =
   | { readonly type: 'unpauseContainer'; readonly container: string; readonly rearms?: true }
   | { readonly type: 'renameContainer'; readonly container: string; readonly name: string }
   | { readonly type: 'updateContainer'; readonly container: string; readonly limits: ResourceLimits }
-  | { readonly type: 'removeContainer'; readonly container: string }
+  /** `prunes`: only if it has ended by itself, and without what it has in anonymous volumes. */
+  | { readonly type: 'removeContainer'; readonly container: string; readonly prunes?: true }
+  /** By its reference, which may be one with a digest, or else by its id; never by force. */
+  | { readonly type: 'removeImage'; readonly image: string; readonly reference?: string }
+  | { readonly type: 'pruneBuildCache'; readonly olderThanMs: number; readonly keepBytes: number }
   | { readonly type: 'connectNetwork'; readonly container: string; readonly attachment: NetworkAttachment }
   | { readonly type: 'disconnectNetwork'; readonly container: string; readonly network: string }
   /** `checkBy`: the engine's own program checks it first. `restores`: the old text comes back. */
@@ -153,6 +157,9 @@ const describers: Describers = {
   renameContainer: (op) => `rename container ${short(op.container)} to ${op.name}`,
   updateContainer: (op) => `update limits of container ${short(op.container)}`,
   removeContainer: (op) => `remove container ${short(op.container)}`,
+  removeImage: ({ image, reference }) =>
+    `remove image ${reference ?? image.replace(/^sha256:/, '').slice(0, 12)}`,
+  pruneBuildCache: () => 'remove build cache',
   connectNetwork: (op) => `connect container ${short(op.container)} to network ${op.attachment.network}`,
   disconnectNetwork: (op) => `disconnect container ${short(op.container)} from network ${op.network}`,
   writeEngineConfig: (op) => (op.restores ? `put ${op.path} back` : `write ${op.path}`),
@@ -209,6 +216,8 @@ const opReasons: { readonly [Type in OpType]: OpReasons } = {
   renameContainer: { done: 'Renamed', failed: 'FailedRename' },
   updateContainer: { done: 'Updated', failed: 'FailedUpdate' },
   removeContainer: { done: 'Removed', failed: 'FailedRemove' },
+  removeImage: { done: 'Pruned', failed: 'FailedPrune' },
+  pruneBuildCache: { done: 'Pruned', failed: 'FailedPrune' },
   connectNetwork: { done: 'NetworkConnected', failed: 'FailedConnectNetwork' },
   disconnectNetwork: { done: 'NetworkDisconnected', failed: 'FailedDisconnectNetwork' },
   writeEngineConfig: { done: 'EngineConfigWritten', failed: 'FailedEngineConfig' },

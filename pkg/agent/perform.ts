@@ -1,25 +1,23 @@
 /** Doing: one op, one call. Nothing is decided here. */
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
+import { imageKind } from '#pkg/apis/image.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import type { Client } from '#pkg/client/rest.ts'
-import type { Engine, PullProgress } from '#pkg/engine/port.ts'
 import type { Host } from './host.ts'
-import { type CredentialSources, credentialsOf, withEach } from './images/credentials.ts'
+import * as images from './images/performimages.ts'
+import { transferImage } from './images/transfer.ts'
 import type { AgentOp, OpOf, OpType } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
 
-export interface PerformContext {
-  readonly engine: Engine
+export interface PerformContext extends images.ImageContext {
   readonly client: Client
   readonly nodeName: string
   readonly files: NodeFiles
   readonly host: Pick<Host, 'write' | 'reload'>
-  readonly onPullProgress: (op: OpOf<'pullImage'>, progress: PullProgress) => void
-  readonly credentials: CredentialSources
 }
 
 type Performers = {
@@ -31,8 +29,14 @@ type Performers = {
 }
 
 const performers: Performers = {
-  pullImage: pull,
+  pullImage: images.pullImage,
   tagImage: ({ image, reference }, { engine }) => engine.tagImage(image, reference),
+  untagImage: images.untagImage,
+  pushImage: images.pushImage,
+  loadImage: images.loadImage,
+  importImage: images.importImage,
+  commitImage: images.commitImage,
+  transferImage,
   createVolume: ({ create }, { engine }) => engine.createVolume(create),
   removeVolume: ({ volume }, { engine }) => gone(engine.removeVolume(volume)),
   createNetwork: ({ create }, { engine }) => engine.createNetwork(create),
@@ -48,8 +52,16 @@ const performers: Performers = {
   unpauseContainer: ({ container }, { engine }) => engine.unpauseContainer(container),
   renameContainer: ({ container, name }, { engine }) => engine.renameContainer(container, name),
   updateContainer: ({ container, limits }, { engine }) => engine.updateContainer(container, limits),
-  removeContainer: ({ container }, { engine }) =>
-    gone(engine.removeContainer(container, { anonymousVolumes: true })),
+  removeContainer: ({ container, prunes }, { engine }) =>
+    gone(
+      engine.removeContainer(
+        container,
+        prunes === true ? { anonymousVolumes: false, ifEnded: true } : { anonymousVolumes: true },
+      ),
+    ),
+  removeImage: ({ image, reference }, { engine }) =>
+    gone(engine.removeImage(reference ?? image, { force: false })),
+  pruneBuildCache: (op, { engine }) => engine.pruneBuildCache(op),
   connectNetwork: ({ container, attachment }, { engine }) => engine.connectNetwork(container, attachment),
   disconnectNetwork: ({ container, network }, { engine }) => engine.disconnectNetwork(container, network),
   writeEngineConfig: (op, { host }) => host.write(op),
@@ -64,18 +76,8 @@ export async function perform(op: AgentOp, context: PerformContext, signal: Abor
   await performer(op as never, context, signal)
 }
 
-/** With each of the credentials that may be meant, as Kubernetes does; without any when there are none. */
-async function pull(op: OpOf<'pullImage'>, context: PerformContext, signal: AbortSignal): Promise<unknown> {
-  const { reference, secrets } = op
-  const offered = await credentialsOf(reference, { secrets, signal }, context.credentials)
-  const onProgress = (progress: PullProgress) => context.onPullProgress(op, progress)
-  return await withEach(reference, offered, (credentials) =>
-    context.engine.pullImage(reference, { signal, onProgress, ...(credentials && { credentials }) }),
-  )
-}
-
 /** What is to go and is not there has gone: the wish is met. */
-async function gone(removal: Promise<void>): Promise<void> {
+async function gone(removal: Promise<unknown>): Promise<void> {
   try {
     await removal
   } catch (error) {
@@ -87,6 +89,7 @@ const released: Readonly<Record<OpOf<'releaseObject'>['kind'], Kind>> = {
   Container: anyKind(containerKind),
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
+  Image: anyKind(imageKind),
 }
 
 /** Takes this node's finalizer off, against the revision it was read at. */

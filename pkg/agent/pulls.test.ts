@@ -31,6 +31,38 @@ test('a pull that runs shows its layers; one that ended well shows when', async 
   t.deepEqual(book.snapshot().get(key), { running: false, layers: [], finishedAt: 5000 })
 })
 
+test('who wants what is being pulled shares that pull and its end, and goes on when it is broken off', async (t) => {
+  const book = new PullBook(new ManualClock(5000), () => {})
+  const first = Promise.withResolvers<void>()
+  let pulls = 0
+  const again = () => {
+    pulls++
+    return Promise.resolve()
+  }
+  const all = [
+    book.follow(pull, () => first.promise),
+    book.follow(pull, again),
+    book.follow({ ...pull, reference: key }, again),
+  ]
+  await Promise.resolve()
+  first.resolve()
+  await Promise.all(all)
+  t.is(pulls, 0)
+  const refused = Promise.withResolvers<void>()
+  const failing = [book.follow(pull, () => refused.promise), book.follow(pull, again)]
+  refused.reject(new Error('no'))
+  for (const each of failing) await t.throwsAsync(each, { message: 'no' })
+  const cut = new AbortController()
+  const broken = Promise.withResolvers<void>()
+  const begun = book.follow(pull, () => broken.promise, cut.signal)
+  const goesOn = book.follow(pull, again)
+  cut.abort()
+  broken.reject(new Error('broken off'))
+  await t.throwsAsync(begun)
+  await goesOn
+  t.is(pulls, 1)
+})
+
 test('progress is shown once a second at most', async (t) => {
   const clock = new ManualClock(5000)
   let shown = 0

@@ -105,7 +105,7 @@ export class Runner {
   async #runGroup(plan: Plan<AgentOp>, generation: number, signal: AbortSignal): Promise<void> {
     const [first] = plan.ops
     if (first === undefined) return
-    const slots = first.op.type === 'pullImage' ? this.#pullSlots : this.#slots
+    const slots = isTransfer(first.op) ? this.#pullSlots : this.#slots
     // A slot is held from the first op to the last: what was made is started before the next one is made.
     const free = await slots.take()
     const results = await execute(plan, {
@@ -161,6 +161,18 @@ export class Runner {
       failures,
     })
   }
+}
+
+/** Waits for a network more than for the engine. */
+function isTransfer({ type }: AgentOp): boolean {
+  const types: readonly AgentOp['type'][] = [
+    'pullImage',
+    'pushImage',
+    'loadImage',
+    'importImage',
+    'transferImage',
+  ]
+  return types.includes(type)
 }
 
 /** Broken off, not broken: at the end of the agent everything is, else what says so itself. */

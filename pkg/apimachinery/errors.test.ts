@@ -40,6 +40,7 @@ const table: Readonly<Record<Reason, readonly [number, string]>> = {
   RegistryRateLimited: [429, 'wait'],
   RegistryUnavailable: [503, 'wait'],
   RegistryInsecure: [503, 'wait'],
+  SourceUnavailable: [503, 'wait'],
   NoSpace: [507, 'wait'],
   InUse: [409, 'wait'],
   NameInUse: [409, 'wait'],

@@ -36,6 +36,7 @@ const reasons = {
   RegistryRateLimited: { code: 429, follow: 'wait' },
   RegistryUnavailable: { code: 503, follow: 'wait' },
   RegistryInsecure: { code: 503, follow: 'wait' },
+  SourceUnavailable: { code: 503, follow: 'wait' },
   NoSpace: { code: 507, follow: 'wait' },
   InUse: { code: 409, follow: 'wait' },
   NameInUse: { code: 409, follow: 'wait' },

@@ -6,7 +6,7 @@ import { imagesInQuestion } from '#pkg/agent/container.security.ts'
 import { Host } from '#pkg/agent/host.ts'
 import { planNode } from '#pkg/agent/node.plan.ts'
 import { Observer } from '#pkg/agent/observe.ts'
-import type { AgentOp } from '#pkg/agent/ops.ts'
+import type { AgentOp, OpOf } from '#pkg/agent/ops.ts'
 import { perform } from '#pkg/agent/perform.ts'
 import { diskFiles } from '#pkg/agent/projection.ts'
 import type { World } from '#pkg/agent/world.ts'
@@ -69,7 +69,9 @@ async function performOne(harness: NodeHarness<Engine>, op: AgentOp, signal: Abo
       nodeName: world.nodeName,
       files: diskFiles(projectionRoot),
       host: new Host(undefined, { clock: systemClock(), random: systemRandom(), log: silentLogger }),
-      onPullProgress: () => {},
+      clock: systemClock(),
+      onProgress: () => {},
+      onAnswer: () => {},
       credentials: {
         secretOf: (key) => world.desired.secrets.get(key),
         registries: () => world.desired.registries.values(),
@@ -79,7 +81,7 @@ async function performOne(harness: NodeHarness<Engine>, op: AgentOp, signal: Abo
   )
 }
 
-function forget(harness: NodeHarness<Engine>, kind: 'Container' | 'Volume' | 'Network', key: string): void {
+function forget(harness: NodeHarness<Engine>, kind: OpOf<'releaseObject'>['kind'], key: string): void {
   const { desired } = harness.world
   const without = <T>(objects: ReadonlyMap<string, T>) =>
     new Map([...objects].filter(([name]) => name !== key))
@@ -87,6 +89,7 @@ function forget(harness: NodeHarness<Engine>, kind: 'Container' | 'Volume' | 'Ne
     Container: { ...desired, containers: without(desired.containers) },
     Volume: { ...desired, volumes: without(desired.volumes) },
     Network: { ...desired, networks: without(desired.networks) },
+    Image: { ...desired, images: without(desired.images) },
   }[kind]
   harness.world = { ...harness.world, desired: next }
 }

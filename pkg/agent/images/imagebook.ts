@@ -72,7 +72,7 @@ function isQuestion(op: AgentOp, { spec }: Image): boolean {
 function foundBy(op: AgentOp, finding: Finding): Partial<ImageStatus> | undefined {
   if (op.type === 'pullImage') return foundByPull(op, finding)
   if (op.type === 'pushImage') return foundByPush(op, finding)
-  if (op.type !== 'loadImage' && op.type !== 'importImage' && op.type !== 'commitImage') return undefined
+  if (!('made' in op) || op.made === undefined) return undefined
   const { id } = finding.answer
   return id === undefined ? undefined : { source: op.made, reference: id, id }
 }

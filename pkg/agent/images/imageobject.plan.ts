@@ -11,18 +11,32 @@ import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
 import { type Held, heldImage, wasAsked } from './held.ts'
 import { planImageDeletion } from './imagedeletion.plan.ts'
+import { digestGroup } from './imagegroups.ts'
 import { planPushes } from './imagepush.plan.ts'
 import { planMaking } from './imagesource.plan.ts'
 import { atDigest, digestIn, namesOf, ownerOfName } from './names.ts'
 import { registryRests } from './registryhold.ts'
 import { comesFromRegistry, leads, pullSecretsOfImage, statusOf } from './source.ts'
+import { planTransfer } from './transfer.plan.ts'
 
 export function planImageObject(image: Image, world: World): Decision {
   if (image.metadata.deletionTimestamp !== undefined) return planImageDeletion(image, world)
   const held = heldImage(image, world)
   if (asksAlways(image, world)) return planAsk(image, held, world)
-  if (held.state === 'unknown') return leads(image, world) ? planObtain(image, world) : waitForLead(image)
-  return held.state === 'absent' ? planBringing(image, held.reference, world) : planHeld(image, held, world)
+  if (held.state === 'here') return planHeld(image, held, world)
+  if (held.state === 'absent' && isCollected(image, world)) return { plan: emptyPlan() }
+  const sent = planSending(image, world)
+  if (sent !== undefined) return sent
+  if (held.state === 'absent') return planBringing(image, held.reference, world)
+  return leads(image, world) ? planObtain(image, world) : waitForLead(image)
+}
+
+/** Another node sends it, where one does. */
+function planSending(image: Image, world: World): Decision | undefined {
+  const transfer = planTransfer(image, world)
+  if (transfer === undefined) return undefined
+  if ('waiting' in transfer) return { plan: emptyPlan(), waiting: transfer.waiting }
+  return { plan: groupOfImage(image).add(transfer.op, transfer.cause).build() }
 }
 
 /** Whether the lead asks what the tag means now although it has the image: once for each generation and run. */
@@ -76,7 +90,6 @@ function whyAsked({ spec }: Image, present: ObservedImage | undefined): string {
 function planBringing(image: Image, reference: string, world: World): Decision {
   const asked = digestIn(reference)
   if (image.spec.pullPolicy === 'Never') return { plan: emptyPlan(), waiting: neverPull(reference, world) }
-  if (isCollected(image, world)) return { plan: emptyPlan() }
   if (asked === undefined) return planMaking(image, reference, world)
   const cause = `status.reference: ${reference} is not on the node`
   return planPull(image, { reference: atDigest(reference) }, { cause, world })
@@ -107,15 +120,23 @@ function planPull(
 ): Decision {
   const rests = registryRests(wish.reference, world)
   if (rests !== undefined) return { plan: emptyPlan(), ...rests }
-  return { plan: groupOfImage(image).add(pullOf(image, wish), cause).build() }
+  return {
+    plan: groupOfImage(image)
+      .add(pullOf(image, wish, world), cause)
+      .build(),
+  }
 }
 
-function pullOf(image: Image, wish: { readonly reference: string; readonly allTags?: boolean }): AgentOp {
+function pullOf(
+  image: Image,
+  wish: { readonly reference: string; readonly allTags?: boolean },
+  { desired }: World,
+): AgentOp {
   const { platform } = image.spec
   return {
     type: 'pullImage',
     reference: wish.reference,
-    secrets: pullSecretsOfImage(image),
+    secrets: pullSecretsOfImage(image, wish.reference, desired),
     ...(platform !== undefined && { platform }),
     ...(wish.allTags === true && { allTags: true }),
   }
@@ -169,8 +190,8 @@ function planDigest(image: Image, reference: string, world: World): Decision | u
   if (rests !== undefined) return { plan: emptyPlan(), wakeAt: rests.wakeAt }
   const cause = `the digest ${wish.reference} was taken from image ${reference}`
   // A group of its own: names come back also while the registry is away.
-  const builder = new PlanBuilder<AgentOp>(groupOf('Digest', image.metadata))
-  return { plan: builder.add(pullOf(image, wish), cause).build() }
+  const builder = new PlanBuilder<AgentOp>(digestGroup(image.metadata))
+  return { plan: builder.add(pullOf(image, wish, world), cause).build() }
 }
 
 function neverPull(reference: string, { nodeName }: World): Waiting {

@@ -17,6 +17,7 @@ export function progressKey(op: AgentOp): string | undefined {
   if (op.type === 'pullImage') return pullKeyOf(op)
   if (op.type === 'pushImage') return `push ${canonicalImage(op.reference)}`
   if (op.type === 'loadImage' || op.type === 'importImage') return `make ${canonicalImage(op.reference)}`
+  if (op.type === 'transferImage') return `make ${canonicalImage(op.references[0] ?? op.image)}`
   return undefined
 }
 
@@ -45,7 +46,7 @@ export function progressOf(image: Image, world: World): Layers | undefined {
   const keys = wishes.flatMap((reference) => [
     pullKeyOf({
       reference,
-      secrets: pullSecretsOfImage(image),
+      secrets: pullSecretsOfImage(image, reference, world.desired),
       ...(spec.platform !== undefined && { platform: spec.platform }),
       allTags: spec.allTags && reference === spec.reference,
     }),

@@ -1,19 +1,14 @@
 /** Where the lead sends an Image: once for each image and destination, beside everything else that is done for it. Pure. */
-import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Image, ImageSpec } from '#pkg/apis/image.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { canonicalImage, findImage } from '../image.ts'
 import type { AgentOp } from '../ops.ts'
-import { type Decision, groupOf, type World } from '../world.ts'
+import type { Decision, World } from '../world.ts'
+import { pushGroup } from './imagegroups.ts'
 import { nameOf, namesOf, wantedByOthers } from './names.ts'
 import { registryRests } from './registryhold.ts'
-import { pullSecretsOfImage, statusOf } from './source.ts'
-
-/** Its own, for a registry that is away keeps nothing else of the object waiting. */
-export function pushGroup(image: Image): string {
-  return groupOf('Push', image.metadata)
-}
+import { pullSecretsOfImage, secretsFor, statusOf } from './source.ts'
 
 /** What of spec.push has not got there yet. */
 export function unpushed(image: Image, id: string, world: World): ImageSpec['push'] {
@@ -24,7 +19,7 @@ export function unpushed(image: Image, id: string, world: World): ImageSpec['pus
 }
 
 export function planPushes(image: Image, held: ObservedImage, world: World): Decision {
-  const builder = new PlanBuilder<AgentOp>(pushGroup(image))
+  const builder = new PlanBuilder<AgentOp>(pushGroup(image.metadata))
   const waits: number[] = []
   for (const push of unpushed(image, held.id, world)) {
     const rests = registryRests(push.reference, world)
@@ -39,11 +34,13 @@ function pushOf(
   { reference, secret }: ImageSpec['push'][number],
   { held, world }: { readonly held: ObservedImage; readonly world: World },
 ): AgentOp {
-  const { namespace = 'default' } = image.metadata
   const name = nameOf(reference) ?? reference
   const named = findImage(world.observed.images, name)
   const own = namesOf(image.spec).some((each) => canonicalImage(each) === canonicalImage(name))
-  const secrets = secret === undefined ? pullSecretsOfImage(image) : [objectKey({ namespace, name: secret })]
+  const secrets =
+    secret === undefined
+      ? pullSecretsOfImage(image, name, world.desired)
+      : secretsFor(name, { metadata: image.metadata, names: [secret] }, world.desired)
   return {
     type: 'pushImage',
     image: held.id,

@@ -5,12 +5,11 @@ import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer } from '../container.cast.ts'
 import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
-import { fileOf, leads, sourceFingerprint } from './source.ts'
+import { fileOf, sourceFingerprint } from './source.ts'
 
 /** `lost`: the id of what was made before, which the node has not got any more. */
 export function planMaking(image: Image, lost: string | undefined, world: World): Decision {
   const { reference, source } = image.spec
-  if (!leads(image, world)) return waits(waitForTransfer(image, world))
   const cause =
     lost === undefined
       ? `spec.source: ${reference} is not made yet`
@@ -55,6 +54,8 @@ function planCommit(
   const object = world.desired.containers.get(objectKey({ namespace, name: container }))
   const found = object && currentContainer(object, world)
   if (found === undefined) return waits(noContainer(container, object !== undefined, world))
+  const volumes = found.mounts.map(({ target }) => target).sort()
+  const lacks = volumes.length === 0 ? '' : `; what is mounted at ${volumes.join(', ')} is not in it`
   const op: AgentOp = {
     type: 'commitImage',
     container: found.id,
@@ -65,7 +66,7 @@ function planCommit(
     pause,
     made: sourceFingerprint(image.spec),
   }
-  return { plan: groupOfImage(image).add(op, cause).build() }
+  return { plan: groupOfImage(image).add(op, `${cause}${lacks}`).build() }
 }
 
 function committedLost({ spec }: Image, id: string, { nodeName }: World): Waiting {
@@ -79,11 +80,6 @@ function noContainer(name: string, isHere: boolean, { nodeName }: World): Waitin
     ? `spec.source.commit.container: Container ${name} is not made on node ${nodeName} yet`
     : `spec.source.commit.container: Container ${name} is not on node ${nodeName}, where the image is to be made`
   return { reason: 'WaitingForContainer', message }
-}
-
-function waitForTransfer({ spec }: Image, { nodeName }: World): Waiting {
-  const message = `only node ${spec.nodeName ?? ''} has it; node ${nodeName} waits for it to be sent`
-  return { reason: 'WaitingForLead', message }
 }
 
 function waits(waiting: Waiting): Decision {

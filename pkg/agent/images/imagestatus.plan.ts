@@ -8,9 +8,10 @@ import type { ObservedImage } from '#pkg/engine/port.ts'
 import { canonicalImage, digestOf } from '../image.ts'
 import { type Decision, groupOf, type Hold, type Waiting, type World } from '../world.ts'
 import { type Held, heldImage } from './held.ts'
+import { pushGroup } from './imagegroups.ts'
 import { isCollected } from './imageobject.plan.ts'
 import { progressOf } from './imageprogress.ts'
-import { pushGroup, unpushed } from './imagepush.plan.ts'
+import { unpushed } from './imagepush.plan.ts'
 import { atDigest, digestIn, madeFrom } from './names.ts'
 import { registryRests } from './registryhold.ts'
 import { leads, sourceFingerprint, statusOf } from './source.ts'
@@ -218,7 +219,7 @@ function pushedCondition(
       reason: 'Pushed',
       message: `it is at ${wanted.map((p) => p.reference).join(', ')}`,
     }
-  const hold = world.holds.get(pushGroup(image))
+  const hold = world.holds.get(pushGroup(image.metadata))
   if (hold !== undefined) return { status: 'False', ...said(hold) }
   const rests = left.map((reference) => registryRests(reference, world)).find((rest) => rest !== undefined)
   if (rests !== undefined) return { status: 'False', ...rests.waiting }

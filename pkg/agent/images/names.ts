@@ -38,12 +38,6 @@ export function withDigest(reference: string, digest: string): string {
   return parsed.ok ? familiarReference({ ...parsed.reference, digest }) : reference
 }
 
-/** The registry that is asked for it: `docker.io`, `127.0.0.1:5000`. */
-export function registryOf(reference: string): string {
-  const parsed = parseReference(reference)
-  return parsed.ok ? parsed.reference.registry : ''
-}
-
 /** `repo:tag@sha256:...` of an image that has the name; one that no registry has named goes by its id. */
 export function settledReference(name: string, image: ObservedImage): string {
   const digest = digestOf(image, name)?.split('@')[1]

@@ -8,8 +8,8 @@ import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import type { AgentOp } from '../ops.ts'
 import type { RegistryHold, Waiting, World } from '../world.ts'
-import { registryOf } from './registryname.ts'
 import { budgetHold } from './registrybudget.ts'
+import { registryOf } from './registryname.ts'
 
 /** ms. */
 const first = { RegistryRateLimited: 30_000, RegistryUnavailable: 2_000 } as const

@@ -4,7 +4,8 @@ import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Image, ImageSpec, ImageStatus } from '#pkg/apis/image.ts'
 import { canonicalImage } from '../image.ts'
 import type { FileSource } from '../ops.ts'
-import type { World } from '../world.ts'
+import type { Desired, World } from '../world.ts'
+import { withLogin } from './credentials.ts'
 
 /** Changes with everything that decides which image it is; further names, pushes and policies do not. */
 export function sourceFingerprint({ reference, allTags, platform, source }: ImageSpec): string {
@@ -40,8 +41,23 @@ export function fileOf(image: Image, from: { url?: string; upload?: string; sha2
   return { url: from.url, ...(from.sha256 !== undefined && { sha256: from.sha256 }) }
 }
 
-/** Keys of Secrets that may hold credentials of the registry it is pulled from. */
-export function pullSecretsOfImage({ metadata, spec }: Image): string[] {
+/** Keys of Secrets that it is pulled with: those that it names, and the login of its namespace. */
+export function pullSecretsOfImage(
+  { metadata, spec }: Image,
+  reference: string,
+  desired: Pick<Desired, 'secrets'>,
+): string[] {
+  const names = (spec.pullSecrets ?? []).map(({ name }) => name)
+  return secretsFor(reference, { metadata, names }, desired)
+}
+
+/** Of names in the object's namespace, with the namespace's login at that registry. */
+export function secretsFor(
+  reference: string,
+  { metadata, names }: { readonly metadata: Image['metadata']; readonly names: readonly string[] },
+  { secrets }: Pick<Desired, 'secrets'>,
+): string[] {
   const { namespace = 'default' } = metadata
-  return (spec.pullSecrets ?? []).map(({ name }) => objectKey({ namespace, name }))
+  const named = names.map((name) => objectKey({ namespace, name }))
+  return withLogin(reference, { namespace, secrets: named }, (key) => secrets.get(key))
 }

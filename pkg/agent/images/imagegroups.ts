@@ -1,0 +1,21 @@
+/** Groups of the ops of one Image object: one that fails keeps none of the others waiting. Pure. */
+import { groupOf } from '../world.ts'
+
+interface Named {
+  readonly namespace?: string
+  readonly name: string
+}
+
+/** What brings its lost digest back. */
+export function digestGroup(meta: Named): string {
+  return groupOf('Digest', meta)
+}
+
+export function pushGroup(meta: Named): string {
+  return groupOf('Push', meta)
+}
+
+/** The first is the one that brings it here, names it and lets it go. */
+export function imageGroups(meta: Named): string[] {
+  return [groupOf('Image', meta), digestGroup(meta), pushGroup(meta)]
+}

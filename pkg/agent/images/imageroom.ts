@@ -1,0 +1,115 @@
+/**
+ * All that the agent keeps about Image objects and registries from one pass to the next, and what a pass reports of them.
+ * Nothing here decides: the planners do, on what is handed out.
+ */
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { type Image, imageKind } from '#pkg/apis/image.ts'
+import { anyKind } from '#pkg/apis/kind.ts'
+import type { Engine, ObservedImage } from '#pkg/engine/port.ts'
+import type { OpResult } from '#pkg/plan/execute.ts'
+import { findImage } from '../image.ts'
+import type { AgentOp } from '../ops.ts'
+import { placedHere } from '../placed.ts'
+import type { ReportsInput, StatusReport } from '../reports.ts'
+import { type Desired, groupOf, type World } from '../world.ts'
+import { ImageBook, type OpAnswer } from './imagebook.ts'
+import { reportImage, withOwnWord } from './imagestatus.plan.ts'
+import { RegistryBook } from './registryhold.ts'
+import { SizeBook } from './sizebook.ts'
+import { leads } from './source.ts'
+
+export interface ImageRoomOptions {
+  readonly engine: Engine
+  readonly ambient: Ambient
+  readonly nodeName: string
+  /** Something is known that was not. */
+  readonly onChange: () => void
+}
+
+export class ImageRoom {
+  readonly #options: ImageRoomOptions
+  readonly #book = new ImageBook()
+  readonly #registries: RegistryBook
+  readonly #sizes: SizeBook
+  readonly #answers = new WeakMap<AgentOp, OpAnswer>()
+
+  constructor(options: ImageRoomOptions) {
+    this.#options = options
+    this.#registries = new RegistryBook(options.ambient)
+    this.#sizes = new SizeBook(options)
+  }
+
+  /** What planners are to know of it. */
+  facts(): Pick<World, 'imageStatuses' | 'imageAsks' | 'imageSizes' | 'registryHolds' | 'pulledAt'> {
+    return {
+      imageStatuses: this.#book.statuses(),
+      imageAsks: this.#book.asks(),
+      imageSizes: this.#sizes.sizes(),
+      registryHolds: this.#registries.holds(),
+      pulledAt: this.#registries.pulledAt(),
+    }
+  }
+
+  /** Which images are to be read in all their parts, by id: those of the Image objects of this node. */
+  detailsOf({ images }: Desired, seen: readonly ObservedImage[]): ReadonlySet<string> {
+    const { nodeName } = this.#options
+    const ids = placedHere(images, { nodeName }).flatMap((image) => {
+      const { reference } = this.#book.statuses().get(image.metadata.uid ?? '') ?? image.status ?? {}
+      const names = [image.spec.reference, ...(reference === undefined ? [] : [reference])]
+      return names.flatMap((name) => findImage(seen, name)?.id ?? [])
+    })
+    return new Set(ids)
+  }
+
+  onAnswer(op: AgentOp, answer: OpAnswer): void {
+    this.#answers.set(op, answer)
+  }
+
+  /** What the op has found, for its event. */
+  wordsOf({ planned }: OpResult<AgentOp>): string | undefined {
+    return this.#answers.get(planned.op)?.words
+  }
+
+  /** Once for each op, whatever it is about. */
+  noteOp(result: OpResult<AgentOp>): void {
+    this.#registries.note(result)
+  }
+
+  /** For each object that the op worked for. */
+  note(object: KubeObject, result: OpResult<AgentOp>): void {
+    if (!isImage(object) || !leads(object, this.#options)) return
+    const { clock } = this.#options.ambient
+    this.#book.note(object, result, this.#answers.get(result.planned.op) ?? {}, clock.now())
+  }
+
+  /** The statuses of this pass. Also while something is under way: that is when progress is of interest. */
+  reports({ world, decision, busy }: ReportsInput): StatusReport[] {
+    const images = placedHere(world.desired.images, world)
+    if (images.some((image) => leads(image, world))) this.#sizes.sync(world.observed.images)
+    return images.flatMap((image): StatusReport[] => {
+      const group = groupOf('Image', image.metadata)
+      const found = decision.decisions.get(group)
+      const isAtWork = busy.has(group)
+      const isOld = world.busy.has(group) && !isAtWork
+      const isGoing = isAtWork && image.metadata.deletionTimestamp !== undefined
+      if (found === undefined || isOld || isGoing) return []
+      const status = reportImage(image, found, world)
+      if (leads(image, world)) this.#book.taken(image.metadata.uid ?? '', status)
+      return [{ kind: anyKind(imageKind), object: withOwnWord(image, world), status }]
+    })
+  }
+
+  /** Forgets what is known of objects that are no more. */
+  forget({ images }: Desired): void {
+    this.#book.keep(new Set([...images.values()].map(({ metadata }) => metadata.uid ?? '')))
+  }
+
+  async close(): Promise<void> {
+    await this.#sizes.close()
+  }
+}
+
+function isImage(object: KubeObject): object is Image {
+  return object.kind === 'Image'
+}
