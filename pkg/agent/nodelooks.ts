@@ -7,6 +7,7 @@ import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { ContainerUsage, NodeContainer, NodeUsage, NodeUsages, Usage } from '#pkg/apis/looks.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import type { ListedContainer, UsageSample } from '#pkg/engine/looks.ts'
+import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { Offered } from './images/credentials.ts'
 import type { ReadMachine } from './machine.ts'
 import { type OwnerOf, tellOwner } from './owned.ts'
@@ -27,6 +28,8 @@ export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   readonly machine?: UsageBook
   readonly lastUsedOf?: LastUsedOf
   readonly credentialsOf?: NodeCredentials
+  /** Absent: the node asks no registries itself. */
+  readonly registry?: RegistryClient
 }
 
 export async function listContainers({ engine, ownerOf }: NodeTarget): Promise<ApiResponse> {

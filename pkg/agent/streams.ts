@@ -2,20 +2,24 @@
  * What the server asks of a node: the agent's own small API, reached in process or through the tunnel it dialled.
  * Below `/containers/NAMESPACE/NAME`: `GET log`, `POST exec`, `POST attach`, `POST portforward?port=N`,
  * `GET|PUT archive?path=P`, and the looks and acts of looks.ts; of the node as a whole `GET /containers` and
- * `GET /stats` (nodelooks.ts), its images and `GET /disk` (images/nodeimages.ts). What fails before streams begin is answered as a Status with its code; what fails after
- * that is the last frame (apimachinery/frames.ts).
+ * `GET /stats` (nodelooks.ts), its images and `GET /disk` (images/nodeimages.ts), and what registries say
+ * (images/registrylooks.ts). What fails before streams begin is answered as a Status with its code; what fails after that
+ * is the last frame (apimachinery/frames.ts).
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse, Handler } from '#pkg/apimachinery/transport.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import type { Engine } from '#pkg/engine/port.ts'
+import type { RegistryClient } from '#pkg/registry/port.ts'
 import { adoptable } from './adoptable.ts'
 import { getArchive, putArchive } from './archive.ts'
 import { attach, exec } from './exec.ts'
 import * as transfers from './images/imagetransfers.ts'
+import { imageLayers } from './images/layers.ts'
 import { nodeDisk } from './images/nodedisk.ts'
 import * as images from './images/nodeimages.ts'
+import * as registries from './images/registrylooks.ts'
 import { log } from './logs.ts'
 import * as looks from './looks.ts'
 import type { ReadMachine } from './machine.ts'
@@ -46,6 +50,8 @@ export interface StreamsOptions {
   readonly lastUsedOf?: LastUsedOf
   /** Absent: registries are asked with what comes along, or anonymously. */
   readonly credentialsOf?: NodeCredentials
+  /** Absent: the node asks no registries itself. */
+  readonly registry?: RegistryClient
 }
 
 type Door = (target: Target) => Promise<ApiResponse>
@@ -82,9 +88,14 @@ const nodeDoors: Readonly<Record<string, (target: NodeTarget) => Promise<ApiResp
   'POST /images/pull': transfers.pullImage,
   'POST /images/push': transfers.pushImage,
   'GET /images/save': transfers.saveImages,
+  'GET /images/layers': imageLayers,
   'POST /images/load': transfers.loadImages,
   'POST /images/import': transfers.importImage,
   'GET /disk': nodeDisk,
+  'GET /registry/tags': registries.registryTags,
+  'GET /registry/catalog': registries.registryCatalog,
+  'GET /registry/search': registries.registrySearch,
+  'GET /registry/login': registries.registryLogin,
 }
 
 export function streamsHandler(options: StreamsOptions): Handler {
