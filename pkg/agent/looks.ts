@@ -93,7 +93,8 @@ export async function commit({ engine, observed, request }: Target): Promise<Api
     pause: !query.has('pause') || isTrue(query, 'pause'),
     signal,
   })
-  return answer('ContainerCommit', made)
+  const skipped = observed.mounts.map(({ target }) => target).toSorted()
+  return answer('ContainerCommit', { ...made, skipped })
 }
 
 /** `signal`: its name, with SIG or without, or its number; KILL. */

@@ -4,7 +4,7 @@
  * here: it comes from another machine.
  */
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
-import { amount, array, number, object, text, when } from './border.ts'
+import { amount, array, number, object, text, texts, when } from './border.ts'
 
 /** What a running container uses: rates over the window that ends at `time`, amounts at that time, sums since its start. */
 export interface Usage {
@@ -177,9 +177,16 @@ export function decodeAdoptables(value: unknown): readonly Adoptable[] {
   })
 }
 
-/** The id of the image that a commit has made. */
-export function decodeCommit(value: unknown): string {
-  return text(object(value)['image'])
+export interface Committed {
+  /** The id of the image that was made. */
+  readonly image: string
+  /** Where something is mounted, which is not in it. */
+  readonly skipped: readonly string[]
+}
+
+export function decodeCommit(value: unknown): Committed {
+  const { image, skipped } = object(value)
+  return { image: text(image), skipped: texts(skipped) }
 }
 
 function decodePort(value: unknown): PublishedPort {

@@ -19,7 +19,9 @@ export async function run(context: Context): Promise<number> {
   }
   if (args.has('pause')) query.set('pause', String(args.bool('pause')))
   const path = `${objectPath(builtinResource('Container'), { namespace, name })}/commit`
-  const made = decodeCommit(await client.json({ method: 'POST', path, query }, signal))
-  await io.stdout.write(`${made}\n`)
+  const { image, skipped } = decodeCommit(await client.json({ method: 'POST', path, query }, signal))
+  await io.stdout.write(`${image}\n`)
+  if (skipped.length > 0)
+    await io.stderr.write(`Warning: what is mounted at ${skipped.join(', ')} is not in the image\n`)
   return exitCodes.ok
 }
