@@ -30,6 +30,7 @@ import type {
   ObservedContainer,
   ObservedNetwork,
   ObservedVolume,
+  RemoveOptions,
   ResourceLimits,
   VolumeCreate,
   WantedStreams,
@@ -139,8 +140,8 @@ class DockerEngine extends DockerImages implements Engine {
     await this.#connection.json({ method: 'POST', path: `${path}/update`, body })
   }
 
-  async removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
-    const query = { force: true, v: options.anonymousVolumes }
+  async removeContainer(container: string, options: RemoveOptions): Promise<void> {
+    const query = { force: options.ifEnded !== true, v: options.anonymousVolumes }
     await this.#connection.json({ method: 'DELETE', path: containerPath(container), query })
   }
 

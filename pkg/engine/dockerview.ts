@@ -72,6 +72,7 @@ export function readContainer(answer: unknown): ObservedContainer {
 export function readNetwork(entry: unknown): ObservedNetwork {
   const root = object(entry)
   const subnets = array(object(root, 'IPAM')['Config']).map((config) => text(object(config)['Subnet']))
+  const createdAt = text(root['Created'])
   return {
     id: text(root['Id']),
     name: text(root['Name']),
@@ -80,6 +81,7 @@ export function readNetwork(entry: unknown): ObservedNetwork {
     options: textMap(root['Options']),
     labels: textMap(root['Labels']),
     subnets: subnets.filter((subnet) => subnet !== ''),
+    ...(createdAt !== '' && { createdAt }),
   }
 }
 

@@ -227,6 +227,8 @@ export interface ObservedNetwork {
   readonly options: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly subnets: readonly string[]
+  /** Absent: the engine does not say. */
+  readonly createdAt?: string
 }
 
 export interface ObservedVolume {
@@ -283,6 +285,11 @@ export interface PulledImage {
   readonly upToDate: boolean
   /** `sha256:...`, as the registry names it; of several tags the last one's. Absent: the engine did not say. */
   readonly digest?: string
+}
+
+export interface RemoveOptions {
+  readonly anonymousVolumes: boolean
+  readonly ifEnded?: true
 }
 
 export interface LogOptions {
@@ -366,8 +373,11 @@ export interface Engine extends EngineLooks, EngineImages {
    * cannot be lifted (to 0) in place: InvalidSpec.
    */
   updateContainer(container: string, limits: ResourceLimits): Promise<void>
-  /** Removes it, running or not. `anonymousVolumes` takes those with it; named volumes always stay. */
-  removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void>
+  /**
+   * Removes it, running or not; with `ifEnded` one that runs is left, with Conflict. `anonymousVolumes` takes those with
+   * it; named volumes always stay.
+   */
+  removeContainer(container: string, options: RemoveOptions): Promise<void>
   /** With `follow` until the container ends; always until the signal aborts, which is no error. */
   containerLogs(container: string, options: LogOptions): AsyncIterable<LogChunk>
   /**

@@ -18,11 +18,12 @@ import type {
   NetworkAttachment,
   NetworkCreate,
   ObservedContainer,
+  RemoveOptions,
   ResourceLimits,
   VolumeCreate,
   WantedStreams,
 } from './port.ts'
-import { followOutput, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
+import { followOutput, isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
 import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
 import { attached, type CommandHook, runCommand } from './simexec.ts'
@@ -230,9 +231,11 @@ export class SimEngine extends SimImages implements Engine {
     })
   }
 
-  removeContainer(container: string, options: { anonymousVolumes: boolean }): Promise<void> {
+  removeContainer(container: string, options: RemoveOptions): Promise<void> {
     return this.#door.call('removeContainer', [container, options], () => {
       const found = this.host.mustContainer(container)
+      if (options.ifEnded === true && isUp(found))
+        refuse('Conflict', `You cannot remove a running container ${found.id}. Stop the container before`)
       found.process?.kill()
       this.host.containers.delete(found.id)
       if (options.anonymousVolumes) for (const name of found.anonymousVolumes) this.#dropUnused(name)
@@ -275,7 +278,7 @@ export class SimEngine extends SimImages implements Engine {
 
   createNetwork(create: NetworkCreate): Promise<{ id: string }> {
     return this.#door.call('createNetwork', [create], () => {
-      const { id, name } = this.host.makeNetwork(create)
+      const { id, name } = this.host.makeNetwork(create, this.#clock.now())
       this.#events.emit({ type: 'network', action: 'create', id, name })
       return { id }
     })

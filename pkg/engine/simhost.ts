@@ -232,7 +232,7 @@ export class SimHost {
     return mine
   }
 
-  makeNetwork(create: NetworkCreate): ObservedNetwork {
+  makeNetwork(create: NetworkCreate, now: number): ObservedNetwork {
     if (this.networks.has(create.name)) {
       const isPredefined = predefined.some((name) => name === create.name)
       const message = `network with name ${create.name} already exists`
@@ -242,7 +242,7 @@ export class SimHost {
     const used = new Set([...this.networks.values()].flatMap(({ subnets }) => subnets))
     const overlap = create.ipam.find(({ subnet }) => used.has(subnet))
     if (overlap !== undefined) refuse('InUse', `Pool overlaps with other one: ${overlap.subnet}`)
-    return this.#putNetwork(create)
+    return this.#putNetwork(create, new Date(now).toISOString())
   }
 
   mustNetwork(network: string): ObservedNetwork {
@@ -316,12 +316,21 @@ export class SimHost {
     }
   }
 
-  #putNetwork(create: NetworkCreate): ObservedNetwork {
+  #putNetwork(create: NetworkCreate, createdAt?: string): ObservedNetwork {
     const { name, driver, internal, options, labels, ipam } = create
     const isBridge = driver === 'bridge'
     const asked = ipam.map(({ subnet }) => subnet)
     const subnets = asked.length > 0 || !isBridge ? asked : [this.#freeSubnet()]
-    const network = { id: this.nextId(), name, driver, internal, options, labels, subnets }
+    const network = {
+      id: this.nextId(),
+      name,
+      driver,
+      internal,
+      options,
+      labels,
+      subnets,
+      ...(createdAt !== undefined && { createdAt }),
+    }
     this.networks.set(name, network)
     return network
   }

@@ -48,7 +48,7 @@ function make<T extends KubeObject>(
     kind: type.kind,
     metadata: {
       name,
-      namespace: 'default',
+      ...(kind.namespaced && { namespace: 'default' }),
       uid: `uid-${type.kind}-${name}`,
       generation: 1,
       finalizers: [nodeFinalizer(nodeName)],
