@@ -41,7 +41,8 @@ export async function* writeImages(
   }))
   archive.entry({ name: 'manifest.json' }, JSON.stringify(manifest))
   archive.finalize()
-  for await (const piece of archive) yield piece
+  // Gathered first: the library's stream cannot be left before its end.
+  yield* await Array.fromAsync(archive)
 }
 
 /** InvalidSpec for what is no such archive. `hasLayer` tells which layers need not be in it. */
