@@ -215,4 +215,30 @@ export const imageCommands: readonly Command[] = [
     ],
     load: async () => (await import('./commands/imageimport.ts')).run,
   },
+  {
+    name: 'image approve',
+    summary: 'Let an Image take what its registry has',
+    usage: ['image approve NAME [DIGEST]'],
+    details:
+      'NAME is an Image with spec.update. Without DIGEST it is what waits now; a beginning of a digest that the Image knows will do. Age and window are waited for all the same. Approving of a digest that was rejected lets it be tried once more.',
+    examples: ['cove image approve web', 'cove image approve web sha256:9f86d081'],
+    flags: [],
+    load: async () => (await import('./commands/imageapprove.ts')).run,
+  },
+  {
+    name: 'image check',
+    summary: 'Have the registry asked now what an Image follows',
+    usage: ['image check NAME [options]'],
+    details: 'NAME is an Image with spec.update. Waits for the answer and prints what comes of it.',
+    examples: ['cove image check web'],
+    flags: [
+      {
+        name: 'timeout',
+        type: 'text',
+        value: 'DURATION',
+        help: 'How long to wait for it; 0: for ever (default 60s)',
+      },
+    ],
+    load: async () => (await import('./commands/imagecheck.ts')).run,
+  },
 ]
