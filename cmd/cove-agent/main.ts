@@ -1,5 +1,5 @@
 /** The node agent: an engine on one side, the API on the other. Wiring only. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from '#pkg/agent/agent.ts'
@@ -40,6 +40,9 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock })
   const files = diskFiles(join(dataDir, 'files'))
+  // What an earlier run was fetching when it ended is of no use any more.
+  const spool = join(dataDir, 'fetch')
+  await rm(spool, { recursive: true, force: true })
   const copies = options.keepsCopy ? { copies: diskCopy(dataDir) } : {}
   const access = nodeAccess({ engine, clock: ambient.clock, lookups: machineLookups(dockerCertificates) })
   const registry = new HttpRegistryClient({ clock: ambient.clock, access, ...hubIn(process.env) })
@@ -49,8 +52,10 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
     ambient,
     nodeName,
     files,
+    registry,
+    spool,
     version,
-    host: hostOf(options),
+    host: { ...hostOf(options), registry },
     nodeLogins: nodeLogins({
       file: join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json'),
       searchPath: process.env['PATH'] ?? '',

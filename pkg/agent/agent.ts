@@ -16,6 +16,7 @@ import { Client } from '#pkg/client/rest.ts'
 import { ServerLink } from '#pkg/client/serverlink.ts'
 import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
+import type { RegistryClient } from '#pkg/registry/port.ts'
 import { nameWithoutRole } from './container.cast.ts'
 import { afterRestart } from './container.restart.ts'
 import { type Trial, trialsOf } from './container.rollout.ts'
@@ -23,7 +24,6 @@ import { imagesInQuestion } from './container.security.ts'
 import { lastCheck } from './container.stall.ts'
 import { steadyHealth } from './container.steady.ts'
 import { DesiredState } from './desired.ts'
-import { highMark } from './disk.ts'
 import { EndBook } from './endbook.ts'
 import { HealingBook } from './healingbook.ts'
 import { generationOf, isWanted } from './holds.ts'
@@ -33,7 +33,7 @@ import { ImageRoom } from './images/imageroom.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
 import { type NodeDecision, planNode } from './node.plan.ts'
-import { type NodeFacts, NodeRegistration } from './node.ts'
+import { NodeRegistration, type NodeSight, nodeSight } from './node.ts'
 import type { CopyStore } from './nodecopyfile.ts'
 import { furtherNotes, noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
@@ -61,8 +61,12 @@ export interface AgentOptions {
   /** For files that containers mount. */
   readonly files: NodeFiles
   readonly version: string
+  /** Asked what tags mean for Images that follow them; absent: nothing is followed. */
+  readonly registry?: RegistryClient
   /** What the node itself is logged in with; absent: nowhere. */
   readonly nodeLogins?: NodeLogins
+  /** Where it is kept when images were last used; absent: a restart makes all as if used now. */
+  readonly uses?: UseStore
   /** Where what is desired is kept for a start without the server; absent: it is not. */
   readonly copies?: CopyStore
   /** A directory of the agent's own for files that are verified before they are used; absent: there is none. */
@@ -98,6 +102,7 @@ export class Agent {
   readonly #link: ServerLink
   readonly #memory: NodeMemory
   readonly #host: Host
+  readonly #prunes: PruneRoom
   #engineInfo: EngineInfo | undefined
   #resyncAt = 0
   /** Verdicts that time alone brings: from a look of then, not from the last that an event gave reason to. */
@@ -123,7 +128,17 @@ export class Agent {
     this.#desired = new DesiredState({ client, ambient, nodeName, onChange: poke, serverAnswers })
     this.#observer = new Observer(engine)
     this.#pulls = new PullBook(ambient.clock, poke)
-    this.#images = new ImageRoom({ engine, ambient, nodeName, onChange: poke })
+    const record = (note: EventNote) => this.#recorder.record(note)
+    const credentials = this.#credentialSources()
+    this.#images = new ImageRoom({
+      engine,
+      ambient,
+      nodeName,
+      onChange: poke,
+      credentials,
+      record,
+      ...(options.registry !== undefined && { registry: options.registry }),
+    })
     this.#healings = new HealingBook(ambient.clock)
     this.#rearmed = new RearmBook(ambient.clock)
     this.#asked = new EndBook(ambient.clock)
@@ -138,7 +153,7 @@ export class Agent {
       ...(options.spool !== undefined && { spool: options.spool }),
       onProgress: this.#pulls.progress.bind(this.#pulls),
       onAnswer: this.#images.onAnswer.bind(this.#images),
-      credentials: this.#credentialSources(),
+      credentials,
     }
     this.#runner = new Runner({
       ambient,
@@ -147,7 +162,6 @@ export class Agent {
       onGroupEnd: poke,
     })
     this.#reporter = new Reporter(client, ambient)
-    const record = (note: EventNote) => this.#recorder.record(note)
     this.#registration = new NodeRegistration({ client, reporter: this.#reporter, ambient, nodeName, record })
     this.#recorder = new EventRecorder({
       client,
@@ -225,6 +239,7 @@ export class Agent {
     for (const { id, at } of this.#trials) if (at <= clock.now()) this.#observer.invalidateContainer(id)
     const world = await this.#look(signal)
     if (resync) await this.#host.sweep(this.#options.files, (directory) => isMounted(directory, world))
+    if (this.#host.hasMoreRoom(world)) this.#runner.retry('NoSpace')
     const decision = planNode(world)
     this.#trials = trialsOf(decision.decisions.values())
     this.#runner.forgive(decision.pending)
@@ -233,7 +248,7 @@ export class Agent {
     this.#runner.launch(plan, (group) => generationOf(group, world), signal)
     this.#report(world, decision)
     this.#memory.keep()
-    return Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, this.#resyncAt)
+    return Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, this.#resyncAt, this.#images.wakeAt())
   }
 
   async #look(signal: AbortSignal): Promise<World> {
@@ -315,10 +330,7 @@ export class Agent {
   }
 
   #report(world: World, decision: NodeDecision): void {
-    const { engineConfig } = decision
-    const high = highMark(world.desired.prunePolicies.values(), world.desired.node)
-    const { disk, agentDisk } = world
-    this.#reportNode({ disk, agentDisk, high, engineConfig })
+    this.#reportNode(nodeSight(world, decision))
     const lastAction = (group: string) => this.#runner.lastAction(group)
     const input = { world, decision, busy: this.#runner.busy(), lastAction }
     for (const { kind, object, status } of [...infraReports(input), ...this.#images.reports(input)])
@@ -346,7 +358,7 @@ export class Agent {
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }
 
-  #reportNode(seen: Pick<NodeFacts, 'engineError' | 'disk' | 'agentDisk' | 'high' | 'engineConfig'>): void {
+  #reportNode(seen: NodeSight): void {
     const { ambient, version: agentVersion } = this.#options
     const now = ambient.clock.now()
     this.#registration.report({ ...seen, engine: this.#engineInfo, agentVersion, now })

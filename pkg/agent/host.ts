@@ -6,11 +6,13 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
+import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { Disk, ReadDisk } from './disk.ts'
 import { type EngineConfigInput, patienceMs } from './engineconfig/engineconfig.plan.ts'
 import { EngineSettings } from './engineconfig/enginesettings.ts'
 import type { EngineFiles } from './engineconfig/port.ts'
-import type { OpOf } from './ops.ts'
+import { bringsImage, mustFit, type PullRoomOptions } from './images/pullroom.ts'
+import type { AgentOp, OpOf } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
 
 export interface HostParts {
@@ -19,6 +21,8 @@ export interface HostParts {
   readonly engineFiles: EngineFiles
   /** Where the agent keeps its own files, and how full it is there. */
   readonly readOwnDisk?: () => Promise<Disk | undefined>
+  /** Asked how large images are, where room is short; absent: nobody is. */
+  readonly registry?: Pick<RegistryClient, 'layers'>
   /** Of the engine; absent: it is reached otherwise. */
   readonly socketPath?: string
 }
@@ -35,10 +39,26 @@ export interface HostSight {
   readonly engineSettings?: EngineSettingsInput
 }
 
+export type RoomContext = Pick<PullRoomOptions, 'engine' | 'credentials'>
+
+/** Engines tell the machine as its kernel does, images as Go does. */
+const imageArchitecture: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  armv7l: 'arm',
+  i686: '386',
+}
+/** So much more room is worth a try. */
+const leastFreed = { bytes: 50e6, share: 0.05 } as const
+
 export class Host {
   readonly #parts: HostParts | undefined
   readonly #ambient: Ambient
   readonly #settings: EngineSettings | undefined
+  /** As of the last look. */
+  #engine: EngineInfo | undefined
+  /** The least room there was since `hasMoreRoom` was asked and true. */
+  #least = Number.POSITIVE_INFINITY
   #reloadedAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: HostParts | undefined, ambient: Ambient) {
@@ -53,8 +73,14 @@ export class Host {
     return this.#ambient.clock.now() - this.#reloadedAt <= patienceMs
   }
 
+  /** Of the engine; undefined: it is not on this machine. */
+  async disk(engine: Pick<EngineInfo, 'rootDirectory'>): Promise<Disk | undefined> {
+    return await this.#parts?.readDisk?.(engine.rootDirectory)
+  }
+
   async look(engine: EngineInfo, node: Node | undefined): Promise<HostSight> {
     if (this.#parts === undefined) return {}
+    this.#engine = engine
     const disk = await this.#parts.readDisk?.(engine.rootDirectory)
     const agentDisk = await this.#parts.readOwnDisk?.()
     const facts = await this.#settings?.look(node?.spec.engine)
@@ -70,6 +96,27 @@ export class Host {
       ...(disk !== undefined && { disk }),
       ...(settings !== undefined && { engineSettings: settings }),
     }
+  }
+
+  /** Whether so much was freed since this was last true that what did not fit may fit now. */
+  hasMoreRoom({ disk }: HostSight): boolean {
+    if (disk === undefined) return false
+    const { availableBytes, totalBytes } = disk
+    const more = availableBytes - this.#least >= Math.min(leastFreed.bytes, totalBytes * leastFreed.share)
+    this.#least = more ? availableBytes : Math.min(this.#least, availableBytes)
+    return more
+  }
+
+  /** Throws NoSpace before what an op brings would fill the disk. */
+  async mustHaveRoom(op: AgentOp, context: RoomContext, signal: AbortSignal): Promise<void> {
+    if (!bringsImage(op) || this.#engine === undefined) return
+    const { rootDirectory, architecture } = this.#engine
+    const disk = await this.#parts?.readDisk?.(rootDirectory)
+    if (disk === undefined) return
+    const { engine, credentials } = context
+    const platform = `linux/${imageArchitecture[architecture] ?? architecture}`
+    const registry = this.#parts?.registry
+    await mustFit(op, { disk, engine, credentials, platform, registry }, signal)
   }
 
   /** What cannot be tidied up keeps nobody from being looked after. */

@@ -7,9 +7,11 @@ import { Loop } from '#pkg/client/loop.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
-import { agentDiskCondition, type Disk, diskCondition, steadyDisk, usualHighMark } from './disk.ts'
+import { agentDiskCondition, type Disk, diskCondition, highMark, steadyDisk, usualHighMark } from './disk.ts'
 import type { EngineConfigCondition } from './engineconfig/engineconfig.plan.ts'
+import type { NodeDecision } from './node.plan.ts'
 import type { Reporter } from './reporter.ts'
+import type { World } from './world.ts'
 
 export interface NodeFacts {
   readonly engine: EngineInfo | undefined
@@ -25,6 +27,14 @@ export interface NodeFacts {
   readonly engineConfig?: EngineConfigCondition | undefined
   readonly agentVersion: string
   readonly now: number
+}
+
+export type NodeSight = Pick<NodeFacts, 'engineError' | 'disk' | 'agentDisk' | 'high' | 'engineConfig'>
+
+/** What a pass has seen of the node itself. */
+export function nodeSight(world: World, { engineConfig }: NodeDecision): NodeSight {
+  const { disk, agentDisk, desired } = world
+  return { disk, agentDisk, engineConfig, high: highMark(desired.prunePolicies.values(), desired.node) }
 }
 
 /** A sign of life this often, however little changes. */

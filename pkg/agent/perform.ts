@@ -17,7 +17,7 @@ export interface PerformContext extends images.ImageContext {
   readonly client: Client
   readonly nodeName: string
   readonly files: NodeFiles
-  readonly host: Pick<Host, 'write' | 'reload'>
+  readonly host: Pick<Host, 'write' | 'reload' | 'mustHaveRoom'>
 }
 
 type Performers = {
@@ -72,6 +72,7 @@ const performers: Performers = {
 export async function perform(op: AgentOp, context: PerformContext, signal: AbortSignal): Promise<void> {
   const performer: (op: never, context: PerformContext, signal: AbortSignal) => Promise<unknown> =
     performers[op.type]
+  await context.host.mustHaveRoom(op, context, signal)
   // The table is keyed by the op's own type, which the compiler cannot follow through the union.
   await performer(op as never, context, signal)
 }

@@ -96,6 +96,13 @@ export class Runner {
     await Promise.all([...this.#running.values()].map(({ job }) => job))
   }
 
+  /** What rests for this reason rests no longer. */
+  retry(reason: Hold['reason']): void {
+    const now = this.#options.ambient.clock.now()
+    for (const [group, hold] of this.#holds)
+      if (hold.reason === reason) this.#holds.set(group, { ...hold, until: Math.min(hold.until, now) })
+  }
+
   /** Forgets groups of objects that are no more. */
   forget(isKnown: (group: string) => boolean): void {
     for (const group of this.#holds.keys()) if (!isKnown(group)) this.#holds.delete(group)

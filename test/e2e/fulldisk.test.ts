@@ -3,10 +3,14 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'ava'
 import { isAbort, StatusError } from '#pkg/apimachinery/errors.ts'
+import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { type ConfigMap, configMapKind } from '#pkg/apis/core.ts'
+import { nodeKind } from '#pkg/apis/node.ts'
 import type { Client } from '#pkg/client/rest.ts'
+import { startCove } from '#test/helpers/cove.ts'
 import { CoveServer, runCove } from '#test/helpers/coveserver.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { makeScene } from '#test/helpers/scene.ts'
 import { makeSmallDisk, noSmallDisks } from '#test/helpers/smalldisk.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
@@ -124,3 +128,40 @@ async function runSnapshot(server: CoveServer): Promise<void> {
   })
   if (answer.status !== 200) throw new Error(String(answer.status))
 }
+
+withDisk(
+  'an agent without room for its own files says so, goes on healing, and comes back by itself',
+  async (t) => {
+    const disk = await makeSmallDisk(t, 64)
+    const cove = await startCove(t, { apart: true, agentDataDir: join(disk.path, 'agent') })
+    const scene = await makeScene(cove)
+    await scene.create('ConfigMap', 'settings', { data: { text: 'x'.repeat(50_000) } })
+    await scene.running('steady', { networkMode: 'none' })
+
+    await disk.fill()
+    await scene.run('reader', {
+      networkMode: 'none',
+      mounts: [{ mountPath: '/settings', configMap: 'settings' }],
+    })
+    const message = await scene.notReady('reader', 'NoSpace')
+    t.regex(message, /files for containers cannot be written/)
+    const pressure = async () => {
+      const { status } = await cove.client.get(nodeKind, { name: cove.nodeName }, noSignal)
+      return findCondition(status?.conditions, 'DiskPressure')
+    }
+    await eventually(async () => assert.equal((await pressure())?.reason, 'AgentDiskFull'), aWhile)
+    const { Pid, StartedAt } = (await scene.inspect('steady')).State
+    process.kill(Pid, 'SIGKILL')
+    await scene.eventually('a new run', async () => {
+      const { State } = await scene.inspect('steady')
+      assert.ok(State.Running && State.StartedAt !== StartedAt)
+    })
+
+    await disk.free()
+    await scene.ready('reader')
+    await eventually(async () => assert.notEqual((await pressure())?.reason, 'AgentDiskFull'), {
+      ...aWhile,
+      timeoutMs: 45_000,
+    })
+  },
+)
