@@ -6,18 +6,24 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { type Image, imageKind } from '#pkg/apis/image.ts'
 import { anyKind } from '#pkg/apis/kind.ts'
+import type { EventNote } from '#pkg/client/recorder.ts'
 import type { Engine, ObservedImage } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
+import type { RegistryClient } from '#pkg/registry/port.ts'
 import { findImage } from '../image.ts'
 import type { AgentOp } from '../ops.ts'
 import { placedHere } from '../placed.ts'
 import type { ReportsInput, StatusReport } from '../reports.ts'
 import { type Desired, groupOf, type World } from '../world.ts'
+import type { CredentialSources } from './credentials.ts'
 import { ImageBook, type OpAnswer } from './imagebook.ts'
 import { reportImage, withOwnWord } from './imagestatus.plan.ts'
 import { RegistryBook } from './registryhold.ts'
 import { SizeBook } from './sizebook.ts'
-import { leads } from './source.ts'
+import { leads, statusOf } from './source.ts'
+import { updateNotes } from './update.text.ts'
+import { UpdateFollower } from './updatefollower.ts'
+import { wakeOf, withUpdate } from './updates.ts'
 
 export interface ImageRoomOptions {
   readonly engine: Engine
@@ -25,6 +31,10 @@ export interface ImageRoomOptions {
   readonly nodeName: string
   /** Something is known that was not. */
   readonly onChange: () => void
+  /** Absent: no Image follows its registry. */
+  readonly registry?: RegistryClient
+  readonly credentials: CredentialSources
+  readonly record: (note: EventNote) => void
 }
 
 export class ImageRoom {
@@ -33,16 +43,25 @@ export class ImageRoom {
   readonly #registries: RegistryBook
   readonly #sizes: SizeBook
   readonly #answers = new WeakMap<AgentOp, OpAnswer>()
+  readonly #follower: UpdateFollower | undefined
+  #wakeAt: number | undefined
 
   constructor(options: ImageRoomOptions) {
     this.#options = options
     this.#registries = new RegistryBook(options.ambient)
     this.#sizes = new SizeBook(options)
+    const { registry, ambient, credentials, onChange } = options
+    if (registry !== undefined)
+      this.#follower = new UpdateFollower({ clock: ambient.clock, registry, credentials, onAnswer: onChange })
   }
 
   /** What planners are to know of it. */
-  facts(): Pick<World, 'imageStatuses' | 'imageAsks' | 'imageSizes' | 'registryHolds' | 'pulledAt'> {
+  facts(): Pick<
+    World,
+    'registryAnswers' | 'imageStatuses' | 'imageAsks' | 'imageSizes' | 'registryHolds' | 'pulledAt'
+  > {
     return {
+      registryAnswers: this.#follower?.answers() ?? new Map(),
       imageStatuses: this.#book.statuses(),
       imageAsks: this.#book.asks(),
       imageSizes: this.#sizes.sizes(),
@@ -86,6 +105,8 @@ export class ImageRoom {
   /** The statuses of this pass. Also while something is under way: that is when progress is of interest. */
   reports({ world, decision, busy }: ReportsInput): StatusReport[] {
     const images = placedHere(world.desired.images, world)
+    const updates = this.#follower?.follow(world) ?? new Map()
+    this.#wakeAt = wakeOf(updates)
     if (images.some((image) => leads(image, world))) this.#sizes.sync(world.observed.images)
     return images.flatMap((image): StatusReport[] => {
       const group = groupOf('Image', image.metadata)
@@ -94,8 +115,12 @@ export class ImageRoom {
       const isOld = world.busy.has(group) && !isAtWork
       const isGoing = isAtWork && image.metadata.deletionTimestamp !== undefined
       if (found === undefined || isOld || isGoing) return []
-      const status = reportImage(image, found, world)
-      if (leads(image, world)) this.#book.taken(image.metadata.uid ?? '', status)
+      const seen = reportImage(image, found, world)
+      if (!leads(image, world))
+        return [{ kind: anyKind(imageKind), object: withOwnWord(image, world), status: seen }]
+      const status = withUpdate(image, seen, { updates, now: world.now })
+      for (const note of updateNotes(image, statusOf(image, world), status)) this.#options.record(note)
+      this.#book.taken(image.metadata.uid ?? '', status)
       return [{ kind: anyKind(imageKind), object: withOwnWord(image, world), status }]
     })
   }
@@ -105,7 +130,13 @@ export class ImageRoom {
     this.#book.keep(new Set([...images.values()].map(({ metadata }) => metadata.uid ?? '')))
   }
 
+  /** When time alone changes what is decided on an Image that follows. */
+  wakeAt(): number {
+    return this.#wakeAt ?? Number.POSITIVE_INFINITY
+  }
+
   async close(): Promise<void> {
+    await this.#follower?.close()
     await this.#sizes.close()
   }
 }
