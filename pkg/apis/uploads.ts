@@ -47,12 +47,15 @@ export function localPathsOf(object: Naming): LocalPath[] {
   )
 }
 
-/** The object with each of its paths replaced by the digest that stands for it, by field. */
+/**
+ * The object with each of its paths replaced by the digest that stands for it, by field. A path that stands beside
+ * another place for the file stays, for whoever checks the object to say so.
+ */
 export function withUploads<T extends Naming>(object: T, digests: ReadonlyMap<string, string>): T {
   const changed = structuredClone(object)
   for (const { place, file } of filesOf(changed)) {
     const digest = digests.get([...place, 'path'].join('.'))
-    if (digest === undefined) continue
+    if (digest === undefined || 'upload' in file || 'url' in file) continue
     delete file['path']
     file['upload'] = digest
   }

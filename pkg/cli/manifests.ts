@@ -7,6 +7,7 @@ import { decodeManifest, type ManifestDocument } from '#pkg/manifest/decode.ts'
 import { type Problem, problemText } from '#pkg/manifest/place.ts'
 import { readSources } from '#pkg/manifest/sources.ts'
 import { CliError, Failed, locally, UsageError } from './errors.ts'
+import { type LocalFile, resolveFiles } from './localfiles.ts'
 import type { Context } from './session.ts'
 
 /** Documents of the files. Throws Failed when a file does not parse, after printing all that is wrong. */
@@ -28,15 +29,20 @@ export interface CheckingOptions {
    * schemas are not asked: loading what they are written in takes longer than everything else that happens then.
    */
   readonly differs?: (objects: readonly CheckedObject[]) => Promise<boolean>
+  /** Told which files beside the manifests the documents name, if any does. */
+  readonly onFiles?: (files: ReadonlyMap<ManifestDocument, readonly LocalFile[]>) => void
 }
 
 /** Admitted objects in the order of the files. Throws Failed after printing all that is wrong; prints warnings. */
 export async function checkedManifests(
   context: Context,
   command: string,
-  { exitCode = 1, differs = async () => true }: CheckingOptions = {},
+  { exitCode = 1, differs = async () => true, onFiles }: CheckingOptions = {},
 ): Promise<readonly CheckedObject[]> {
-  const { documents, problems, files } = await decodeFiles(context, command)
+  const { documents: written, problems: malformed, files } = await decodeFiles(context, command)
+  const { documents, problems: missing, files: local } = await resolveFiles(written, context.io)
+  const problems = [...malformed, ...missing]
+  if (local.size > 0) onFiles?.(local)
   const { namespace, warned } = await context.session()
   const enforcedNamespace = context.args.text('namespace')
   const check = (rules: RuleChecker) =>

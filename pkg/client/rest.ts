@@ -250,6 +250,8 @@ function object<T extends KubeObject>(value: unknown): T {
 
 /** The StatusError in the body of a failed answer; of any other body, one that quotes it. */
 export function decodeFailure(code: number, body: string): StatusError {
+  // As to every HEAD.
+  if (body === '') return fromStatus({ code, message: `the server answered ${code}` })
   try {
     const status: unknown = JSON.parse(body)
     if (isPlainObject(status) && status['kind'] === 'Status') {

@@ -4,15 +4,18 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { collectionPath, objectPath } from '#pkg/apis/paths.ts'
 import { causeProblem } from '#pkg/manifest/check.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
+import type { ManifestDocument } from '#pkg/manifest/decode.ts'
 import { placeText, problemText } from '#pkg/manifest/place.ts'
 import { type ApplyStep, applyRank, planApply } from '../applyplan.ts'
 import { readCurrent, readOne, resourceOf } from '../current.ts'
 import { errorText, exitCodes } from '../errors.ts'
+import type { LocalFile } from '../localfiles.ts'
 import { checkedManifests } from '../manifests.ts'
 import { inOrder, requestLimit } from '../parallel.ts'
 import { conditionGoal, type Goal } from '../readiness.ts'
 import { qualifiedSingular } from '../resources.ts'
 import { type Context, fieldManager, type Session } from '../session.ts'
+import { Uploader } from '../uploading.ts'
 import { parseTimeout, waitFailure, waitFor } from '../waiting.ts'
 
 type DryRun = 'none' | 'client' | 'server'
@@ -22,7 +25,11 @@ export async function run(context: Context): Promise<number> {
   const timeoutMs = await parseTimeout(args.text('timeout') ?? '5m', 'apply')
   const dryRun = dryRunOf(args.text('dry-run'))
   let current: Applying['current'] = new Map()
+  let files: Applying['files'] = new Map()
   const objects = await checkedManifests(context, 'apply', {
+    onFiles: (found) => {
+      files = found
+    },
     differs: async (read) => {
       current = await readCurrent(read, await context.session())
       return read.some((one) => planApply(one, current.get(one)).verb !== 'none')
@@ -30,7 +37,8 @@ export async function run(context: Context): Promise<number> {
   })
   const session = await context.session()
   const ranked = Map.groupBy(objects, applyRank)
-  const applying = { context, session, dryRun, current }
+  const uploader = new Uploader(session, context.io.stderr)
+  const applying = { context, session, dryRun, current, files, uploader }
   const results: Result[] = []
   for (const rank of [...ranked.keys()].sort((a, b) => a - b)) {
     results.push(...(await applyAll(ranked.get(rank) ?? [], applying)))
@@ -50,6 +58,9 @@ interface Applying {
   readonly dryRun: DryRun
   /** The objects that exist, as they were before the first was sent. */
   readonly current: ReadonlyMap<CheckedObject, KubeObject>
+  /** Files beside the manifests, by the document that names them. */
+  readonly files: ReadonlyMap<ManifestDocument, readonly LocalFile[]>
+  readonly uploader: Uploader
 }
 
 interface Result {
@@ -87,7 +98,7 @@ async function applyOne(
   for (let attempt = 1; ; attempt++) {
     const step = planApply(object, live)
     try {
-      if (applying.dryRun !== 'client') await send(object, step, applying)
+      await send(object, step, applying)
       const deleting = live?.metadata.deletionTimestamp !== undefined
       return { object, outcome: outcomeOf(step), ...(deleting && { deleting }) }
     } catch (error) {
@@ -106,8 +117,16 @@ function failedOrThrow(object: CheckedObject, error: StatusError): Result {
   return { object, outcome: 'failed', error }
 }
 
-async function send({ kind, object }: CheckedObject, step: ApplyStep, applying: Applying): Promise<void> {
-  if (step.verb === 'none') return
+/** Whether it differs or not: a server that was set up anew may have the object and not the file. */
+async function sendFiles({ document, object }: CheckedObject, { files, uploader }: Applying): Promise<void> {
+  const own = files.get(document)
+  if (own !== undefined) await uploader.send(own, object.metadata.namespace ?? 'default')
+}
+
+async function send(checked: CheckedObject, step: ApplyStep, applying: Applying): Promise<void> {
+  const { kind, object } = checked
+  if (applying.dryRun === 'none') await sendFiles(checked, applying)
+  if (step.verb === 'none' || applying.dryRun === 'client') return
   const { client, signal } = applying.session
   const query = {
     fieldManager,
