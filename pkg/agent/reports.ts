@@ -4,9 +4,11 @@ import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { networkKind } from '#pkg/apis/network.ts'
+import { registryKind } from '#pkg/apis/registry.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import { rolloutNotes } from './container.rollout.ts'
+import { reportRegistry, withOwnView } from './images/registrystatus.plan.ts'
 import type { NodeDecision } from './node.plan.ts'
 import { placedHere } from './placed.ts'
 import { reportNetwork, reportVolume, withOwnReport } from './status.infra.ts'
@@ -51,7 +53,16 @@ export function infraReports(input: ReportsInput): StatusReport[] {
     const status = found && reportNetwork(network, found, world)
     return status ? [{ kind: anyKind(networkKind), object: withOwnReport(network, world), status }] : []
   })
-  return [...volumes, ...networks]
+  return [...volumes, ...networks, ...registryReports(world)]
+}
+
+/** Of all Registries: every node says how its engine reaches them. */
+function registryReports(world: World): StatusReport[] {
+  return [...world.desired.registries.values()].flatMap((registry): StatusReport[] => {
+    const status = reportRegistry(registry, world)
+    const object = withOwnView(registry, world)
+    return status ? [{ kind: anyKind(registryKind), object, status }] : []
+  })
 }
 
 export function containerReports(input: ReportsInput): ContainerReport[] {

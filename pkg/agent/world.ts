@@ -21,6 +21,7 @@ import type {
 } from '#pkg/engine/port.ts'
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
+import type { EngineRegistries } from '#pkg/registry/access.ts'
 import type { Attempt } from './container.ladder.ts'
 import type { Disk } from './disk.ts'
 import type { EngineSettingsInput } from './host.ts'
@@ -103,12 +104,16 @@ export interface World {
   /** What is desired is what an earlier run was told: what is not in it may exist all the same. */
   readonly remembered?: true
   readonly observed: Observation
+  /** Keys of Images whose images pruning took from this node in this run. */
+  readonly collected?: ReadonlySet<string>
   /** Of the engine; absent: not on this machine. */
   readonly disk?: Disk
   /** Where the agent keeps its own files. */
   readonly agentDisk?: Disk
   /** File and process of the engine; absent: nobody asks for other settings. */
   readonly engineSettings?: EngineSettingsInput
+  /** How the engine reaches registries, as it says itself; absent: not known. */
+  readonly engineRegistries?: EngineRegistries
   /** By group. */
   readonly holds: ReadonlyMap<string, Hold>
   /** Groups with ops under way, or of which something they need is not read yet. */

@@ -44,13 +44,20 @@ export async function mayBeInsecure(
   listed: readonly string[],
   addressesOf: AccessLookups['addressesOf'],
 ): Promise<boolean> {
+  if (registry === dockerHub || listed.includes(registry)) return isListed(registry, listed, [])
+  const host = hostOf(registry)
+  return isListed(registry, listed, isIP(host) > 0 ? [] : await addressesOf(host))
+}
+
+/** The same, for a host whose addresses are known; one that is an address itself needs none. Pure. */
+export function isListed(registry: string, listed: readonly string[], addresses: readonly string[]): boolean {
   if (registry === dockerHub) return false
   if (listed.includes(registry)) return true
   const host = hostOf(registry)
-  const addresses = isIP(host) > 0 ? [host] : await addressesOf(host)
   const networks = new BlockList()
   for (const network of [...loopback, ...listed]) addNetwork(networks, network)
-  return addresses.some((address) => networks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'))
+  const known = isIP(host) > 0 ? [host] : host === 'localhost' ? ['127.0.0.1'] : addresses
+  return known.some((address) => networks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'))
 }
 
 /** Of `HOST:PORT` and `[::1]:PORT`. */
