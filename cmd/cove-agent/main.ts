@@ -11,6 +11,7 @@ import { nodeAccess } from '#pkg/agent/images/registryaccess.ts'
 import { linuxMachine } from '#pkg/agent/machine.ts'
 import { diskCopy } from '#pkg/agent/nodecopyfile.ts'
 import { diskFiles } from '#pkg/agent/projection.ts'
+import { diskUses } from '#pkg/agent/prune/lastusedfile.ts'
 import { streamsHandler } from '#pkg/agent/streams.ts'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import type { Handler, Transport } from '#pkg/apimachinery/transport.ts'
@@ -55,6 +56,7 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
     registry,
     spool,
     version,
+    uses: diskUses(dataDir),
     host: { ...hostOf(options), registry },
     nodeLogins: nodeLogins({
       file: join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json'),
@@ -72,6 +74,8 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
         clock: ambient.clock,
         nodeName,
         ownerOf: (found) => agent.ownerOf(found),
+        lastUsedOf: (image) => agent.lastUsedOf(image),
+        prune: (spec, dryRun, aborted) => agent.prune(spec, dryRun, aborted),
         registry,
         credentialsOf: (reference, aborted) => agent.credentialsOf(reference, aborted),
         // An engine that is reached by its socket is on this machine.

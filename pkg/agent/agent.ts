@@ -9,6 +9,8 @@ import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Transport } from '#pkg/apimachinery/transport.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
+import type { NodePrune } from '#pkg/apis/looks.prune.ts'
+import type { PrunePolicySpec } from '#pkg/apis/prunepolicy.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { type EventNote, EventRecorder } from '#pkg/client/recorder.ts'
@@ -44,6 +46,8 @@ import { runCheck } from './probe.check.ts'
 import { probeTargets, withHealth } from './probe.targets.ts'
 import { Prober } from './prober.ts'
 import type { NodeFiles } from './projection.ts'
+import type { UseStore } from './prune/lastused.ts'
+import { PruneRoom } from './prune/pruneroom.ts'
 import { PullBook } from './pulls.ts'
 import { RearmBook } from './rearmbook.ts'
 import { Reporter } from './reporter.ts'
@@ -162,6 +166,24 @@ export class Agent {
       onGroupEnd: poke,
     })
     this.#reporter = new Reporter(client, ambient)
+    this.#prunes = new PruneRoom({
+      engine,
+      ambient,
+      nodeName,
+      record,
+      ...(options.uses !== undefined && { uses: options.uses }),
+      reporter: this.#reporter,
+      perform: (op, signal) => perform(op, context, signal),
+      ownerOf: (found) => this.ownerOf(found),
+      clusterID: () => this.#link.clusterID,
+      desired: () => this.#desired.snapshot(),
+      busy: () => this.#runner.busy(),
+      readDisk: async () => this.#host.disk(this.#engineInfo ?? (await engine.info())),
+      onChange: () => {
+        this.#observer.invalidateAll()
+        poke()
+      },
+    })
     this.#registration = new NodeRegistration({ client, reporter: this.#reporter, ambient, nodeName, record })
     this.#recorder = new EventRecorder({
       client,
@@ -185,12 +207,14 @@ export class Agent {
   /** Works until the signal aborts; ops under way are then told and waited for. Containers are left running. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#memory.recall()
+    await this.#prunes.recall()
     const running = [this.#desired, this.#recorder, this.#reporter, this.#registration, this.#memory]
     const parts = [...running.map((part) => part.run(signal)), this.#followEvents(signal)]
     await this.#memory.untilKnown(signal)
     await this.#loop.run(signal)
     await this.#prober.close()
     await this.#images.close()
+    await this.#prunes.close()
     await this.#runner.idle()
     await Promise.all(parts)
   }
@@ -218,6 +242,16 @@ export class Agent {
   /** What the node itself would show a registry for the reference, whoever asks. */
   credentialsOf(reference: string, signal: AbortSignal): Promise<Offered> {
     return credentialsOf(reference, { secrets: [], signal }, this.#credentialSources())
+  }
+
+  /** When an image was last used here, by its id. */
+  lastUsedOf(image: string): string {
+    return this.#prunes.lastUsedOf(image)
+  }
+
+  /** What somebody asks for; see PruneRoom. */
+  prune(spec: PrunePolicySpec, dryRun: boolean, signal: AbortSignal): Promise<NodePrune> {
+    return this.#prunes.ask(spec, dryRun, signal)
   }
 
   /** The object of this agent's API that a container stands for. */
@@ -248,7 +282,9 @@ export class Agent {
     this.#runner.launch(plan, (group) => generationOf(group, world), signal)
     this.#report(world, decision)
     this.#memory.keep()
-    return Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, this.#resyncAt, this.#images.wakeAt())
+    const pruneAt = this.#prunes.pass(world, signal)
+    const times = [decision.wakeAt ?? Number.POSITIVE_INFINITY, pruneAt ?? Number.POSITIVE_INFINITY]
+    return Math.min(...times, this.#resyncAt, this.#images.wakeAt())
   }
 
   async #look(signal: AbortSignal): Promise<World> {
@@ -279,8 +315,10 @@ export class Agent {
       return {
         ...host,
         ...this.#images.facts(),
+        ...this.#prunes.facts(),
         nodeName,
-        engineApi: this.#engineInfo?.apiVersion ?? '',
+        engineApi: this.#engineInfo.apiVersion,
+        engineRegistries: this.#engineInfo.registries,
         clusterID,
         now: ambient.clock.now(),
         projectionRoot: files.root,
@@ -369,6 +407,7 @@ export class Agent {
     const { op, group } = result.planned
     this.#rearmed.noteOp(result)
     this.#images.noteOp(result)
+    this.#prunes.noteOp(result)
     if (op.type.endsWith('Image')) this.#observer.invalidateKind('image')
     else if (op.type === 'createVolume' || op.type === 'removeVolume') this.#observer.invalidateKind('volume')
     else if (op.type === 'createNetwork' || op.type === 'removeNetwork')
@@ -403,6 +442,7 @@ export class Agent {
           failures = 0
           this.#rearmed.noteEvent(event)
           this.#asked.noteEvent(event)
+          this.#prunes.noteEvent(event)
           if (this.#observer.hint(event)) this.#loop.poke()
         }
       } catch (error) {

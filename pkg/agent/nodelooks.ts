@@ -11,6 +11,7 @@ import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { Offered } from './images/credentials.ts'
 import type { ReadMachine } from './machine.ts'
 import { type OwnerOf, tellOwner } from './owned.ts'
+import type { AskPrune } from './prune/nodeprune.ts'
 import type { Target } from './target.ts'
 import { UsageBook } from './usage.ts'
 
@@ -27,6 +28,7 @@ export interface NodeTarget extends Pick<Target, 'engine' | 'clock' | 'usage'> {
   /** Absent: the engine's machine is another one, and its containers stand for it. */
   readonly machine?: UsageBook
   readonly lastUsedOf?: LastUsedOf
+  readonly prune?: AskPrune
   readonly credentialsOf?: NodeCredentials
   /** Absent: the node asks no registries itself. */
   readonly registry?: RegistryClient

@@ -33,6 +33,7 @@ import {
 } from './nodelooks.ts'
 import type { OwnerOf } from './owned.ts'
 import { connectTo, portForward } from './portforward.ts'
+import { type AskPrune, nodePrune } from './prune/nodeprune.ts'
 import type { Connect, Target } from './target.ts'
 import { UsageBook } from './usage.ts'
 
@@ -48,6 +49,8 @@ export interface StreamsOptions {
   readonly machine?: ReadMachine
   /** Absent: nobody counts. */
   readonly lastUsedOf?: LastUsedOf
+  /** Absent: nobody prunes. */
+  readonly prune?: AskPrune
   /** Absent: registries are asked with what comes along, or anonymously. */
   readonly credentialsOf?: NodeCredentials
   /** Absent: the node asks no registries itself. */
@@ -92,6 +95,7 @@ const nodeDoors: Readonly<Record<string, (target: NodeTarget) => Promise<ApiResp
   'POST /images/load': transfers.loadImages,
   'POST /images/import': transfers.importImage,
   'GET /disk': nodeDisk,
+  'POST /prune': nodePrune,
   'GET /registry/tags': registries.registryTags,
   'GET /registry/catalog': registries.registryCatalog,
   'GET /registry/search': registries.registrySearch,

@@ -3,6 +3,7 @@
  * finds out what the reference means; every other node holds what the lead has found. The image that is here keeps its
  * names until the new one is here too. Pure.
  */
+import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { emptyPlan, mergePlans, PlanBuilder } from '#pkg/plan/plan.ts'
@@ -99,7 +100,8 @@ function planBringing(image: Image, reference: string, world: World): Decision {
 export function isCollected(image: Image, world: World): boolean {
   if (image.spec.prunePolicy !== 'Collect') return false
   const here = statusOf(image, world).nodes?.[world.nodeName] ?? image.status?.nodes?.[world.nodeName]
-  return here?.state === 'Collected' && !isNeeded(image, world)
+  const wasPruned = world.collected?.has(objectKey(image.metadata)) === true || here?.state === 'Collected'
+  return wasPruned && !isNeeded(image, world)
 }
 
 function isNeeded(image: Image, world: World): boolean {

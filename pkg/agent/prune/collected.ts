@@ -1,6 +1,6 @@
 /** Which Images lose what they hold on this node when an image of the engine is pruned: they are not to bring it back. Pure. */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
-import type { Desired, World } from '../world.ts'
+import type { Desired } from '../world.ts'
 
 /** `collected` and the keys of those that have the image, by its id. */
 export function withImagesOf(
@@ -16,11 +16,3 @@ export function withImagesOf(
     .map(({ metadata }) => objectKey(metadata))
   return keys.length === 0 ? collected : new Set([...collected, ...keys])
 }
-
-/** Whether pruning has taken the image of an Image from this node, as far as anybody remembers. */
-export function wasCollected(key: string, { desired, collected, nodeName }: CollectedWorld): boolean {
-  const here = desired.images.get(key)?.status?.nodes?.[nodeName]
-  return collected?.has(key) === true || here?.state === 'Collected'
-}
-
-type CollectedWorld = Pick<World, 'desired' | 'nodeName'> & { readonly collected?: ReadonlySet<string> }

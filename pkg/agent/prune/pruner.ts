@@ -36,6 +36,7 @@ export class Pruner {
   #collected: ReadonlySet<string> = new Set()
   #noSpaceAt: number | undefined
   #isAuto = false
+  #running = 0
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: PrunerOptions) {
@@ -45,6 +46,12 @@ export class Pruner {
   /** Keys of Images whose images pruning took from this node in this run. */
   collected(): ReadonlySet<string> {
     return this.#collected
+  }
+
+  /** Those whose images are back, or are nobody's any more. */
+  forget(isBack: (key: string) => boolean): void {
+    if (this.#running > 0 || this.#collected.size === 0) return
+    this.#collected = new Set([...this.#collected].filter((key) => !isBack(key)))
   }
 
   /** There was no room for something that an op needed. */
@@ -94,7 +101,12 @@ export class Pruner {
 
   async #after<T>(run: () => Promise<T>): Promise<T> {
     await this.#last
-    return run()
+    this.#running += 1
+    try {
+      return await run()
+    } finally {
+      this.#running -= 1
+    }
   }
 
   #parts(): PruningParts {
