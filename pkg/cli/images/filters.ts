@@ -96,8 +96,14 @@ export function unclearlyOrdered(images: readonly NodeImage[], { before, since }
   return [...new Set(found)]
 }
 
+/** A name that was asked for is shown with its digests, where Docker forgets them. */
 function onlyNamed(image: NodeImage, isNamed: (reference: string) => boolean): NodeImage {
-  return { ...image, references: image.references.filter(isNamed), digests: image.digests.filter(isNamed) }
+  const references = image.references.filter(isNamed)
+  const repositories = new Set(references.map((reference) => partsOf(reference).repository))
+  const digests = image.digests.filter(
+    (digest) => isNamed(digest) || repositories.has(partsOf(digest).repository),
+  )
+  return { ...image, references, digests }
 }
 
 /** A digest is a name too, and an image with one is no less dangling while it has no tag. */
