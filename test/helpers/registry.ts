@@ -1,10 +1,12 @@
 /** A real registry on loopback: Debian's docker-registry in a directory of its own, with or without a password. */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { mustRequest, rawEngine } from './engine.ts'
 import { eventually } from './eventually.ts'
 import { endWithUs } from './guard.ts'
@@ -12,6 +14,8 @@ import { endWithUs } from './guard.ts'
 export interface TestRegistry {
   /** `127.0.0.1:PORT`, the first part of references. */
   readonly address: string
+  /** PEM of who vouches for its certificate; absent: it speaks HTTP. */
+  readonly authority?: string
   /** Gives `image` of the engine the name `ADDRESS/repository:tag`, pushes it and takes the name off the engine again. */
   push(host: string, image: string, repositoryAndTag: string): Promise<string>
   stop(): Promise<void>
@@ -21,14 +25,22 @@ export interface TestRegistry {
 export const testAccount = { username: 'cove', password: 'cove' } as const
 const htpasswdLine = 'cove:$2y$05$abcdefghijklmnopqrstuuuK.Fhc9oVWrlp.bFua8Yl.SfNO5CXHS\n'
 
-export async function startRegistry(options: { password?: boolean } = {}): Promise<TestRegistry> {
+export interface RegistryOptions {
+  readonly password?: boolean
+  /** HTTPS, with a certificate that no machine trusts of itself. */
+  readonly tls?: boolean
+}
+
+export async function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'cove-registry-'))
   const address = `127.0.0.1:${await freePort()}`
   const config = join(directory, 'config.yml')
   const passwords = join(directory, 'htpasswd')
   const hasPassword = options.password === true
   await writeFile(passwords, htpasswdLine)
-  await writeFile(config, makeConfig(directory, address, hasPassword ? passwords : undefined))
+  const authority = options.tls === true ? await makeCertificates(directory) : undefined
+  const parts = { ...(hasPassword && { passwords }), tls: authority !== undefined }
+  await writeFile(config, makeConfig(directory, address, parts))
   const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
   const ended = once(child, 'exit')
   endWithUs(child)
@@ -39,14 +51,66 @@ export async function startRegistry(options: { password?: boolean } = {}): Promi
   }
   try {
     await eventually(async () => {
-      const answer = await fetch(`http://${address}/v2/`)
-      if (answer.status !== (hasPassword ? 401 : 200)) throw new Error(`status ${answer.status}`)
+      const status =
+        authority === undefined ? await statusOf(address) : await secureStatusOf(address, authority)
+      if (status !== (hasPassword ? 401 : 200)) throw new Error(`status ${status}`)
     })
   } catch (error) {
     await stop()
     throw error
   }
-  return { address, stop, push: (host, image, name) => push(host, image, `${address}/${name}`) }
+  return {
+    address,
+    stop,
+    push: (host, image, name) => push(host, image, `${address}/${name}`),
+    ...(authority !== undefined && { authority }),
+  }
+}
+
+async function statusOf(address: string): Promise<number> {
+  return (await fetch(`http://${address}/v2/`)).status
+}
+
+function secureStatusOf(address: string, ca: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`https://${address}/v2/`, { ca, agent: false }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode ?? 0)
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+}
+
+/** An authority and a certificate for 127.0.0.1 by it; resolves with the PEM of the authority. */
+async function makeCertificates(directory: string): Promise<string> {
+  const openssl = (...words: string[]) => promisify(execFile)('openssl', words, { cwd: directory })
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
+  await openssl(
+    'req',
+    '-x509',
+    ...newKey,
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+    '-subj',
+    '/CN=test authority',
+  )
+  const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'subjectAltName=IP:127.0.0.1']
+  await openssl(
+    'req',
+    '-x509',
+    ...newKey,
+    ...signed,
+    '-keyout',
+    'key.pem',
+    '-out',
+    'cert.pem',
+    '-subj',
+    '/CN=registry',
+  )
+  return await readFile(join(directory, 'ca.crt'), 'utf8')
 }
 
 /** A port nobody listens on at this moment. */
@@ -80,11 +144,16 @@ async function push(host: string, image: string, reference: string): Promise<str
   }
 }
 
-function makeConfig(directory: string, address: string, passwords: string | undefined): string {
+interface ConfigParts {
+  readonly passwords?: string
+  readonly tls: boolean
+}
+
+function makeConfig(directory: string, address: string, { passwords, tls }: ConfigParts): string {
   const auth =
     passwords === undefined ? [] : ['auth:', '  htpasswd:', '    realm: cove', `    path: ${passwords}`]
   const storage = ['storage:', '  filesystem:', `    rootdirectory: ${directory}/data`]
-  return ['version: 0.1', 'log: {level: error}', ...storage, 'http:', `  addr: ${address}`, ...auth, ''].join(
-    '\n',
-  )
+  const files = [`    certificate: ${directory}/cert.pem`, `    key: ${directory}/key.pem`]
+  const http = ['http:', `  addr: ${address}`, ...(tls ? ['  tls:', ...files] : [])]
+  return ['version: 0.1', 'log: {level: error}', ...storage, ...http, ...auth, ''].join('\n')
 }
