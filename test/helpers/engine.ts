@@ -10,6 +10,8 @@ import { tar } from './tar.ts'
 export interface RawAnswer {
   readonly status: number
   readonly text: string
+  /** The body as it came. */
+  readonly bytes: Uint8Array
   /** The body as JSON; throws when it is none. */
   json(): unknown
 }
@@ -114,6 +116,7 @@ function follow(options: Parameters<typeof request>[1] & object, onLine: (line: 
 async function readAnswer(answer: IncomingMessage): Promise<RawAnswer> {
   const pieces: Uint8Array[] = []
   for await (const piece of answer) pieces.push(piece)
-  const text = Buffer.concat(pieces).toString()
-  return { status: answer.statusCode ?? 0, text, json: () => JSON.parse(text) as unknown }
+  const bytes = Buffer.concat(pieces)
+  const text = bytes.toString()
+  return { status: answer.statusCode ?? 0, text, bytes, json: () => JSON.parse(text) as unknown }
 }

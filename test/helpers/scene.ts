@@ -9,6 +9,7 @@ import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { configMapKind, namespaceKind, secretKind } from '#pkg/apis/core.ts'
 import { eventKind } from '#pkg/apis/event.ts'
+import { imageKind } from '#pkg/apis/image.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
 import { networkKind } from '#pkg/apis/network.ts'
 import { collectionPath } from '#pkg/apis/paths.ts'
@@ -24,6 +25,7 @@ const kindsByName = {
   Container: anyKind(containerKind),
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
+  Image: anyKind(imageKind),
   Secret: anyKind(secretKind),
   ConfigMap: anyKind(configMapKind),
 } satisfies Record<string, Kind>
