@@ -146,3 +146,91 @@ test.serial('a node whose Node is deleted is locked out until it joins again', a
   await machine.start(...(await invite(cove, machine)).words)
   await ready()
 })
+
+test.serial(
+  'of what is for all nodes a machine tells its own part, and of other nodes it learns nothing',
+  async (t) => {
+    const { cove, asNode } = await joinedMachine(t)
+    const scene = await makeScene(cove)
+    const inside = ['-n', scene.namespace]
+    const apply = async (object: object) => {
+      const { code, stderr } = await cove.kubectl.run(['apply', '-f', '-'], JSON.stringify(object))
+      assert.equal(code, 0, stderr)
+    }
+    const login = { auths: { 'registry.example.com': { username: 'ci', password: 'swordfish' } } }
+    const type = 'kubernetes.io/dockerconfigjson'
+    const data = { '.dockerconfigjson': JSON.stringify(login) }
+    for (const name of ['hub', 'private', 'hidden'])
+      await scene.create('Secret', name, { type, stringData: data })
+    const [registry, policy] = [`registry-${cove.mark}`, `prune-${cove.mark}`]
+    const apiVersion = 'cove.run/v1'
+    const secret = { namespace: scene.namespace, name: 'hub' }
+    await apply({
+      apiVersion,
+      kind: 'Registry',
+      metadata: { name: registry },
+      spec: { server: 'registry.example.com', secret },
+    })
+    await apply({ apiVersion, kind: 'PrunePolicy', metadata: { name: policy }, spec: {} })
+    const image = (name: string, nodeName: string) => ({
+      apiVersion,
+      kind: 'Image',
+      metadata: { namespace: scene.namespace, name },
+      spec: {
+        reference: `registry.invalid/${name}:1`,
+        pullPolicy: 'Never',
+        nodeName,
+        pullSecrets: [{ name: 'private' }],
+      },
+    })
+    await apply(image('mine', cove.nodeName))
+    await apply(image('theirs', 'another'))
+
+    t.regex(await asNode.ok(['get', 'registries.cove.run', '-o', 'name']), new RegExp(registry))
+    t.regex(await asNode.ok(['get', 'prunepolicies.cove.run', '-o', 'name']), new RegExp(policy))
+    t.regex(await asNode.ok([...inside, 'get', 'secret', 'hub', '-o', 'yaml']), /dockerconfigjson/)
+    await eventually(async () => void (await asNode.ok([...inside, 'get', 'images.cove.run', 'mine'])), {
+      ...patience,
+      what: 'the Image of the node',
+    })
+    t.regex(await asNode.ok([...inside, 'get', 'secret', 'private', '-o', 'yaml']), /dockerconfigjson/)
+
+    const refused = async (args: readonly string[], why: RegExp) => {
+      const { code, stderr } = await asNode.run(args)
+      assert.equal(code, 1, args.join(' '))
+      assert.match(stderr, why)
+    }
+    await refused([...inside, 'get', 'secret', 'hidden'], /no relationship found/)
+    await refused([...inside, 'get', 'images.cove.run', 'theirs'], /no relationship found/)
+    await refused(['get', 'images.cove.run', '-A'], /cannot list resource "images"/)
+    await refused(['delete', 'registries.cove.run', registry], /cannot delete resource "registries"/)
+    const told = (kind: string, name: string, status: object) => [
+      ...inside,
+      'patch',
+      kind,
+      name,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ status }),
+    ]
+    const own = { nodes: { [cove.nodeName]: { state: 'Ready' } } }
+    const other = { nodes: { another: { state: 'Ready' } } }
+    await asNode.ok(told('registries.cove.run', registry, own))
+    await refused(told('registries.cove.run', registry, other), /modify the status of node "another"/)
+    await refused(
+      told('registries.cove.run', registry, { observedGeneration: 7 }),
+      /it is not this node's to say/,
+    )
+    await refused(told('images.cove.run', 'mine', other), /modify the status of node "another"/)
+    for (const below of ['images', 'images/save?image=a:1', 'images/layers?image=a:1'])
+      await refused(
+        ['get', '--raw', `/apis/cove.run/v1/nodes/another/${below}`],
+        /can only get layers of images/,
+      )
+    await refused(
+      ['get', '--raw', '/apis/cove.run/v1/nodes/another/disk'],
+      /cannot get resource "nodes\/disk"/,
+    )
+  },
+)
