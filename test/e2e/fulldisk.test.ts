@@ -1,5 +1,6 @@
 /** Full disks, on small ones of the test's own: what depends on room says so, the rest goes on, and it comes back by itself. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import test from 'ava'
 import { isAbort, StatusError } from '#pkg/apimachinery/errors.ts'
@@ -7,11 +8,15 @@ import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { type ConfigMap, configMapKind } from '#pkg/apis/core.ts'
 import { nodeKind } from '#pkg/apis/node.ts'
 import type { Client } from '#pkg/client/rest.ts'
-import { startCove } from '#test/helpers/cove.ts'
+import { decode, startCove } from '#test/helpers/cove.ts'
 import { CoveServer, runCove } from '#test/helpers/coveserver.ts'
+import { baseImage, ensureBaseImage, mustRequest, type RawEngine } from '#test/helpers/engine.ts'
+import { startEngineNetRegistry } from '#test/helpers/enginenetregistry.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { startPrivateEngine } from '#test/helpers/private-engine.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 import { makeSmallDisk, noSmallDisks } from '#test/helpers/smalldisk.ts'
+import { tar } from '#test/helpers/tar.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const obstacle = await noSmallDisks()
@@ -163,5 +168,65 @@ withDisk(
       ...aWhile,
       timeoutMs: 45_000,
     })
+  },
+)
+
+/** An image of the base and so many megabytes that do not compress. */
+async function buildLarge(raw: RawEngine, name: string, megabytes: number): Promise<void> {
+  const context = tar([
+    { name: 'Dockerfile', mode: 0o644, data: Buffer.from(`FROM ${baseImage}\nCOPY large /large\n`) },
+    { name: 'large', mode: 0o644, data: randomBytes(megabytes * 1024 * 1024) },
+  ])
+  const built = await raw.request('POST', `/build?t=${encodeURIComponent(name)}`, context)
+  if (built.status !== 200 || built.text.includes('"errorDetail"')) throw new Error(built.text)
+}
+
+withDisk(
+  'a pull that does not fit is told as such, leaves nothing behind, and is made when there is room',
+  async (t) => {
+    const disk = await makeSmallDisk(t, 600)
+    const engine = await startPrivateEngine(t, { dataRoot: join(disk.path, 'docker') })
+    const registry = await startEngineNetRegistry(t, engine)
+    await ensureBaseImage(engine.host)
+    const cove = await startCove(t, { engine: engine.host })
+    const scene = await makeScene(cove)
+    for (const name of ['large:1', 'second:1']) {
+      await buildLarge(cove.raw, name, 80)
+      await registry.push(name, name)
+      await mustRequest(cove.raw, 'DELETE', `/images/${name}`)
+    }
+    await scene.running('steady', { networkMode: 'none' })
+    const pid = await engine.pid()
+    const reference = `${registry.loopback}/large:1`
+
+    // Less than what is kept free: it is not begun.
+    await disk.fill(60e6)
+    await scene.run('large', { image: reference, networkMode: 'none' })
+    t.regex(
+      await scene.notReady('large', 'NoSpace'),
+      /no room for an image: .* are free on .*docker, of which .* are kept free/,
+    )
+    const pressure = findCondition(
+      (await cove.client.get(nodeKind, { name: cove.nodeName }, noSignal)).status?.conditions,
+      'DiskPressure',
+    )
+    t.like(pressure, { status: 'True', reason: 'DiskIsFilling' })
+
+    await disk.free()
+    await scene.ready('large')
+
+    // Enough to begin with, not enough to end: the engine fails in the middle.
+    await disk.fill(115e6)
+    const second = `${registry.loopback}/second:1`
+    await scene.run('second', { image: second, networkMode: 'none' })
+    t.regex(await scene.notReady('second', 'NoSpace'), /no space left on device/)
+    const names = decode(await mustRequest(cove.raw, 'GET', '/images/json'))
+    t.false(JSON.stringify(names).includes(second))
+    t.true((await scene.inspect('steady')).State.Running)
+
+    await disk.free()
+    await scene.ready('second')
+    t.is(await engine.pid(), pid)
+    t.true((await scene.inspect('steady')).State.Running)
   },
 )
