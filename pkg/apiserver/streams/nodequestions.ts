@@ -30,7 +30,7 @@ const later = 60_000
 /** By method and path below the Node. */
 const questions: Readonly<Record<string, Question>> = {
   'GET images': { parameters: [], within: later },
-  'DELETE images': { parameters: ['image', 'force', 'noPrune'] },
+  'DELETE images': { parameters: ['image', 'force'] },
   'GET images/details': { parameters: ['image'], within: soon },
   'GET images/raw': { parameters: ['image'], within: soon },
   'GET images/history': { parameters: ['image'], within: soon },
@@ -41,9 +41,9 @@ const questions: Readonly<Record<string, Question>> = {
   'POST images/load': { parameters: [], body: 'input' },
   'POST images/import': { parameters: ['reference', 'message', 'change', 'platform'], body: 'input' },
   'GET images/layers': { parameters: ['image', 'have'] },
-  'GET registry/tags': { parameters: ['reference', 'namespace', 'limit', 'last'], within: later },
-  'GET registry/catalog': { parameters: ['server', 'namespace', 'limit', 'last'], within: later },
-  'GET registry/search': { parameters: ['term', 'limit', 'namespace'], within: later },
+  'GET registry/tags': { parameters: ['reference'], within: later },
+  'GET registry/catalog': { parameters: ['server'], within: later },
+  'GET registry/search': { parameters: ['term', 'limit'], within: later },
   'GET registry/login': { parameters: ['server'], within: later },
   'GET disk': { parameters: [], within: later },
   'POST prune': { parameters: ['dryRun'], body: 'whole' },
