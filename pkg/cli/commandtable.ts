@@ -6,6 +6,7 @@ import { imageCommands } from './commandtable.images.ts'
 import { insideCommands } from './commandtable.inside.ts'
 import { lookCommands } from './commandtable.looks.ts'
 import { objectCommands } from './commandtable.objects.ts'
+import { pruneCommands } from './commandtable.prune.ts'
 import { registryCommands } from './commandtable.registry.ts'
 import { rolloutCommands } from './commandtable.rollout.ts'
 import { serverCommands } from './commandtable.server.ts'
@@ -23,6 +24,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { title: 'Inside of containers', commands: insideCommands },
   { title: 'Looking at containers and nodes', commands: lookCommands },
   { title: 'Images on nodes', commands: imageCommands },
+  { title: 'Removing what nothing needs', commands: pruneCommands },
   { title: 'Registries', commands: registryCommands },
   { title: 'Coming from Docker', commands: adoptingCommands },
   { title: 'Server and nodes', commands: serverCommands },

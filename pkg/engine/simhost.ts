@@ -242,7 +242,9 @@ export class SimHost {
     const used = new Set([...this.networks.values()].flatMap(({ subnets }) => subnets))
     const overlap = create.ipam.find(({ subnet }) => used.has(subnet))
     if (overlap !== undefined) refuse('InUse', `Pool overlaps with other one: ${overlap.subnet}`)
-    return this.#putNetwork(create, new Date(now).toISOString())
+    const network = { ...this.#putNetwork(create), createdAt: new Date(now).toISOString() }
+    this.networks.set(network.name, network)
+    return network
   }
 
   mustNetwork(network: string): ObservedNetwork {
@@ -316,21 +318,12 @@ export class SimHost {
     }
   }
 
-  #putNetwork(create: NetworkCreate, createdAt?: string): ObservedNetwork {
+  #putNetwork(create: NetworkCreate): ObservedNetwork {
     const { name, driver, internal, options, labels, ipam } = create
     const isBridge = driver === 'bridge'
     const asked = ipam.map(({ subnet }) => subnet)
     const subnets = asked.length > 0 || !isBridge ? asked : [this.#freeSubnet()]
-    const network = {
-      id: this.nextId(),
-      name,
-      driver,
-      internal,
-      options,
-      labels,
-      subnets,
-      ...(createdAt !== undefined && { createdAt }),
-    }
+    const network = { id: this.nextId(), name, driver, internal, options, labels, subnets }
     this.networks.set(name, network)
     return network
   }
