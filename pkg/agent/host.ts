@@ -8,9 +8,9 @@ import type { Node } from '#pkg/apis/node.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { Disk, ReadDisk } from './disk.ts'
-import { type EngineConfigInput, patienceMs } from './engineconfig/engineconfig.plan.ts'
+import { patienceMs } from './engineconfig/engineconfig.plan.ts'
 import { EngineSettings } from './engineconfig/enginesettings.ts'
-import type { EngineFiles } from './engineconfig/port.ts'
+import type { EngineFiles, EngineSettingsSight } from './engineconfig/port.ts'
 import { bringsImage, mustFit, type PullRoomOptions } from './images/pullroom.ts'
 import type { AgentOp, OpOf } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
@@ -27,16 +27,10 @@ export interface HostParts {
   readonly socketPath?: string
 }
 
-/** As the planner of the engine's settings takes it. */
-export type EngineSettingsInput = Pick<
-  EngineConfigInput,
-  'sight' | 'reloaded' | 'socketPath' | 'engineVersion' | 'reported'
->
-
 export interface HostSight {
   readonly disk?: Disk
   readonly agentDisk?: Disk
-  readonly engineSettings?: EngineSettingsInput
+  readonly engineSettings?: EngineSettingsSight
 }
 
 export type RoomContext = Pick<PullRoomOptions, 'engine' | 'credentials'>

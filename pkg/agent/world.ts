@@ -24,7 +24,7 @@ import type { Plan } from '#pkg/plan/plan.ts'
 import type { EngineRegistries } from '#pkg/registry/access.ts'
 import type { Attempt } from './container.ladder.ts'
 import type { Disk } from './disk.ts'
-import type { EngineSettingsInput } from './host.ts'
+import type { EngineSettingsSight } from './engineconfig/port.ts'
 import type { RegistryAnswer } from './images/update.answer.ts'
 import type { AgentOp } from './ops.ts'
 
@@ -111,7 +111,7 @@ export interface World {
   /** Where the agent keeps its own files. */
   readonly agentDisk?: Disk
   /** File and process of the engine; absent: nobody asks for other settings. */
-  readonly engineSettings?: EngineSettingsInput
+  readonly engineSettings?: EngineSettingsSight
   /** How the engine reaches registries, as it says itself; absent: not known. */
   readonly engineRegistries?: EngineRegistries
   /** By group. */

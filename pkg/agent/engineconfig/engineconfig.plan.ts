@@ -8,30 +8,28 @@ import { PlanBuilder } from '#pkg/plan/plan.ts'
 import type { AgentOp } from '../ops.ts'
 import type { Decision, Hold } from '../world.ts'
 import { obstacleOf, type Refusal } from './obstacles.ts'
-import { type EngineConfigRecord, type EngineConfigSight, type EngineProcess, isOurs } from './port.ts'
+import {
+  type EngineConfigRecord,
+  type EngineConfigSight,
+  type EngineProcess,
+  type EngineSettingsSight,
+  isOurs,
+} from './port.ts'
 import {
   agrees,
   hashOf,
   namedSettings,
   parseFile,
   type RegistrySettings,
-  type ReportedRegistries,
   settingsIn,
   wishOf,
   withSettings,
 } from './settings.ts'
 
-export interface EngineConfigInput {
+export interface EngineConfigInput extends EngineSettingsSight {
   readonly group: string
   readonly now: number
   readonly wanted: NodeSpec['engine']
-  readonly sight: EngineConfigSight
-  /** How the agent reaches its engine: a path; undefined: not by a socket of this machine. */
-  readonly socketPath: string | undefined
-  readonly engineVersion: string
-  readonly reported: ReportedRegistries
-  /** The last reload of this run of the agent, and the hash of the file it was asked for; ms since the epoch. */
-  readonly reloaded?: { readonly at: number; readonly file: string }
   readonly hold?: Hold
 }
 

@@ -1,6 +1,6 @@
 /** Why the settings of an engine are not touched, in words for whoever asked for them. Pure. */
 import { resolve } from 'node:path'
-import type { EngineConfigInput } from './engineconfig.plan.ts'
+import type { EngineSettingsSight } from './port.ts'
 import {
   faultOf,
   namedSettings,
@@ -18,7 +18,7 @@ export interface Refusal {
 export const usualConfigFile = '/etc/docker/daemon.json'
 const usualSockets = ['/var/run/docker.sock', '/run/docker.sock']
 
-export function obstacleOf(wish: RegistrySettings, input: EngineConfigInput): Refusal | undefined {
+export function obstacleOf(wish: RegistrySettings, input: EngineSettingsSight): Refusal | undefined {
   const { sight, socketPath } = input
   if (sight.obstacle !== undefined) return { reason: 'Unsupported', message: sight.obstacle }
   const fault = faultOf(wish)

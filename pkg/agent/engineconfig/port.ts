@@ -47,6 +47,17 @@ export interface EngineConfigSight {
   readonly record?: EngineConfigRecord
 }
 
+/** What is to be known before anything is decided. */
+export interface EngineSettingsSight {
+  readonly sight: EngineConfigSight
+  /** How the agent reaches its engine: a path; undefined: not by a socket of this machine. */
+  readonly socketPath: string | undefined
+  readonly engineVersion: string
+  readonly reported: ReportedRegistries
+  /** The last reload of this run of the agent, and the hash of the file it was asked for; ms since the epoch. */
+  readonly reloaded?: { readonly at: number; readonly file: string }
+}
+
 export interface EngineFiles {
   look(): Promise<EngineConfigSight>
   /** All of it or nothing, with the owner and the mode that the file has; null removes it. */
