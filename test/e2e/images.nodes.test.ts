@@ -6,11 +6,18 @@ import assert from 'node:assert/strict'
 import test, { type ExecutionContext } from 'ava'
 import { type CountingSocket, startCountingSocket } from '#test/helpers/countingsocket.ts'
 import { startCove } from '#test/helpers/cove.ts'
-import { baseImage, ensureBaseImage, type RawEngine, rawEngine } from '#test/helpers/engine.ts'
+import {
+  baseImage,
+  ensureBaseImage,
+  type RawEngine,
+  rawEngine,
+  testEngineHost,
+} from '#test/helpers/engine.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { createImage, imageReady, untilImage } from '#test/helpers/images.ts'
 import { invite, type Machine, makeMachine } from '#test/helpers/machine.ts'
 import { startPrivateEngine } from '#test/helpers/private-engine.ts'
+import { startRegistry } from '#test/helpers/registry.ts'
 import { makeScene, type Scene } from '#test/helpers/scene.ts'
 
 const mebibyte = 1024 ** 2
@@ -26,9 +33,10 @@ interface Two {
   readonly door: CountingSocket
 }
 
-/** Both engines have the base image, the very same. */
-async function startTwo(t: ExecutionContext): Promise<Two> {
-  const [here, there] = await Promise.all([startPrivateEngine(t), startPrivateEngine(t)])
+/** Both engines have the base image, the very same; the first is one of the test's own, or `given`. */
+async function startTwo(t: ExecutionContext, given?: string): Promise<Two> {
+  const first = given === undefined ? startPrivateEngine(t) : { host: given }
+  const [here, there] = await Promise.all([first, startPrivateEngine(t)])
   await ensureBaseImage(here.host)
   const raw = rawEngine(there.host)
   t.teardown(() => raw.close())
@@ -100,4 +108,25 @@ test('a transfer that is killed leaves no image, and the next run of the agent f
   await machine.start()
   t.is((await imageReady(scene, 'app')).id, await idOn(scene.raw, name))
   t.is(await idOn(raw, name), await idOn(scene.raw, name))
+})
+
+test('an image of a registry comes from another node where the registry is out of reach', async (t) => {
+  // The second engine has a network of its own, where nobody is.
+  const two = await startTwo(t, testEngineHost())
+  const { scene, first, second, raw } = two
+  const registry = await startRegistry()
+  t.teardown(registry.stop)
+  const reference = await registry.push(
+    scene.cove.engine,
+    await build(two, 'app', 1),
+    `${scene.cove.mark}/app:1`,
+  )
+  const spec = { reference, nodeName: first, nodeSelector: {} }
+  await createImage(scene, 'alone', spec)
+  await untilImage(scene, 'alone', { nodes: { [first]: { state: 'Ready' }, [second]: { state: 'Failed' } } })
+  t.is(await idOn(raw, reference), undefined)
+  await scene.patch('Image', 'alone', { spec: { peers: true } })
+  const { status } = await untilImage(scene, 'alone', { nodes: { [second]: { state: 'Ready' } } })
+  t.is(await idOn(raw, reference), status.id)
+  t.regex(status.reference ?? '', /@sha256:/)
 })

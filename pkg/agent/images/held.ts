@@ -59,7 +59,9 @@ function idBefore(image: Image, reference: string, world: World): string | undef
   const digest = digestIn(reference)
   const had = (known: Pick<ImageStatus, 'digest' | 'id'> | undefined) =>
     digest !== undefined && known?.digest?.endsWith(`@${digest}`) === true ? known.id : undefined
-  return leads(image, world) ? had(status) : had(image.status?.nodes?.[world.nodeName])
+  if (leads(image, world)) return had(status)
+  // From another node it comes without its digest.
+  return had(image.status?.nodes?.[world.nodeName]) ?? (image.spec.peers ? had(status) : undefined)
 }
 
 /** Whether what has the name here will do, without asking the registry. */

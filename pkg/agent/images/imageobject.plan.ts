@@ -18,7 +18,7 @@ import { planMaking } from './imagesource.plan.ts'
 import { atDigest, digestIn, namesOf, ownerOfName } from './names.ts'
 import { registryRests } from './registryhold.ts'
 import { comesFromRegistry, leads, pullSecretsOfImage, statusOf } from './source.ts'
-import { planTransfer } from './transfer.plan.ts'
+import { hasTransferFailed, planTransfer } from './transfer.plan.ts'
 
 export function planImageObject(image: Image, world: World): Decision {
   if (image.metadata.deletionTimestamp !== undefined) return planImageDeletion(image, world)
@@ -93,7 +93,9 @@ function planBringing(image: Image, reference: string, world: World): Decision {
   if (image.spec.pullPolicy === 'Never') return { plan: emptyPlan(), waiting: neverPull(reference, world) }
   if (asked === undefined) return planMaking(image, reference, world)
   const cause = `status.reference: ${reference} is not on the node`
-  return planPull(image, { reference: atDigest(reference) }, { cause, world })
+  const pull = planPull(image, { reference: atDigest(reference) }, { cause, world })
+  // What failed was another node: the registry need not wait for the end of that rest.
+  return hasTransferFailed(image, world) ? { ...pull, urgent: true } : pull
 }
 
 /** It was pruned here, and nothing here needs it yet. */

@@ -3,6 +3,7 @@ import type { Image } from '#pkg/apis/image.ts'
 import { type Node, nodeKind } from '#pkg/apis/node.ts'
 import { imageObject, world } from '#test/helpers/world.ts'
 import type { World } from '../world.ts'
+import { planImageObject } from './imageobject.plan.ts'
 import { sourceFingerprint } from './source.ts'
 import { planTransfer } from './transfer.plan.ts'
 
@@ -78,7 +79,7 @@ test('images of a registry come from other nodes only when that is allowed', (t)
   t.is(planned(found({ nodeName: 'n2', peers: true }, { ...status, nodes: {} })), undefined)
 })
 
-test('after a node could not send it the registry is asked', (t) => {
+test('after a node could not send it the registry is asked at once', (t) => {
   const image = found({ nodeName: 'n2', peers: true }, { reference: `app:1@${digest}`, nodes: { n2: ready } })
   const plan = planned(image)
   if (plan === undefined || !('op' in plan)) return t.fail()
@@ -92,6 +93,13 @@ test('after a node could not send it the registry is asked', (t) => {
   } as const
   const holds = new Map([['Image/default/app', { ...hold, op: plan.op }]])
   t.is(planned(image, { holds }), undefined)
+  const { plan: next, urgent } = planImageObject(image, world({ objects: [image], images: [] }, { holds }))
+  t.deepEqual([next.ops.map(({ op }) => op.type), urgent], [['pullImage'], true])
+})
+
+test('what is never to be pulled comes from no node either', (t) => {
+  const spec = { nodeName: 'n2', peers: true, pullPolicy: 'Never' }
+  t.is(planned(found(spec, { reference: `app:1@${digest}`, nodes: { n2: ready } })), undefined)
 })
 
 test('a node of another processor asks the registry', (t) => {

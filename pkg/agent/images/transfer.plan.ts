@@ -68,7 +68,8 @@ function fromHolder(image: Image, id: string, world: World): Transfer {
 }
 
 function fromPeer(image: Image, reference: string, world: World): Transfer | undefined {
-  if (!image.spec.peers || hasTransferFailed(image, world)) return undefined
+  const { peers, pullPolicy } = image.spec
+  if (!peers || pullPolicy === 'Never' || hasTransferFailed(image, world)) return undefined
   const { id, architecture } = statusOf(image, world)
   if (id === undefined || digestIn(reference) === undefined || !fits(architecture, world)) return undefined
   const ready = readyNodes(image, id, world)
