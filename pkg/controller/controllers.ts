@@ -7,6 +7,7 @@ import { expireEvents } from './expiry.ts'
 import { GarbageCollector } from './garbage.ts'
 import { ImageController } from './images.ts'
 import { NamespaceController } from './namespace.ts'
+import { RegistryController } from './registries.ts'
 import { RevisionController } from './revisions.ts'
 import { Scheduler } from './scheduler.ts'
 import { type AccountTokenSource, TokenController } from './tokens.ts'
@@ -27,5 +28,6 @@ export async function runControllers(
     new TokenController(options).run(signal),
     new TtlController(options).run(signal),
     new ImageController(options).run(signal),
+    new RegistryController(options).run(signal),
   ])
 }

@@ -36,6 +36,8 @@ export interface CoveOptions {
   readonly agentWords?: readonly string[]
   /** Further words for the server. */
   readonly serverWords?: readonly string[]
+  /** Further variables of its processes. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface TestCove {
@@ -80,7 +82,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
   const agentFlags = ['--engine', engine, '--node-name', nodeName, ...(options.agentWords ?? [])]
   const words =
     options.apart || options.alone ? ['server', ...serverFlags] : ['up', ...serverFlags, ...agentFlags]
-  const daemon = new Daemon([program, ...words], home)
+  const daemon = new Daemon([program, ...words], home, options.env)
   t.teardown(() => daemon.end('SIGTERM'))
   const kubeconfig = join(dataDir, 'admin.kubeconfig')
   await daemon.start(() => access(kubeconfig))
@@ -90,7 +92,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
   }
   await daemon.ready(ready)
   const agentWords = ['agent', '--data-dir', agentDataDir, '--kubeconfig', kubeconfig, ...agentFlags]
-  const agent = new Daemon([program, ...agentWords], home)
+  const agent = new Daemon([program, ...agentWords], home, options.env)
   if (options.apart) await agent.start(async () => {})
   const { uid = '' } = (await client.get(namespaceKind, { name: 'default' }, noSignal)).metadata
   const raw = rawEngine(engine)
@@ -158,17 +160,19 @@ async function makeClient(t: Teardown, kubeconfig: string, home: string): Promis
 export class Daemon {
   readonly #words: readonly string[]
   readonly #home: string
+  readonly #env: Readonly<Record<string, string>>
   readonly #output: string[] = []
   #child: ChildProcess | undefined
 
-  constructor(words: readonly string[], home: string) {
+  constructor(words: readonly string[], home: string, env: Readonly<Record<string, string>> = {}) {
     this.#words = words
     this.#home = home
+    this.#env = env
   }
 
   async start(isReady: () => Promise<void>): Promise<void> {
     if (this.#child !== undefined) throw new Error('cove is running')
-    const env = { PATH: process.env['PATH'], HOME: this.#home }
+    const env = { PATH: process.env['PATH'], HOME: this.#home, ...this.#env }
     const child = spawn(process.execPath, [...this.#words], { env, stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.on('data', (data: Buffer) => this.#output.push(data.toString()))
     endWithUs(child)
