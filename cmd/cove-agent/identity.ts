@@ -159,7 +159,7 @@ async function joinPatiently(
 }
 
 function mayPass(error: unknown): boolean {
-  return (['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'InternalError'] as const).some((reason) =>
+  return (['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'NoSpace', 'InternalError'] as const).some((reason) =>
     isReason(error, reason),
   )
 }

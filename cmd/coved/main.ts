@@ -2,8 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import { homedir, hostname, networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { replaceFile } from '#pkg/apimachinery/files.ts'
+import type { Ambient, Logger } from '#pkg/apimachinery/ambient.ts'
+import { isReason } from '#pkg/apimachinery/errors.ts'
+import { diskError, readIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
 import { inProcess } from '#pkg/apimachinery/transport.ts'
 import { adminGroup } from '#pkg/apiserver/access/authenticate.ts'
 import { type Serving, serve } from '#pkg/apiserver/serve.ts'
@@ -56,14 +57,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     hosts: [hostname(), ...(options.hosts ?? []), ...ownAddresses(options.listen.host)],
     nodeCertificateMs: options.nodeCertificateMs,
     build: { ...build, version: program, platform: platform() },
-    publish: (kubeconfig) => writeKubeconfigs(kubeconfig, isServing ? [own, users] : [own]),
+    publish: (kubeconfig) => writeKubeconfigs(kubeconfig, isServing ? [own, users] : [own], ambient.log),
   }).catch(async (error) => {
     await data.close()
     throw error
   })
   // Where kubectl's and cove's users look first: not before the port is ours, or a failed start would cut them off.
   isServing = true
-  await writeKubeconfigs(serving.kubeconfig, [users])
+  await writeKubeconfigs(serving.kubeconfig, [users], ambient.log)
   ambient.log.info('API server ready', { url: serving.url, dataDir })
   const stop = new AbortController()
   const client = new Client(inProcess(serving.handler, controllerUser), 'cove-controllers')
@@ -84,10 +85,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-async function writeKubeconfigs(text: string, paths: readonly string[]): Promise<void> {
+async function writeKubeconfigs(text: string, paths: readonly string[], log: Logger): Promise<void> {
   for (const path of paths) {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    if ((await readIfThere(path)) !== text) await writeKubeconfig(path, text, log)
+  }
+}
+
+/** A full disk is no reason not to serve: an earlier one may do, and clients with one of their own need none. */
+async function writeKubeconfig(path: string, text: string, log: Logger): Promise<void> {
+  try {
     await replaceFile(path, text)
+  } catch (error) {
+    const failure = diskError(error, `cannot write ${path}`)
+    if (!isReason(failure, 'NoSpace')) throw failure
+    log.error('the kubeconfig of the administrator cannot be written', { path, error: failure.message })
   }
 }
 

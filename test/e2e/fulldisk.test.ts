@@ -14,6 +14,7 @@ import { baseImage, ensureBaseImage, mustRequest, type RawEngine } from '#test/h
 import { startEngineNetRegistry } from '#test/helpers/enginenetregistry.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { startPrivateEngine } from '#test/helpers/private-engine.ts'
+import { freePort } from '#test/helpers/registry.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 import { makeSmallDisk, noSmallDisks } from '#test/helpers/smalldisk.ts'
 import { tar } from '#test/helpers/tar.ts'
@@ -46,6 +47,11 @@ async function createUntilRefused(client: Client, prefix: string) {
   throw new Error('nothing was refused')
 }
 
+async function namesOf(client: Client): Promise<string[]> {
+  const { items } = await client.list(configMapKind, { namespace: 'default' }, noSignal)
+  return items.map(({ metadata }) => metadata.name)
+}
+
 async function health(server: CoveServer, path: string): Promise<number> {
   const answer = await server.transport({
     method: 'GET',
@@ -62,7 +68,11 @@ withDisk(
   async (t) => {
     const home = await makeTempDir(t, 'home')
     const disk = await makeSmallDisk(t, 64)
-    const server = new CoveServer(t, { home, dataDir: join(disk.path, 'data') })
+    const server = new CoveServer(t, {
+      home,
+      dataDir: join(disk.path, 'data'),
+      address: `127.0.0.1:${await freePort()}`,
+    })
     await server.start()
     const { client } = server
     const first = await client.create(configMapKind, note('first'), noSignal)
@@ -111,7 +121,12 @@ withDisk(
 
     await disk.fill()
     await server.end('SIGKILL')
+    // It starts on a full disk too, for whoever has to find out what fills it.
+    await server.start()
+    t.true((await namesOf(server.client)).includes('after'))
     await disk.free()
+    await eventually(() => server.client.create(configMapKind, note('later'), noSignal), aWhile)
+    await server.end('SIGTERM')
     await server.start()
     const kept = (await server.client.list(configMapKind, { namespace: 'default' }, noSignal)).items.map(
       ({ metadata }) => metadata.name,

@@ -25,15 +25,24 @@ export function runCove(home: string, words: readonly string[]): Promise<Output>
   return collect(spawn(process.execPath, [coveProgram, ...words], { env }), '')
 }
 
+export interface CoveServerOptions {
+  readonly home: string
+  readonly dataDir: string
+  /** Where it listens; absent: elsewhere at each start. */
+  readonly address?: string
+}
+
 export class CoveServer {
   readonly dataDir: string
   readonly #home: string
+  readonly #address: string | undefined
   readonly #output: string[] = []
   #child: ChildProcess | undefined
   #transport: HttpsTransport | undefined
   #target: ServerConfig | undefined
 
-  constructor(t: Teardown, { home, dataDir }: { readonly home: string; readonly dataDir: string }) {
+  constructor(t: Teardown, { home, dataDir, address }: CoveServerOptions) {
+    this.#address = address
     this.#home = home
     this.dataDir = dataDir
     t.teardown(() => this.end('SIGKILL'))
@@ -69,7 +78,7 @@ export class CoveServer {
 
   /** Resolves when the API answers. */
   async start(): Promise<void> {
-    const address = `127.0.0.1:${await freePort()}`
+    const address = this.#address ?? `127.0.0.1:${await freePort()}`
     const words = ['server', '--data-dir', this.dataDir, '--listen', address, '--log-level', 'debug']
     const env = { PATH: process.env['PATH'], HOME: this.#home }
     const child = spawn(process.execPath, [coveProgram, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] })
