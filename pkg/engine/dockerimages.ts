@@ -20,12 +20,14 @@ import type {
   ImportOptions,
   ListedImage,
   LoadedImages,
+  PulledImage,
+  PullOptions,
   PushOptions,
   RemovedImage,
   TransferOptions,
 } from './images.ts'
 import { array, number, object } from './json.ts'
-import type { ObservedImage, PulledImage, PullOptions } from './port.ts'
+import type { ObservedImage } from './port.ts'
 import type { ImageConfig } from './settings.ts'
 import { type StallWatch, watchStall } from './stall.ts'
 

@@ -5,10 +5,12 @@ import type {
   ImageHistoryEntry,
   ListedImage,
   LoadedImages,
+  PulledImage,
+  PullProgress,
   RemovedImage,
 } from './images.ts'
 import { array, type Json, number, object, text, textMap, texts } from './json.ts'
-import type { ObservedImage, PulledImage, PullProgress } from './port.ts'
+import type { ObservedImage } from './port.ts'
 
 /** One entry of `GET /images/json`. */
 export function readImage(entry: unknown): ObservedImage {

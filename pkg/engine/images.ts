@@ -17,6 +17,23 @@ export interface RegistryCredentials {
   readonly password: string
 }
 
+export interface PullOptions {
+  readonly credentials?: RegistryCredentials
+  /** Every tag of the reference's repository, whatever its own. */
+  readonly allTags?: true
+  readonly platform?: string
+  readonly onProgress?: (progress: PullProgress) => void
+  readonly signal: AbortSignal
+}
+
+/** What a pull found. */
+export interface PulledImage {
+  /** The reference meant this very image here before. */
+  readonly upToDate: boolean
+  /** `sha256:...`, as the registry names it; of several tags the last one's. Absent: the engine did not say. */
+  readonly digest?: string
+}
+
 /** What one image is, from its configuration. */
 export interface ImageDetails {
   readonly id: string
@@ -117,6 +134,12 @@ export interface DiskUsage {
 }
 
 export interface EngineImages {
+  /**
+   * Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason, and
+   * with RegistryUnavailable when nothing comes for minutes.
+   */
+  pullImage(reference: string, options: PullOptions): Promise<PulledImage>
+  tagImage(image: string, reference: string): Promise<void>
   /** All of them, also those that only others are made of; `parent` tells. */
   listAllImages(): Promise<readonly ListedImage[]>
   /** By reference, digest, or any beginning of an id that fits one image only; undefined when there is none. */

@@ -10,7 +10,7 @@
  * Durations are milliseconds, sizes bytes, times RFC 3339.
  */
 
-import type { EngineImages, PullProgress, RegistryCredentials } from './images.ts'
+import type { EngineImages } from './images.ts'
 import type { ContainerState, EngineLooks } from './looks.ts'
 import type { Healthcheck, ImageConfig, ObservedSettings, RuntimeSettings } from './settings.ts'
 
@@ -270,23 +270,6 @@ export interface EngineEvent {
   readonly at?: number
 }
 
-export interface PullOptions {
-  readonly credentials?: RegistryCredentials
-  /** Every tag of the reference's repository, whatever its own. */
-  readonly allTags?: true
-  readonly platform?: string
-  readonly onProgress?: (progress: PullProgress) => void
-  readonly signal: AbortSignal
-}
-
-/** What a pull found. */
-export interface PulledImage {
-  /** The reference meant this very image here before. */
-  readonly upToDate: boolean
-  /** `sha256:...`, as the registry names it; of several tags the last one's. Absent: the engine did not say. */
-  readonly digest?: string
-}
-
 export interface RemoveOptions {
   readonly anonymousVolumes: boolean
   readonly ifEnded?: true
@@ -391,12 +374,6 @@ export interface Engine extends EngineLooks, EngineImages {
    */
   attachContainer(container: string, options: WantedStreams): Promise<AttachedProcess>
   listImages(): Promise<readonly ObservedImage[]>
-  /**
-   * Resolves when the image is there; layers already present are not fetched again. Rejects with the signal's reason, and
-   * with RegistryUnavailable when nothing comes for minutes.
-   */
-  pullImage(reference: string, options: PullOptions): Promise<PulledImage>
-  tagImage(image: string, reference: string): Promise<void>
   /** By reference or id; undefined when there is no such image. */
   inspectImage(image: string): Promise<ImageConfig | undefined>
 

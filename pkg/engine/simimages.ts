@@ -9,11 +9,13 @@ import type {
   ImportOptions,
   ListedImage,
   LoadedImages,
+  PulledImage,
+  PullOptions,
   PushOptions,
   RemovedImage,
   TransferOptions,
 } from './images.ts'
-import type { ObservedImage, PulledImage, PullOptions } from './port.ts'
+import type { ObservedImage } from './port.ts'
 import type { ImageConfig } from './settings.ts'
 import { type ArchivedImage, readFiles, readImages, writeImages } from './simarchive.ts'
 import { type HeldImage, refuse, type SimHost } from './simhost.ts'
