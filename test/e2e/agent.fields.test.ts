@@ -321,7 +321,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'spec.ttlSecondsAfterFinished': 'test/e2e/agent.finished.test.ts',
   'spec.update': 'test/e2e/agent.replace.test.ts',
   'spec.adopt': 'pkg/agent/changes.test.ts',
-  'spec.imageFrom': 'pkg/agent/changes.test.ts',
+  'spec.imageFrom': 'test/e2e/images.following.test.ts',
   'spec.nodeName': 'pkg/agent/changes.test.ts',
   'spec.nodeSelector': 'pkg/agent/changes.test.ts',
   'spec.tolerations': 'pkg/agent/changes.test.ts',

@@ -65,12 +65,14 @@ test('until something was found there is nothing to follow', (t) => {
   t.is(planUpdate({ image, answer: undefined, now: start }), undefined)
 })
 
-test('an Image that was never checked is checked at once, and says that it was not', (t) => {
-  const { askAt, condition, question, status } = decide(following(), undefined)
-  t.is(askAt, 0)
+test('an Image that was never checked is checked within a minute of being made, and says that it was not', (t) => {
+  const image = following()
+  const metadata = { ...image.metadata, creationTimestamp: timestamp(start) }
+  const { askAt, condition, question, status } = decide({ ...image, metadata }, undefined)
+  t.is(askAt, start + offsetOf('uid-Image-app'))
   t.is(question.reference, 'docker.io/library/app:1')
   t.deepEqual([condition.status, condition.reason], ['Unknown', 'NotChecked'])
-  t.deepEqual(status, { reference: `app:1@${a}` })
+  t.deepEqual(status, { reference: `app:1@${a}`, nextCheckAt: timestamp(askAt ?? 0) })
 })
 
 test('the same digest is nothing new, and the next check is by the schedule with its own offset', (t) => {

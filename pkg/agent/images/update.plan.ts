@@ -96,9 +96,11 @@ function whenToAsk(
   const isAsked = request !== undefined && request !== status?.checkRequest && request !== answer?.request
   if (isAsked) return { askAt: 0, request }
   const isFirst = status?.reference === undefined
-  const asked = answer?.at ?? (isFirst ? Number.NaN : Date.parse(status.checkedAt ?? ''))
-  if (isOther || Number.isNaN(asked)) return { askAt: 0 }
   const offset = offsetOf(metadata.uid ?? '')
+  if (isOther || (isFirst && answer === undefined)) return { askAt: 0 }
+  const asked = answer?.at ?? Date.parse(status?.checkedAt ?? '')
+  // As many Images as were made at once.
+  if (Number.isNaN(asked)) return { askAt: Date.parse(metadata.creationTimestamp ?? '') + offset || 0 }
   const scheduled = nextCheck(update.schedule, asked, offset)
   if (answer?.error === undefined) return scheduled === undefined ? {} : { askAt: scheduled }
   const { retryAfterSeconds } = answer.error
