@@ -195,7 +195,9 @@ export class Uploads {
 
 function mustBe(wanted: string, found: string): void {
   if (found === wanted) return
-  throw badRequest(`the digest of what came is ${found}, and not ${wanted}: it was changed while it was sent`)
+  throw badRequest(
+    `the digest of what came is ${found}, and not ${wanted}: was it changed while it was sent?`,
+  )
 }
 
 function tooLarge(maxBytes: number): StatusError {

@@ -28,6 +28,7 @@ import {
   serverOptions,
   usualPatience,
 } from './patience.ts'
+import { lengthOf, refusalBytes } from './plainanswer.ts'
 
 /** A request to speak something else than HTTP/1.1 on this connection. */
 export interface Upgrade {
@@ -387,21 +388,4 @@ class Front {
 
 export function noUpgrade(): StatusError {
   return new StatusError('NotFound', 'the server could not find the requested resource')
-}
-
-function lengthOf(status: number, body: string | Uint8Array): Record<string, string> {
-  if (status === 204 || status === 304) return {}
-  return { 'content-length': String(Buffer.byteLength(body)) }
-}
-
-/** The answer of HTTP for a socket that Node's server has let go of. */
-async function refusalBytes(answer: ApiResponse): Promise<Uint8Array> {
-  const body = isWhole(answer.body) ? Buffer.from(answer.body) : Buffer.alloc(0)
-  await discard(answer.body)
-  const headers = { ...answer.headers, connection: 'close', 'content-length': String(body.length) }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-  return Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${answer.status} Refused\r\n${lines.join('\r\n')}\r\n\r\n`),
-    body,
-  ])
 }
