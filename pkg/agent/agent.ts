@@ -158,6 +158,7 @@ export class Agent {
       onProgress: this.#pulls.progress.bind(this.#pulls),
       onAnswer: this.#images.onAnswer.bind(this.#images),
       credentials,
+      ...(options.registry !== undefined && { registry: options.registry }),
     }
     this.#runner = new Runner({
       ambient,

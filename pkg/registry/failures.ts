@@ -33,12 +33,12 @@ export function refusal({ registry, what, status, retryAfter, text, now }: Refus
   return say('RegistryUnavailable', `registry ${registry} answers ${what} with status ${status}`)
 }
 
-/** Seconds, or a date; of more than a day, a day. */
+/** Seconds, or a date; of more than six hours, six: who asks for more than Docker Hub does is waited for no longer. */
 export function retryAfterSeconds(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined
   const text = header.trim()
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - now) / 1000)
-  return Number.isFinite(seconds) ? Math.min(86_400, Math.max(1, seconds)) : undefined
+  return Number.isFinite(seconds) ? Math.min(21_600, Math.max(1, seconds)) : undefined
 }
 
 const sentences: Readonly<Record<string, string>> = {

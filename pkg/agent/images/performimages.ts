@@ -1,15 +1,19 @@
 /** Doing what is planned about images: one op, and what it found besides that it succeeded. Nothing is decided here. */
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
+import type { RegistryClient } from '#pkg/registry/port.ts'
 import { canonicalImage } from '../image.ts'
 import type { AgentOp, OpOf } from '../ops.ts'
 import { type CredentialSources, credentialsOf, withEach } from './credentials.ts'
 import { type FetchContext, withFile } from './fetchfile.ts'
 import type { OpAnswer } from './imagebook.ts'
+import { withRetryAfter } from './retryafter.ts'
 
 export interface ImageContext extends FetchContext {
   readonly engine: Engine
   readonly credentials: CredentialSources
+  /** Absent: registries are asked through the engine only. */
+  readonly registry?: RegistryClient
   readonly onProgress: (op: AgentOp, progress: PullProgress) => void
   /** Called once by each op that has found something. */
   readonly onAnswer: (op: AgentOp, answer: OpAnswer) => void
@@ -36,7 +40,9 @@ export async function pullImage(
       ...(platform !== undefined && { platform }),
       ...(allTags === true && { allTags }),
     }),
-  )
+  ).catch(async (error: unknown) => {
+    throw await withRetryAfter(error, { reference, offered, registry: context.registry, signal })
+  })
   const words = pulledWords(reference, upToDate, [...states.values()])
   const told = digest === undefined ? words : `${words}; digest ${digest}`
   context.onAnswer(op, { words: told, ...(digest !== undefined && { digest }) })
