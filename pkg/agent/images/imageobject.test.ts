@@ -235,6 +235,12 @@ test('a commit waits for its container, and is not made again when it is lost', 
     scene({ spec, parts: there }).lines,
     `Image/default/app#1: commit container id-web as image ${repo}:1 because spec.source: ${repo}:1 is not made yet`,
   )
+  const { startedAt: _, ...created } = observed(web, 'f')
+  const health = { status: 'starting', failingStreak: 0, log: [] } as const
+  for (const early of [created, observed(web, 'f', { health })]) {
+    const { decision } = scene({ spec, parts: { objects: [web], containers: [early] } })
+    t.is(decision.waiting?.reason, 'WaitingForContainer')
+  }
   const lost = scene({ spec, status: { reference: id1, id: id1 }, parts: there })
   t.is(lost.lines, '')
   t.is(lost.decision.waiting?.reason, 'ImageNotFound')

@@ -1,6 +1,7 @@
 /** Images that no registry has: made of an archive, of files, of what a container has written. By the lead alone. Pure. */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Image } from '#pkg/apis/image.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer } from '../container.cast.ts'
 import type { AgentOp } from '../ops.ts'
@@ -54,6 +55,9 @@ function planCommit(
   const object = world.desired.containers.get(objectKey({ namespace, name: container }))
   const found = object && currentContainer(object, world)
   if (found === undefined) return waits(noContainer(container, object !== undefined, world))
+  const early = whyEarly(found)
+  if (early !== undefined)
+    return waits({ reason: 'WaitingForContainer', message: `Container ${container} ${early}` })
   const volumes = found.mounts.map(({ target }) => target).sort()
   const lacks = volumes.length === 0 ? '' : `; what is mounted at ${volumes.join(', ')} is not in it`
   const op: AgentOp = {
@@ -67,6 +71,12 @@ function planCommit(
     made: sourceFingerprint(image.spec),
   }
   return { plan: groupOfImage(image).add(op, `${cause}${lacks}`).build() }
+}
+
+/** What it writes at its start belongs to it: a container is taken when it has begun and, where that is checked, is ready. */
+function whyEarly({ startedAt, health }: ObservedContainer): string | undefined {
+  if (startedAt === undefined) return 'has not started yet'
+  return health?.status === 'starting' ? 'is not healthy yet' : undefined
 }
 
 function committedLost({ spec }: Image, id: string, { nodeName }: World): Waiting {
