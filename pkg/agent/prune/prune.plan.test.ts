@@ -1,7 +1,7 @@
 import test from 'ava'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
-import { day, PruneWorld, pruneSpec } from '../../../test/helpers/pruneworld.ts'
-import { clusterID, container, imageObject, network, now, volume } from '../../../test/helpers/world.ts'
+import { day, PruneWorld, pruneSpec } from '#test/helpers/pruneworld.ts'
+import { clusterID, container, imageObject, network, now, volume } from '#test/helpers/world.ts'
 import { prune } from './pruning.ts'
 
 const dangling = pruneSpec({ images: { dangling: true } })

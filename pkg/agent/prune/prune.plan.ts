@@ -47,6 +47,8 @@ interface Wish {
 }
 
 interface Part {
+  /** Of what nobody asked about nothing is said. */
+  readonly isAsked: boolean
   readonly going: readonly Wish[]
   readonly kept: readonly Kept[]
 }
@@ -69,11 +71,12 @@ export function planPrune(request: PruneRequest, sight: PruneSight): PrunePlan {
           planVolumes(request, sight, keep),
           planCache(request, sight),
         ]
+  const told = parts.filter((each) => each.isAsked)
   const all = parts.flatMap(({ going }) => going)
   const { count, why } =
     request.because === 'Disk' ? enoughFor(request.spec, sight, all) : { count: all.length, why: '' }
   const spared = all.slice(count).map(({ what }) => ({ what, why }))
-  const kept = [...parts.flatMap((part) => part.kept), ...spared]
+  const kept = [...told.flatMap((part) => part.kept), ...spared]
   return { items: withIds(all.slice(0, count), request.group), kept }
 }
 
@@ -117,6 +120,7 @@ function withIds(wishes: readonly Wish[], group: string): PruneItem[] {
 
 function part<T>(
   things: readonly T[],
+  isAsked: boolean,
   textOf: (thing: T) => string,
   decide: (thing: T) => { why: string } | Omit<Wish, 'what'>,
 ): Part {
@@ -128,12 +132,12 @@ function part<T>(
     if ('ops' in decision) going.push({ what, ...decision })
     else kept.push({ what, why: decision.why })
   }
-  return { going, kept }
+  return { isAsked, going, kept }
 }
 
 function planContainers(request: PruneRequest, sight: PruneSight, keep: KeepSet): Part {
   const written = new Map(sight.usage.containers.map(({ id, writtenBytes }) => [id, writtenBytes]))
-  return part(sight.containers, containerText, (container) => {
+  return part(sight.containers, request.spec.containers !== undefined, containerText, (container) => {
     const why = keep.container(container) ?? whyContainerStays(container, request, sight)
     if (why !== undefined) return { why }
     const ended = container.finishedAt ?? container.createdAt
@@ -178,6 +182,7 @@ function planImages({ spec, because }: PruneRequest, sight: PruneSight, keep: Ke
   const { going, kept } = chooseImages({ sight, keep, rules: spec.images, full })
   const sizes = new Map(sight.usage.images.map((used) => [used.id, used]))
   return {
+    isAsked: full || spec.images !== undefined,
     kept,
     going: going.map(({ image, why }) => {
       const { sizeBytes = 0, sharedBytes = 0 } = sizes.get(image.id) ?? {}
@@ -197,7 +202,7 @@ function planImages({ spec, because }: PruneRequest, sight: PruneSight, keep: Ke
 
 function planNetworks({ spec: { networks: rules } }: PruneRequest, sight: PruneSight, keep: KeepSet): Part {
   const ownNetworks = sight.networks.filter(({ name }) => !isPredefined(name))
-  return part(ownNetworks, networkText, (network) => {
+  return part(ownNetworks, rules !== undefined, networkText, (network) => {
     const why =
       keep.network(network) ??
       (rules?.unused === true
@@ -211,7 +216,7 @@ function planNetworks({ spec: { networks: rules } }: PruneRequest, sight: PruneS
 
 function planVolumes({ spec: { volumes: rules } }: PruneRequest, sight: PruneSight, keep: KeepSet): Part {
   const sizes = new Map(sight.usage.volumes.map(({ name, sizeBytes }) => [name, sizeBytes]))
-  return part(sight.volumes, volumeText, (volume) => {
+  return part(sight.volumes, rules !== undefined, volumeText, (volume) => {
     const why =
       keep.volume(volume) ??
       (rules?.anonymous === true
@@ -229,8 +234,8 @@ function planCache({ spec, because }: PruneRequest, sight: PruneSight): Part {
   const { buildCache } = sight.usage
   const what = 'build cache'
   const rules = spec.buildCache ?? (because === 'Disk' ? { olderThan: '0s' } : undefined)
-  if (buildCache.length === 0) return { going: [], kept: [] }
-  if (rules === undefined) return { going: [], kept: [{ what, why: 'no build cache is to go' }] }
+  if (buildCache.length === 0) return { isAsked: false, going: [], kept: [] }
+  if (rules === undefined) return { isAsked: false, going: [], kept: [] }
   const olderThanMs = parseDuration(rules.olderThan ?? usualCacheAge) ?? 0
   const keepBytes = parseQuantity(rules.keepStorage ?? 0) ?? 0
   const old = buildCache.filter(
@@ -244,10 +249,10 @@ function planCache({ spec, because }: PruneRequest, sight: PruneSight): Part {
       old.length === 0
         ? `all of it is used, or younger than ${humanDuration(olderThanMs)}`
         : `${humanBytes(keepBytes)} of it stay`
-    return { going: [], kept: [{ what, why }] }
+    return { isAsked: true, going: [], kept: [{ what, why }] }
   }
   const why =
     olderThanMs === 0 ? 'no build uses it now' : `no build has used it for ${humanDuration(olderThanMs)}`
   const ops = [{ type: 'pruneBuildCache', olderThanMs, keepBytes }] as const
-  return { going: [{ what, why, bytes, ops }], kept: [] }
+  return { isAsked: true, going: [{ what, why, bytes, ops }], kept: [] }
 }

@@ -1,8 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
-import { day, type ImageParts, PruneWorld, pruneSpec } from '../../../test/helpers/pruneworld.ts'
-import { clusterID, container, imageObject, network, volume } from '../../../test/helpers/world.ts'
+import { day, type ImageParts, PruneWorld, pruneSpec } from '#test/helpers/pruneworld.ts'
+import { clusterID, container, imageObject, network, volume } from '#test/helpers/world.ts'
 import { keepSet } from './keepset.ts'
 import type { PruneSight } from './sight.ts'
 

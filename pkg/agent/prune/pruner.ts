@@ -151,7 +151,7 @@ export class Pruner {
     }
   }
 
-  #tell({ desired, now }: World, policies: readonly PrunePolicy[]): void {
+  #tell({ desired }: World, policies: readonly PrunePolicy[]): void {
     const { nodeName, report } = this.#options
     const uids = new Set([...desired.prunePolicies.values()].map(({ metadata }) => metadata.uid ?? ''))
     for (const uid of this.#states.keys()) if (!uids.has(uid)) this.#states.delete(uid)
@@ -163,7 +163,7 @@ export class Pruner {
       const own = isMeant
         ? { ...state, ...(nextRun !== undefined && { nextRun: timestamp(nextRun) }) }
         : undefined
-      report(ownPart(policy, nodeName), statusOf(policy, { nodeName, own, now }))
+      report(ownPart(policy, nodeName), statusOf(nodeName, own))
     }
   }
 }

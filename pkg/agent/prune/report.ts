@@ -1,5 +1,4 @@
 /** What PrunePolicies say of their last runs on this node, and which events tell of them. Pure. */
-import { setCondition } from '#pkg/apimachinery/meta.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import type { NodePrune } from '#pkg/apis/looks.prune.ts'
 import type { PruneNodeState, PrunePolicy, PrunePolicyStatus } from '#pkg/apis/prunepolicy.ts'
@@ -47,29 +46,10 @@ export function notesOf(policy: PrunePolicy, { removed, failed }: NodePrune): Ev
 
 /** The policy as if nobody but this node had reported: what a new report is compared with. */
 export function ownPart(policy: PrunePolicy, nodeName: string): PrunePolicy {
-  const { status } = policy
-  const own = status?.nodes?.[nodeName]
-  return { ...policy, status: { ...status, nodes: own === undefined ? {} : { [nodeName]: own } } }
+  return { ...policy, status: statusOf(nodeName, policy.status?.nodes?.[nodeName]) }
 }
 
-/** `own`: absent when the policy is not for this node any more. The condition is the same from every node. */
-export function statusOf(
-  { metadata, spec, status }: PrunePolicy,
-  { nodeName, own, now }: { nodeName: string; own: PruneNodeState | undefined; now: number },
-): PrunePolicyStatus {
-  const { generation = 0 } = metadata
-  const times = spec.schedule === undefined ? 'when it is asked' : `by its schedule, ${spec.schedule}`
-  const marks = spec.disk === undefined ? '' : `, and when ${spec.disk.high}% of the disk are used`
-  const ready = {
-    type: 'Ready',
-    status: 'True',
-    reason: 'InForce',
-    message: `nodes prune ${times}${marks}`,
-    observedGeneration: generation,
-  } as const
-  return {
-    observedGeneration: generation,
-    conditions: setCondition(status?.conditions ?? [], ready, now),
-    nodes: own === undefined ? {} : { [nodeName]: own },
-  }
+/** All that a node may say of a policy is its own part. `own`: absent when the policy is not for this node any more. */
+export function statusOf(nodeName: string, own: PruneNodeState | undefined): PrunePolicyStatus {
+  return { nodes: own === undefined ? {} : { [nodeName]: own } }
 }
