@@ -327,6 +327,30 @@ test('an agent that begins again goes on with the schedule and what was said bef
   t.deepEqual([condition.status, condition.reason, condition.message], ['True', 'Newest', 'm'])
 })
 
+test('the next check that the status tells holds until there is an answer, or another schedule', (t) => {
+  const status = {
+    checkedAt: timestamp(start),
+    nextCheckAt: timestamp(start + hour),
+    observedGeneration: 1,
+  }
+  const image = following({ status })
+  t.is(decide(image, undefined).askAt, start + hour)
+  t.is(decide(image, answer(image, { tag: '1', digest: a }, { at: start + 999 })).askAt, start + hour)
+  t.not(decide(image, answer(image, { tag: '1', digest: a }, { at: start + 1000 })).askAt, start + hour)
+  const changed = { ...image, metadata: { ...image.metadata, generation: 2 } }
+  t.not(decide(changed, undefined).askAt, start + hour)
+})
+
+test('a check is never due again for the time at which it was made', (t) => {
+  for (let index = 0; index < 200; index++) {
+    const image = following({ update: { schedule: '* * * * *' } })
+    const own = { ...image, metadata: { ...image.metadata, uid: `uid-${index}` } }
+    const due = decide(own, answer(own, { tag: '1', digest: a })).askAt ?? 0
+    t.true(due > start && due <= start + minute)
+    t.is(decide(own, answer(own, { tag: '1', digest: a }, { at: due })).askAt, due + minute)
+  }
+})
+
 test('a hundred Images of one schedule spread over the minute', (t) => {
   const offsets = Array.from({ length: 100 }, (_, index) => offsetOf(`uid-${index}`))
   t.true(offsets.every((offset) => offset >= 0 && offset < minute))

@@ -7,10 +7,10 @@ import { canonicalReference, familiarReference, parseReference } from '#pkg/apim
 import { approvedDigest, digestIn, rejectionOf, repositoryIn } from '#pkg/apis/image.rejected.ts'
 import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import { isInRange } from '#pkg/apis/versions.ts'
-import { checkAnnotation } from '#pkg/apis/wellknown.ts'
 import type { Candidate, Outcome, Question, RegistryAnswer } from './update.answer.ts'
+import { type Asking, whenToAsk } from './update.asking.ts'
 import { upToDate } from './update.text.ts'
-import { minimumAge, nextCheck, nextTry, offsetOf, openFrom, type Update } from './update.times.ts'
+import { minimumAge, openFrom, type Update } from './update.times.ts'
 import { isOlder, versionIn } from './versions.ts'
 
 /** The fields of the status that are about following; one that is absent is not the case. */
@@ -48,7 +48,7 @@ export function planUpdate({ image, answer: given, now }: UpdateInput): UpdateDe
   if (update === undefined || question === undefined) return undefined
   if (image.status?.reference === undefined && update.policy === 'Digest') return undefined
   const answer = given?.question === question.key ? given : undefined
-  const asking = whenToAsk(image, { update, answer, isOther: given !== answer })
+  const asking = whenToAsk(image, update, given, question)
   const back = whereToGoBack(image)
   const base = { image, update, answer, now }
   const candidate = back === undefined ? candidateOf(base) : undefined
@@ -81,32 +81,6 @@ interface Base {
   readonly update: Update
   readonly answer: RegistryAnswer | undefined
   readonly now: number
-}
-
-interface Asking {
-  readonly askAt?: number
-  readonly request?: string
-}
-
-function whenToAsk(
-  { metadata, status }: Image,
-  { update, answer, isOther }: { update: Update; answer: RegistryAnswer | undefined; isOther: boolean },
-): Asking {
-  const request = metadata.annotations?.[checkAnnotation]
-  const isAsked = request !== undefined && request !== status?.checkRequest && request !== answer?.request
-  if (isAsked) return { askAt: 0, request }
-  const isFirst = status?.reference === undefined
-  const offset = offsetOf(metadata.uid ?? '')
-  if (isOther || (isFirst && answer === undefined)) return { askAt: 0 }
-  const asked = answer?.at ?? Date.parse(status?.checkedAt ?? '')
-  // As many Images as were made at once.
-  if (Number.isNaN(asked)) return { askAt: Date.parse(metadata.creationTimestamp ?? '') + offset || 0 }
-  const scheduled = nextCheck(update.schedule, asked, offset)
-  if (answer?.error === undefined) return scheduled === undefined ? {} : { askAt: scheduled }
-  const { retryAfterSeconds } = answer.error
-  // Everybody who was sent away would be back at once.
-  const retryAfter = retryAfterSeconds === undefined ? 0 : retryAfterSeconds * 1000 + offset
-  return { askAt: nextTry(scheduled, { at: asked, failures: answer.failures, retryAfter, isFirst }) }
 }
 
 function checks(
