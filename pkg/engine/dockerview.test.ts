@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readContainer } from './dockerview.ts'
+import { readContainer, readInfo } from './dockerview.ts'
 
 const entry = (ExitCode: number) => ({
   Start: '2026-01-01T12:00:00Z',
@@ -37,4 +37,18 @@ test('what has ended keeps what the engine says of it', (t) => {
   t.is(health('unhealthy', 0, [0], false), 'unhealthy')
   t.is(health('healthy', 0, [0], false), 'healthy')
   t.is(health('none', 0, []), undefined)
+})
+
+test('registries that are spoken to in plain are told by network and by host', (t) => {
+  const config = {
+    Mirrors: ['http://mirror.test:5000/'],
+    InsecureRegistryCIDRs: ['127.0.0.0/8'],
+    IndexConfigs: { 'docker.io': { Secure: true }, 'plain.test:5000': { Secure: false } },
+  }
+  t.like(readInfo({ RegistryConfig: config, Containers: 3, Images: 2 }, '1.41'), {
+    registries: { mirrors: ['http://mirror.test:5000/'], insecure: ['127.0.0.0/8', 'plain.test:5000'] },
+    containers: 3,
+    images: 2,
+  })
+  t.deepEqual(readInfo({}, '1.41').registries, { mirrors: [], insecure: [] })
 })
