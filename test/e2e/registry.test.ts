@@ -9,7 +9,7 @@ import test from 'ava'
 import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { secretKind } from '#pkg/apis/core.ts'
 import { type Registry, type RegistrySpec, registryKind } from '#pkg/apis/registry.ts'
-import { startCove, type TestCove } from '#test/helpers/cove.ts'
+import { program, startCove, type TestCove } from '#test/helpers/cove.ts'
 import { baseImage, mustRequest } from '#test/helpers/engine.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import {
@@ -20,6 +20,7 @@ import {
 } from '#test/helpers/registry.ts'
 import { type RegistryStub, startRegistryStub } from '#test/helpers/registrystub.ts'
 import { makeScene, type Scene } from '#test/helpers/scene.ts'
+import { inTerminal } from '#test/helpers/terminal.ts'
 
 const endings: (() => Promise<void>)[] = []
 const teardown = (run: () => Promise<void>) => void endings.unshift(run)
@@ -132,6 +133,32 @@ test('no password lies on the disk, nor is it printed with the Secret', async (t
   t.false(described.stdout.includes(password))
 })
 
+test('at a terminal user name and password are asked for, and the password is not shown', async (t) => {
+  const scene = await makeScene(parts().cove)
+  const { kubeconfig, dataDir } = scene.cove
+  const env = { PATH: process.env['PATH'], HOME: dirname(dataDir), KUBECONFIG: kubeconfig }
+  const words = ['login', 'asked.example.com', '--skip-check', '-n', scene.namespace]
+  const command = [process.execPath, program, ...words]
+  const steps = [
+    { after: 'Username: ', type: 'ci\n' },
+    { after: 'Password: ', type: 'hunter3\u007f2\r' },
+  ]
+  const session = await inTerminal(command, steps, env)
+  t.is(session.code, 0, session.output)
+  t.notRegex(session.output, /hunter/)
+  t.true(session.restored)
+  const secret = await scene.get('Secret', 'login.asked.example.com')
+  const { auths } = JSON.parse(Buffer.from(secret.data['.dockerconfigjson'], 'base64').toString())
+  t.like(auths['asked.example.com'], { username: 'ci', password: 'hunter2' })
+  const stopped = await inTerminal(
+    [...command, '-u', 'me'],
+    [{ after: 'Password: ', type: 'half\u0003' }],
+    env,
+  )
+  t.is(stopped.code, 130)
+  t.true(stopped.restored)
+})
+
 test('a Registry names a Secret for all namespaces, and the node its own helper, asked anew each time', async (t) => {
   const { helpers, cove } = parts()
   const registry = await ownRegistry({ password: true })
@@ -214,6 +241,25 @@ test('a registry that wants to be asked less is left alone by all, and when it i
   await scene.notReady('second', 'RegistryRateLimited')
   t.is(stub.asked.filter(({ target }) => target.includes('/second/')).length, 0)
   t.is(stub.asked.length, before)
+})
+
+test('an image is pushed with the login of its namespace', async (t) => {
+  const { cove } = parts()
+  const registry = await ownRegistry({ password: true })
+  const scene = await makeScene(cove)
+  const words = `login ${registry.address} -u ${testAccount.username} --password-stdin`
+  t.is((await cli(scene, words, testAccount.password)).code, 0)
+  const to = `${registry.address}/${cove.mark}/pushed`
+  const local = `${cove.mark}/local:1`
+  await mustRequest(cove.raw, 'POST', `/images/${baseImage}/tag?repo=${cove.mark}/local&tag=1`)
+  await scene.create('Image', 'app', {
+    spec: { reference: local, pullPolicy: 'Never', push: [{ reference: `${to}:3` }] },
+  })
+  await eventually(async () => assert.equal((await cli(scene, `registry tags ${to}`)).stdout, '3\n'), {
+    timeoutMs: 20_000,
+    pauseMs: 200,
+    what: 'the push',
+  })
 })
 
 test('no more is pulled than a Registry allows the node, and what waits says until when', async (t) => {
