@@ -15,7 +15,7 @@ export interface Refusal {
   readonly message: string
 }
 
-export const usualConfigFile = '/etc/docker/daemon.json'
+const usualConfigFile = '/etc/docker/daemon.json'
 const usualSockets = ['/var/run/docker.sock', '/run/docker.sock']
 
 export function obstacleOf(wish: RegistrySettings, input: EngineSettingsSight): Refusal | undefined {

@@ -15,7 +15,7 @@ export interface RegistrySettings {
 
 export type ReportedRegistries = Required<RegistrySettings>
 
-export const settingKeys = { insecure: 'insecure-registries', mirrors: 'registry-mirrors' } as const
+const settingKeys = { insecure: 'insecure-registries', mirrors: 'registry-mirrors' } as const
 /** As flags of dockerd, which has other names for them. */
 export const settingFlags = { insecure: '--insecure-registry', mirrors: '--registry-mirror' } as const
 
