@@ -5,8 +5,9 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { imageKind } from '#pkg/apis/image.ts'
-import { startCove, type TestCove } from '#test/helpers/cove.ts'
+import { decode, startCove, type TestCove } from '#test/helpers/cove.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { tar } from '#test/helpers/tar.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const never = new AbortController().signal
@@ -85,6 +86,25 @@ test('a file beside a manifest is uploaded once, and stands in the object by its
   const changed = await ok(cove, ['apply', '-f', file])
   t.regex(changed, /app configured/)
   t.regex(changed, /root\.tar: uploaded/)
+})
+
+test('a Container is made from a file beside its manifest, on a node that is apart', async (t) => {
+  const cove = await startCove(t, { apart: true })
+  const dir = await makeTempDir(t, 'made')
+  const root = tar([{ name: 'bin/busybox', mode: 0o755, data: await readFile('/bin/busybox') }])
+  await writeFile(join(dir, 'root.tar'), root)
+  const container = { apiVersion: 'cove.run/v1', kind: 'Container', metadata: { name: 'web' } }
+  const command = ['/bin/busybox', 'sleep', '1000']
+  const file = join(dir, 'app.yaml')
+  const spec = { imageFrom: { image: 'app' }, command }
+  const image = manifest('root.tar').replace('app:1', `made-${cove.mark}:1`)
+  await writeFile(file, `${image}---\n${JSON.stringify({ ...container, spec })}\n`)
+  await ok(cove, ['apply', '-f', file, '--wait', '--timeout', '60s'])
+  const { status } = await cove.client.get(imageKind, { namespace: 'default', name: 'app' }, never)
+  t.is(status?.phase, 'Ready')
+  t.deepEqual(status?.layers, [digestOf(root)])
+  const inspected = await cove.raw.request('GET', '/containers/web/json')
+  t.is(decode(inspected.json()).Image, status?.id)
 })
 
 test('a file whose manifest comes through a pipe is looked for here, and one that is missing is told by its line', async (t) => {
