@@ -159,8 +159,8 @@ async function joinPatiently(
 }
 
 function mayPass(error: unknown): boolean {
-  return (['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'NoSpace', 'InternalError'] as const).some((reason) =>
-    isReason(error, reason),
+  return (['ServiceUnavailable', 'Timeout', 'TooManyRequests', 'NoSpace', 'InternalError'] as const).some(
+    (reason) => isReason(error, reason),
   )
 }
 
