@@ -245,3 +245,36 @@ withDisk(
     t.true((await scene.inspect('steady')).State.Running)
   },
 )
+
+withDisk('the disk marks of a PrunePolicy make room for a pull that waits for it', async (t) => {
+  const disk = await makeSmallDisk(t, 700)
+  const engine = await startPrivateEngine(t, { dataRoot: join(disk.path, 'docker') })
+  const registry = await startEngineNetRegistry(t, engine)
+  await ensureBaseImage(engine.host)
+  const cove = await startCove(t, { engine: engine.host })
+  const scene = await makeScene(cove)
+  await buildLarge(cove.raw, 'wanted:1', 40)
+  await registry.push('wanted:1', 'wanted:1')
+  await mustRequest(cove.raw, 'DELETE', '/images/wanted:1')
+  await buildLarge(cove.raw, 'old:1', 200)
+  const steady = await scene.running('steady', { networkMode: 'none' })
+  await disk.fill(60e6)
+  await scene.run('wanted', { image: `${registry.loopback}/wanted:1`, networkMode: 'none' })
+  await scene.notReady('wanted', 'NoSpace')
+
+  const policy = {
+    apiVersion: 'cove.run/v1',
+    kind: 'PrunePolicy',
+    metadata: { name: 'marks' },
+    spec: { disk: { high: 60, low: 10 }, images: { unused: true } },
+  }
+  const applied = await cove.cli(['apply', '-f', '-'], JSON.stringify(policy))
+  t.is(applied.code, 0, applied.stderr)
+  // What has only just come to the node is spared for two minutes.
+  t.timeout(280_000)
+  await eventually(() => scene.ready('wanted'), { timeoutMs: 240_000, pauseMs: 500, what: 'the pull' })
+  const images = JSON.stringify(decode(await mustRequest(cove.raw, 'GET', '/images/json')))
+  t.false(images.includes('old:1'))
+  t.true(images.includes(baseImage))
+  t.is(await scene.ready('steady'), steady)
+})
