@@ -40,7 +40,7 @@ export function reportImage(image: Image, decision: Decision, world: World): Ima
   const seen = held.state === 'here' ? seenParts(held, world) : {}
   const generation = image.metadata.generation ?? 0
   return {
-    ...(held.state === 'here' ? withoutSizes(before) : before),
+    ...(held.state === 'here' ? stillTrue(before, held.image) : before),
     phase: phaseOf(here),
     observedGeneration: generation,
     resolved: canonicalImage(image.spec.reference),
@@ -151,11 +151,18 @@ function seenParts(held: Extract<Held, { state: 'here' }>, world: World): Partia
   }
 }
 
-/** Of one image, none of which may be told of another. */
-function withoutSizes(before: ImageStatus): ImageStatus {
-  const { sharedSize: _, uniqueSize: __, digest: ___, architecture: ____, layers: _____, ...rest } = before
-  const { history: ______, ...others } = rest
-  return others
+/** What was read of another image is not told of this one. */
+function stillTrue({ digest: _, ...before }: ImageStatus, { id }: ObservedImage): ImageStatus {
+  if (before.id === id) return before
+  const {
+    sharedSize: __,
+    uniqueSize: ___,
+    architecture: ____,
+    layers: _____,
+    history: ______,
+    ...rest
+  } = before
+  return rest
 }
 
 const mostHistory = 128
