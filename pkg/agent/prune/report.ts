@@ -34,7 +34,7 @@ export function stateAfter(done: NodePrune, { before, lastRun, because, dryRun }
 export function notesOf(policy: PrunePolicy, { removed, failed }: NodePrune): EventNote[] {
   const verb = policy.spec.dryRun ? 'would remove' : 'removed'
   const gone = removed.map(({ what, why, bytes }): EventNote => {
-    const size = bytes === 0 ? '' : `, ${humanBytes(bytes)}`
+    const size = bytes === 0 ? '' : `, ${humanBytes(bytes)}B`
     return { object: policy, type: 'Normal', reason: 'Pruned', message: `${verb} ${what}${size}: ${why}` }
   })
   const stuck = failed.map(({ what, why }): EventNote => {

@@ -52,7 +52,7 @@ function partsOf(scope: PruneScope, args: Args, filters: Filters): Part[] {
       ? [{ key: 'networks', value: { unused: true, olderThan }, words: 'networks that no container is in' }]
       : []
   const volumes =
-    (whole && args.bool('volumes')) || scope === 'volume'
+    (whole && !labelled && args.bool('volumes')) || scope === 'volume'
       ? [
           {
             key: 'volumes',
