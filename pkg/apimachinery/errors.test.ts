@@ -43,6 +43,7 @@ const table: Readonly<Record<Reason, readonly [number, string]>> = {
   SourceUnavailable: [503, 'wait'],
   NoSpace: [507, 'wait'],
   InUse: [409, 'wait'],
+  HasChildren: [409, 'wait'],
   NameInUse: [409, 'wait'],
   HostPortInUse: [409, 'wait'],
   MountSourceMissing: [400, 'wait'],

@@ -39,6 +39,7 @@ const reasons = {
   SourceUnavailable: { code: 503, follow: 'wait' },
   NoSpace: { code: 507, follow: 'wait' },
   InUse: { code: 409, follow: 'wait' },
+  HasChildren: { code: 409, follow: 'wait' },
   NameInUse: { code: 409, follow: 'wait' },
   HostPortInUse: { code: 409, follow: 'wait' },
   MountSourceMissing: { code: 400, follow: 'wait' },

@@ -63,6 +63,8 @@ export interface TransferDone {
   readonly id?: string
   /** In its registry. */
   readonly digest?: string
+  /** Of the manifest there. */
+  readonly manifestBytes?: number
   /** Whether the name meant another image before, or none. */
   readonly changed?: boolean
   /** What was pulled or loaded. */
@@ -184,6 +186,7 @@ export function decodeTransferLine(value: unknown): TransferLine {
     done: {
       ...optional(done, 'id', text),
       ...optional(done, 'digest', text),
+      ...optional(done, 'manifestBytes', amount),
       ...optional(done, 'changed', truth),
       ...optional(done, 'references', texts),
       ...optional(done, 'ids', texts),

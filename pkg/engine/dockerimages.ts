@@ -22,6 +22,7 @@ import type {
   LoadedImages,
   PulledImage,
   PullOptions,
+  PushedImage,
   PushOptions,
   RemovedImage,
   TransferOptions,
@@ -110,12 +111,13 @@ export class DockerImages extends DockerLooks implements EngineImages {
     return view.readPulled(said)
   }
 
-  async pushImage(reference: string, options: PushOptions): Promise<{ readonly digest: string }> {
+  async pushImage(reference: string, options: PushOptions): Promise<PushedImage> {
     const { repo, tag } = imageName(reference)
     // Without any the engine refuses the call itself.
     const { credentials = { username: '', password: '' } } = options
     const call: Call = { method: 'POST', path: `${imagePath(repo)}/push`, query: { tag }, credentials }
     let digest = ''
+    let manifestBytes: number | undefined
     await this.#work({
       call,
       what: `the push of ${reference}`,
@@ -124,10 +126,11 @@ export class DockerImages extends DockerLooks implements EngineImages {
       options,
       onLine: (line) => {
         digest = view.readPushedDigest(line) ?? digest
+        manifestBytes = view.readPushedSize(line) ?? manifestBytes
       },
     })
     if (digest === '') throw new StatusError('EngineError', `the engine gave no digest of ${reference}`)
-    return { digest }
+    return { digest, ...(manifestBytes !== undefined && { manifestBytes }) }
   }
 
   async tagImage(image: string, reference: string): Promise<void> {

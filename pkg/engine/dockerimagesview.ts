@@ -112,6 +112,12 @@ export function readPushedDigest(line: unknown): string | undefined {
   return /: digest: (sha256:[0-9a-f]{64}) /.exec(readStatusLine(line))?.[1]
 }
 
+/** Of the manifest, beside its digest. */
+export function readPushedSize(line: unknown): number | undefined {
+  const size = object(line, 'aux')['Size']
+  return typeof size === 'number' && size > 0 ? size : undefined
+}
+
 /** What one line of a load says was loaded. */
 export function readLoaded(line: unknown): LoadedImages {
   const said = text(object(line)['stream']).split('\n')

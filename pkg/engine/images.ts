@@ -78,6 +78,12 @@ export interface PushOptions extends TransferOptions {
   readonly credentials?: RegistryCredentials
 }
 
+export interface PushedImage {
+  readonly digest: string
+  /** Of its manifest. Absent: the engine did not say. */
+  readonly manifestBytes?: number
+}
+
 export interface ImportOptions extends TransferOptions {
   /** Absent: the image has no name. */
   readonly reference?: string
@@ -155,7 +161,7 @@ export interface EngineImages {
    */
   removeImage(image: string, options: { readonly force: boolean }): Promise<RemovedImage>
   /** Resolves with its digest in the registry (`sha256:...`). ImageNotFound when no image has that name here. */
-  pushImage(reference: string, options: PushOptions): Promise<{ readonly digest: string }>
+  pushImage(reference: string, options: PushOptions): Promise<PushedImage>
   /** References, or ids, which lose their names in it. NotFound when there is no such image. */
   saveImages(images: readonly string[], signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** From what saveImages gives, which may be compressed. Layers that the engine has may be missing in it. */

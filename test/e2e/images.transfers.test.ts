@@ -168,7 +168,7 @@ titled('an image is pushed under the name of its registry, and pulled back from 
   await ok('tag', built, `${name}:1`)
   const pushed = await ok('push', `${name}:1`)
   t.regex(pushed, new RegExp(`^The push refers to repository \\[${name}\\]\n`))
-  const [, digest = ''] = /^1: digest: (sha256:[0-9a-f]{64})$/m.exec(pushed) ?? []
+  const [, digest = ''] = /^1: digest: (sha256:[0-9a-f]{64}) size: \d+$/m.exec(pushed) ?? []
   const manifest = await fetch(`http://${open.address}/v2/${cove().mark}/${scene.namespace}/manifests/1`, {
     method: 'HEAD',
     headers: { accept: 'application/vnd.docker.distribution.manifest.v2+json' },

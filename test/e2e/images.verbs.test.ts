@@ -151,7 +151,7 @@ titled('an image that lost its name is dangling, and one that others are made of
   const { Parent: between } = await scene.call('GET', `/images/${child}/json`)
   const refused = await run('rmi', '--force', between)
   t.is(refused.code, 1)
-  t.regex(refused.stderr, /HasChildren/)
+  t.regex(refused.stderr, /^Error from server \(HasChildren\)/)
   t.regex(await ok('rmi', `${repository}:2`), new RegExp(`Deleted: ${between}`))
 })
 

@@ -43,10 +43,11 @@ export async function pushImage(target: NodeTarget): Promise<ApiResponse> {
   const offered = await offeredFor(target, reference)
   const { signal } = request
   return transferLines(async (onProgress) => {
-    const { digest } = await withEach(reference, offered, (credentials) =>
+    const { digest, manifestBytes } = await withEach(reference, offered, (credentials) =>
       engine.pushImage(reference, { signal, onProgress, ...(credentials && { credentials }) }),
     )
-    return { id: image.id, digest, references: [reference] }
+    const size = manifestBytes !== undefined && { manifestBytes }
+    return { id: image.id, digest, ...size, references: [reference] }
   })
 }
 
@@ -107,7 +108,7 @@ async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Those that were sent along, else those that the node itself would use. */
-async function offeredFor({ request, credentialsOf }: NodeTarget, reference: string): Promise<Offered> {
+export async function offeredFor({ request, credentialsOf }: NodeTarget, reference: string): Promise<Offered> {
   const credentials = decodeRegistryAuth(request.headers[registryAuthHeader])
   if (credentials !== undefined) return { found: [{ from: 'whoever asks', credentials }], troubles: [] }
   return (await credentialsOf?.(reference, request.signal)) ?? { found: [], troubles: [] }

@@ -83,25 +83,27 @@ export async function removeImage(target: NodeTarget): Promise<ApiResponse> {
     return answer('RemovedImage', await engine.removeImage(meant.reference ?? meant.image.id, { force }))
   } catch (error) {
     if (!isReason(error, 'InUse')) throw error
-    throw new StatusError('InUse', await whyInUse(meant, error.message, target), {}, { cause: error })
+    throw await whyItStays(meant, error, target)
   }
 }
 
 /** The engine names the first container by its id, and no image at all. */
-async function whyInUse(
+async function whyItStays(
   { image, reference }: MeantImage<ListedImage>,
-  told: string,
+  cause: StatusError,
   { engine, ownerOf }: NodeTarget,
-): Promise<string> {
+): Promise<StatusError> {
   const [images, containers] = await Promise.all([engine.listAllImages(), engine.listContainers()])
   const users = usersOf(image, containers, ownerOf)
   const made = images.filter(({ parent }) => parent === image.id)
   const what = `image ${reference ?? shortID(image.id)}`
-  if (users.length > 0) return `${what} is used by ${users.map(userText).join(', ')}`
-  if (made.length > 0) return `HasChildren: ${what} is what ${made.map(nameOf).join(', ')} is made of`
-  if (reference === undefined && image.references.length > 1)
-    return `${what} has several names: ${image.references.join(', ')}: remove them one by one, or all with --force`
-  return `${what}: ${told}`
+  if (users.length > 0)
+    return new StatusError('InUse', `${what} is used by ${users.map(userText).join(', ')}`, {}, { cause })
+  if (made.length > 0)
+    return new StatusError('HasChildren', `${made.map(nameOf).join(', ')} is made of ${what}`, {}, { cause })
+  if (reference !== undefined || image.references.length < 2) return cause
+  const names = `${what} has several names: ${image.references.join(', ')}`
+  return new StatusError('InUse', `${names}: remove them one by one, or all with --force`, {}, { cause })
 }
 
 function userText({ name, state, owner }: ImageUser): string {

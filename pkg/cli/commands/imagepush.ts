@@ -36,9 +36,13 @@ export async function run(context: Context): Promise<number> {
       headers,
     }
     const { body } = await session.client.stream(request, session.signal)
-    const { digest } = await followTransfer(body, quiet ? noProgress : transferProgress(io.stdout))
+    const { digest, manifestBytes } = await followTransfer(
+      body,
+      quiet ? noProgress : transferProgress(io.stdout),
+    )
+    const size = manifestBytes === undefined ? '' : ` size: ${manifestBytes}`
     const tag = name.slice(name.lastIndexOf(':') + 1)
-    await io.stdout.write(quiet ? `${canonicalOf(name)}\n` : `${tag}: digest: ${digest}\n`)
+    await io.stdout.write(quiet ? `${canonicalOf(name)}\n` : `${tag}: digest: ${digest}${size}\n`)
   })
 }
 
