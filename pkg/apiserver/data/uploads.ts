@@ -45,6 +45,7 @@ export interface Sending {
 const reserveBytes = 256 * 1024 ** 2
 /** How much is written between two looks at the disk. */
 const lookEveryBytes = 64 * 1024 ** 2
+const blockBytes = 1024 ** 2
 /** At once; each takes a connection and a stream of writes. */
 const mostAtOnce = 16
 const partialPrefix = '.partial-'
@@ -169,16 +170,16 @@ export class Uploads {
     const hash = createHash('sha256')
     let size = 0
     let looked = 0
-    for await (const chunk of input) {
+    for await (const block of inBlocks(input)) {
       signal.throwIfAborted()
-      size += chunk.length
+      size += block.length
       if (size > maxBytes) throw tooLarge(maxBytes)
       if (size - looked >= lookEveryBytes) {
         await this.#mustHaveRoom(0)
         looked = size
       }
-      hash.update(chunk)
-      await file.appendFile(chunk)
+      hash.update(block)
+      await file.appendFile(block)
     }
     if (bytes !== undefined && size !== bytes)
       throw badRequest(`the file was to have ${bytes} bytes, and ${size} came`)
@@ -191,6 +192,21 @@ export class Uploads {
     if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(namespace)) throw badRequest(`"${namespace}" is no namespace`)
     return join(this.#dir, namespace, digest.slice('sha256:'.length))
   }
+}
+
+/** A socket gives little at a time; each write to the disk has its price. */
+async function* inBlocks(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of input) {
+    waiting.push(chunk)
+    size += chunk.length
+    if (size < blockBytes) continue
+    yield Buffer.concat(waiting, size)
+    waiting = []
+    size = 0
+  }
+  if (size > 0) yield Buffer.concat(waiting, size)
 }
 
 function mustBe(wanted: string, found: string): void {
