@@ -9,7 +9,8 @@ import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { decodeRegistryAuth, registryAuthHeader } from '#pkg/apis/registryauth.ts'
 import type { Asking, RegistryClient } from '#pkg/registry/port.ts'
 import type { NodeTarget } from '../nodelooks.ts'
-import { type Offered, withCredentialsTold } from './credentials.ts'
+import { withCredentialsTold } from './credentials.ts'
+import { offeredFor } from './imagetransfers.ts'
 
 /** As Docker Hub bounds it. */
 const mostFound = 100
@@ -65,12 +66,6 @@ async function told<T>(
   } catch (error) {
     throw withCredentialsTold(error, reference, offered)
   }
-}
-
-async function offeredFor({ request, credentialsOf }: NodeTarget, reference: string): Promise<Offered> {
-  const credentials = decodeRegistryAuth(request.headers[registryAuthHeader])
-  if (credentials !== undefined) return { found: [{ from: 'whoever asks', credentials }], troubles: [] }
-  return (await credentialsOf?.(reference, request.signal)) ?? { found: [], troubles: [] }
 }
 
 function clientOf({ registry, nodeName }: NodeTarget): RegistryClient {
