@@ -41,7 +41,11 @@ export const containerColumns: readonly Column<Container>[] = [
     type: 'string',
     description: 'The image asked for.',
     jsonPath: '.spec.image',
-    cell: ({ spec }) => imageText(spec),
+    // Of one that follows an Image, the tag that it runs.
+    cell: ({ spec, status }) =>
+      spec.imageFrom === undefined
+        ? imageText(spec)
+        : status?.image?.reference.split('@')[0] || imageText(spec),
   },
   { name: 'Ports', type: 'string', description: 'Published ports.', cell: ports },
   ageColumn,

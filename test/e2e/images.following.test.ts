@@ -200,3 +200,39 @@ test('a Container says what its Image waits for, and stays what it is when that 
   )
   t.is(await scene.ready('web'), id)
 })
+
+test('cove asks the registry now, lets a new image be taken, and says what runs by tag and digest', async (t) => {
+  const scene = await makeScene(cove())
+  const cli = async (...words: string[]) => {
+    const [verb = '', ...rest] = words
+    const { code, stdout, stderr } = await cove().cli([verb, ...rest, '-n', scene.namespace])
+    t.is(code, 0, stderr)
+    return stdout
+  }
+  const reference = await publish(scene, '1')
+  await createImage(scene, 'app', { reference, update: { policy: 'Digest', approval: 'Manual', ...rarely } })
+  const first = await imageReady(scene, 'app')
+  await follows(scene, ['web'])
+  t.regex(
+    await cli('image', 'check', 'app'),
+    /^image.cove.run\/app Newest: the registry has nothing newer than /,
+  )
+  await publish(scene, '1')
+  t.regex(await cli('image', 'check', 'app'), /^image.cove.run\/app WaitingForApproval: /)
+  t.regex(await cli('why', 'image/app'), /UpToDate is False .*WaitingForApproval/)
+  t.regex(
+    await cli('image', 'approve', 'app'),
+    /^image.cove.run\/app approved: sha256:[0-9a-f]{64} may be taken/,
+  )
+  const { status } = await untilImage(scene, 'app', ({ reference: now }) =>
+    assert.notEqual(now, first.reference),
+  )
+  await scene.until('web', ({ image }) => assert.equal(image?.reference, status.reference))
+  await scene.ready('web')
+  const why = await cli('why', 'web')
+  t.true(why.includes('Image that of Image app'), why)
+  t.true(why.includes(status.reference ?? 'none'), why)
+  t.regex(await cli('describe', 'container', 'web'), new RegExp(digestOf(status.reference)))
+  const { items } = JSON.parse(await cove().kubectl.ok(['get', 'pods', '-n', scene.namespace, '-o', 'json']))
+  t.is(items[0].spec.containers[0].image, status.reference)
+})
