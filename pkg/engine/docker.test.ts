@@ -149,11 +149,19 @@ test('a pull tells its progress by layer, hands over its credentials and finds t
   const error = await fails(t, 'RegistryRateLimited', engine.pullImage('registry.test/team/app:1', options))
   t.false(String(error).includes(account.password))
   t.deepEqual(credentials, account)
+  const token = { username: '<token>', password: 'sesame' }
+  await fails(
+    t,
+    'RegistryRateLimited',
+    engine.pullImage('registry.test/app:1', { ...options, credentials: token }),
+  )
+  t.deepEqual(credentials, { identitytoken: 'sesame' })
+  progress.splice(2)
   t.deepEqual(progress, [
     { layer: '0123456789ab', state: 'Downloading', currentBytes: 5, totalBytes: 9 },
     { layer: '0123456789ab', state: 'Pull complete' },
   ])
-  t.regex(paths().at(-1) ?? '', /\/images\/create\?fromImage=registry\.test%2Fteam%2Fapp&tag=1$/)
+  t.regex(paths().at(-2) ?? '', /\/images\/create\?fromImage=registry\.test%2Fteam%2Fapp&tag=1$/)
 })
 
 for (const [what, reason, start] of [

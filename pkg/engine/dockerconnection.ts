@@ -40,6 +40,11 @@ export interface ConnectionOptions {
   readonly disconnect: () => void
 }
 
+/** Helpers that keep a token in place of a password give it under this name. */
+function authConfigOf({ username, password }: RegistryCredentials): Readonly<Record<string, string>> {
+  return username === '<token>' ? { identitytoken: password } : { username, password }
+}
+
 export class DockerConnection {
   readonly #host: string
   readonly #clock: Clock
@@ -160,7 +165,7 @@ export class DockerConnection {
         path: `${prefix}${call.path}${call.query === undefined ? '' : '?'}`,
         method: call.method,
         options: { _query: call.query ?? {}, _body: call.body ?? {} },
-        ...(call.credentials && { authconfig: { ...call.credentials } }),
+        ...(call.credentials && { authconfig: authConfigOf(call.credentials) }),
         ...(call.upload && { file: uploadOf(call.upload, abort) }),
         abortSignal: abort,
         isStream: true,
