@@ -4,21 +4,18 @@
  * an agent that restarts goes on where the last one stopped and touches nothing that is as it should be. Nothing in a
  * pass waits for the server; while that is away, also after a restart, the copy that the node keeps is what is desired.
  */
-import { type Ambient, pause } from '#pkg/apimachinery/ambient.ts'
 import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
-import type { Transport } from '#pkg/apimachinery/transport.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import type { NodePrune } from '#pkg/apis/looks.prune.ts'
 import type { PrunePolicySpec } from '#pkg/apis/prunepolicy.ts'
-import { engineName } from '#pkg/apis/wellknown.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { type EventNote, EventRecorder } from '#pkg/client/recorder.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { ServerLink } from '#pkg/client/serverlink.ts'
-import type { Engine, EngineInfo } from '#pkg/engine/port.ts'
+import type { EngineEvent, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
-import type { RegistryClient } from '#pkg/registry/port.ts'
+import type { AgentOptions } from './agentoptions.ts'
 import { nameWithoutRole } from './container.cast.ts'
 import { afterRestart } from './container.restart.ts'
 import { type Trial, trialsOf } from './container.rollout.ts'
@@ -27,16 +24,16 @@ import { lastCheck } from './container.stall.ts'
 import { steadyHealth } from './container.steady.ts'
 import { DesiredState } from './desired.ts'
 import { EndBook } from './endbook.ts'
+import { followEngineEvents } from './engineevents.ts'
 import { HealingBook } from './healingbook.ts'
-import { generationOf, isWanted } from './holds.ts'
-import { Host, type HostParts } from './host.ts'
-import { type CredentialSources, credentialsOf, type NodeLogins, type Offered } from './images/credentials.ts'
+import { generationOf, isWanted, namesAtWork } from './holds.ts'
+import { Host } from './host.ts'
+import { type CredentialSources, credentialsOf, type Offered } from './images/credentials.ts'
 import { ImageRoom } from './images/imageroom.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
 import { type NodeDecision, planNode } from './node.plan.ts'
 import { NodeRegistration, type NodeSight, nodeSight } from './node.ts'
-import type { CopyStore } from './nodecopyfile.ts'
 import { furtherNotes, noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
 import type { AgentOp } from './ops.ts'
@@ -45,8 +42,6 @@ import { perform } from './perform.ts'
 import { runCheck } from './probe.check.ts'
 import { probeTargets, withHealth } from './probe.targets.ts'
 import { Prober } from './prober.ts'
-import type { NodeFiles } from './projection.ts'
-import type { UseStore } from './prune/lastused.ts'
 import { PruneRoom } from './prune/pruneroom.ts'
 import { PullBook } from './pulls.ts'
 import { RearmBook } from './rearmbook.ts'
@@ -54,32 +49,7 @@ import { Reporter } from './reporter.ts'
 import { containerReports, infraReports } from './reports.ts'
 import { isMounted } from './resolve.mounts.ts'
 import { Runner } from './runner.ts'
-import { type Desired, groupOf, type Observation, type World } from './world.ts'
-
-export interface AgentOptions {
-  readonly engine: Engine
-  /** To the server, as this node. */
-  readonly transport: Transport
-  readonly ambient: Ambient
-  readonly nodeName: string
-  /** For files that containers mount. */
-  readonly files: NodeFiles
-  readonly version: string
-  /** Asked what tags mean for Images that follow them; absent: nothing is followed. */
-  readonly registry?: RegistryClient
-  /** What the node itself is logged in with; absent: nowhere. */
-  readonly nodeLogins?: NodeLogins
-  /** Where it is kept when images were last used; absent: a restart makes all as if used now. */
-  readonly uses?: UseStore
-  /** Where what is desired is kept for a start without the server; absent: it is not. */
-  readonly copies?: CopyStore
-  /** A directory of the agent's own for files that are verified before they are used; absent: there is none. */
-  readonly spool?: string
-  /** The machine, when the engine is on it. */
-  readonly host?: HostParts
-  /** How often to look at everything, events or not; ms. */
-  readonly resyncEvery?: number
-}
+import type { Desired, Observation, World } from './world.ts'
 
 const defaultResync = 30_000
 /** Changes within this many ms are planned together. */
@@ -210,7 +180,13 @@ export class Agent {
     await this.#memory.recall()
     await this.#prunes.recall()
     const running = [this.#desired, this.#recorder, this.#reporter, this.#registration, this.#memory]
-    const parts = [...running.map((part) => part.run(signal)), this.#followEvents(signal)]
+    const onBegin = () => {
+      this.#observer.invalidateAll()
+      this.#loop.poke()
+    }
+    const onEvent = (event: EngineEvent) => this.#onEvent(event)
+    const following = followEngineEvents({ ...this.#options, onBegin, onEvent }, signal)
+    const parts = [...running.map((part) => part.run(signal)), following]
     await this.#memory.untilKnown(signal)
     await this.#loop.run(signal)
     await this.#prober.close()
@@ -274,7 +250,7 @@ export class Agent {
     for (const { id, at } of this.#trials) if (at <= clock.now()) this.#observer.invalidateContainer(id)
     const world = await this.#look(signal)
     if (resync) await this.#host.sweep(this.#options.files, (directory) => isMounted(directory, world))
-    if (this.#host.hasMoreRoom(world)) this.#runner.retry('NoSpace')
+    for (const reason of this.#host.newHopes(world)) this.#runner.retry(reason)
     const decision = planNode(world)
     this.#trials = trialsOf(decision.decisions.values())
     this.#runner.forgive(decision.pending)
@@ -301,7 +277,7 @@ export class Agent {
       const desired = this.#desired.snapshot()
       this.#memory.meet(desired)
       const loading = this.#desired.loading()
-      const names = this.#namesAtWork(busy, desired)
+      const names = namesAtWork(busy, desired)
       const seen = await this.#observer.observe({
         atWork: (name) => names.has(nameWithoutRole(name)),
         imagesOf: (images, containers) => imagesInQuestion(desired, images, containers),
@@ -361,13 +337,6 @@ export class Agent {
     return { ...seen, containers: steadyHealth(checked, statuses) }
   }
 
-  /** Engine names of the objects whose containers ops are under way for. */
-  #namesAtWork(busy: ReadonlySet<string>, { containers }: Desired): ReadonlySet<string> {
-    const metas = [...containers.values()].map(({ metadata }) => metadata)
-    const atWork = metas.filter((metadata) => busy.has(groupOf('Container', metadata)))
-    return new Set(atWork.map(engineName))
-  }
-
   #report(world: World, decision: NodeDecision): void {
     this.#reportNode(nodeSight(world, decision))
     const lastAction = (group: string) => this.#runner.lastAction(group)
@@ -403,18 +372,12 @@ export class Agent {
     this.#registration.report({ ...seen, engine: this.#engineInfo, agentVersion, now })
   }
 
-  /** Everything an op touched is looked at again, whether or not the engine's events say so in time. */
   #onResult(result: OpResult<AgentOp>): void {
     const { op, group } = result.planned
     this.#rearmed.noteOp(result)
     this.#images.noteOp(result)
     this.#prunes.noteOp(result)
-    if (op.type.endsWith('Image')) this.#observer.invalidateKind('image')
-    else if (op.type === 'createVolume' || op.type === 'removeVolume') this.#observer.invalidateKind('volume')
-    else if (op.type === 'createNetwork' || op.type === 'removeNetwork')
-      this.#observer.invalidateKind('network')
-    else if (op.type === 'createContainer') this.#observer.invalidateContainer(op.create.name)
-    else if ('container' in op) this.#observer.invalidateContainer(op.container)
+    this.#observer.noteOp(op)
     for (const object of this.#desired.objectsOf(group)) {
       this.#healings.note(object.metadata.uid ?? '', result)
       this.#noteRestart(object, result)
@@ -431,26 +394,11 @@ export class Agent {
     if (after !== undefined) this.#statuses.set(uid, after)
   }
 
-  async #followEvents(signal: AbortSignal): Promise<void> {
-    const { engine, ambient } = this.#options
-    for (let failures = 0; !signal.aborted; failures++) {
-      try {
-        // Events count from here, so the look that follows leaves no gap.
-        const events = engine.events(signal)
-        this.#observer.invalidateAll()
-        this.#loop.poke()
-        for await (const event of events) {
-          failures = 0
-          this.#rearmed.noteEvent(event)
-          this.#asked.noteEvent(event)
-          this.#prunes.noteEvent(event)
-          if (this.#observer.hint(event)) this.#loop.poke()
-        }
-      } catch (error) {
-        if (signal.aborted) return
-        ambient.log.info('engine events broken off', { error: messageOf(error) })
-      }
-      await pause(ambient.clock, Math.min(15_000, 250 * 2 ** failures), signal)
-    }
+  /** Notes an event of the engine for all who learn from them. */
+  #onEvent(event: EngineEvent): void {
+    this.#rearmed.noteEvent(event)
+    this.#asked.noteEvent(event)
+    this.#prunes.noteEvent(event)
+    if (this.#observer.hint(event)) this.#loop.poke()
   }
 }

@@ -2,8 +2,9 @@
  * What the machine tells beside its engine: how full the engine's disk is, and the file and process of the engine. Of an
  * engine on another machine there is nothing to tell.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { messageOf } from '#pkg/apimachinery/errors.ts'
+import { messageOf, type Reason } from '#pkg/apimachinery/errors.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
@@ -42,6 +43,8 @@ const imageArchitecture: Readonly<Record<string, string>> = {
   armv7l: 'arm',
   i686: '386',
 }
+/** What an engine says of a registry that it should reach otherwise. */
+const changedBySettings: readonly Reason[] = ['RegistryInsecure', 'RegistryUnavailable', 'ImageNotFound']
 /** So much more room is worth a try. */
 const leastFreed = { bytes: 50e6, share: 0.05 } as const
 
@@ -51,7 +54,8 @@ export class Host {
   readonly #settings: EngineSettings | undefined
   /** As of the last look. */
   #engine: EngineInfo | undefined
-  /** The least room there was since `hasMoreRoom` was asked and true. */
+  #hasNewSettings = false
+  /** The least room there was since there last was more. */
   #least = Number.POSITIVE_INFINITY
   #reloadedAt = Number.NEGATIVE_INFINITY
 
@@ -74,6 +78,8 @@ export class Host {
 
   async look(engine: EngineInfo, node: Node | undefined): Promise<HostSight> {
     if (this.#parts === undefined) return {}
+    this.#hasNewSettings ||=
+      this.#engine !== undefined && !isDeepStrictEqual(this.#engine.registries, engine.registries)
     this.#engine = engine
     const disk = await this.#parts.readDisk?.(engine.rootDirectory)
     const agentDisk = await this.#parts.readOwnDisk?.()
@@ -92,8 +98,17 @@ export class Host {
     }
   }
 
-  /** Whether so much was freed since this was last true that what did not fit may fit now. */
-  hasMoreRoom({ disk }: HostSight): boolean {
+  /** Reasons for which things rest that may be over since this was asked last: they are worth a try at once. */
+  newHopes({ disk }: HostSight): Reason[] {
+    const settings = this.#hasNewSettings
+    this.#hasNewSettings = false
+    return [
+      ...(this.#hasMoreRoom(disk) ? (['NoSpace'] as const) : []),
+      ...(settings ? changedBySettings : []),
+    ]
+  }
+
+  #hasMoreRoom(disk: Disk | undefined): boolean {
     if (disk === undefined) return false
     const { availableBytes, totalBytes } = disk
     const more = availableBytes - this.#least >= Math.min(leastFreed.bytes, totalBytes * leastFreed.share)

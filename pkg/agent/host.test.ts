@@ -1,0 +1,63 @@
+import test from 'ava'
+import { ManualClock, seededRandom, silentLogger } from '#pkg/apimachinery/ambient.ts'
+import type { EngineInfo } from '#pkg/engine/port.ts'
+import type { Disk } from './disk.ts'
+import { noEngineFiles } from './engineconfig/enginefiles.ts'
+import { Host } from './host.ts'
+
+const ambient = { clock: new ManualClock(), random: seededRandom(1), log: silentLogger }
+
+function engine(insecure: readonly string[]): EngineInfo {
+  return {
+    id: 'e',
+    hostname: 'h',
+    version: '20.10.24',
+    apiVersion: '1.41',
+    kernel: 'k',
+    operatingSystem: 'o',
+    architecture: 'x86_64',
+    cpus: 2,
+    memoryBytes: 1e9,
+    storageDriver: 'overlay2',
+    rootDirectory: '/d',
+    registries: { mirrors: [], insecure },
+    containers: 0,
+    images: 0,
+  }
+}
+
+function machine() {
+  let availableBytes = 1e9
+  const readDisk = async (path: string): Promise<Disk> => {
+    return { path, totalBytes: 10e9, usedBytes: 10e9 - availableBytes, availableBytes, usedPercent: 90 }
+  }
+  const host = new Host({ readDisk, engineFiles: noEngineFiles('/f', 'elsewhere') }, ambient)
+  const hopes = async (available: number, insecure: readonly string[] = []) => {
+    availableBytes = available
+    return host.newHopes(await host.look(engine(insecure), undefined))
+  }
+  return { host, hopes }
+}
+
+test('what found no room is tried again when so much was freed that it may fit, once', async (t) => {
+  const { hopes } = machine()
+  t.deepEqual(await hopes(1e9), [])
+  t.deepEqual(await hopes(0.9e9), [])
+  t.deepEqual(await hopes(0.94e9), [])
+  t.deepEqual(await hopes(0.96e9), ['NoSpace'])
+  t.deepEqual(await hopes(0.96e9), [])
+  t.deepEqual(await hopes(1.1e9), ['NoSpace'])
+})
+
+test('what a registry was asked for in vain is tried again when the engine reaches registries otherwise', async (t) => {
+  const { hopes } = machine()
+  t.deepEqual(await hopes(1e9), [])
+  t.true((await hopes(1e9, ['r.lan:5000'])).includes('RegistryInsecure'))
+  t.deepEqual(await hopes(1e9, ['r.lan:5000']), [])
+})
+
+test('of an engine elsewhere nothing is told', async (t) => {
+  const host = new Host(undefined, ambient)
+  t.deepEqual(await host.look(engine([]), undefined), {})
+  t.deepEqual(host.newHopes({}), [])
+})
