@@ -15,6 +15,8 @@ export interface RegistryAnswer {
   readonly question: string
   /** ms since the epoch. */
   readonly at: number
+  /** What stands for the credentials of then. */
+  readonly askedWith?: string
   /** The value of the annotation that asked for it. */
   readonly request?: string
   /** Absent with an error, and when no tag counts. */

@@ -16,14 +16,15 @@ export function whenToAsk(
   image: Image,
   update: Update,
   given: RegistryAnswer | undefined,
-  { key }: Question,
+  { key, askedWith }: Pick<Question, 'key'> & { readonly askedWith?: string | undefined },
 ): Asking {
   const { metadata, status = {} } = image
   const answer = given?.question === key ? given : undefined
   const request = unanswered(image, answer)
   if (request !== undefined) return { askAt: 0, request }
   const isFirst = status.reference === undefined
-  if (given !== answer || (isFirst && answer === undefined)) return { askAt: 0 }
+  const isRefused = answer?.error !== undefined && answer.askedWith !== askedWith
+  if (given !== answer || isRefused || (isFirst && answer === undefined)) return { askAt: 0 }
   const offset = offsetOf(metadata.uid ?? '')
   const asked = answer?.at ?? Date.parse(status.checkedAt ?? '')
   // As many Images as were made at once.

@@ -289,6 +289,17 @@ test('a registry that fails leaves all as it is, says why, and is asked again: n
   t.is(failed(1, 7200).askAt, start + 2 * hour + offsetOf('uid-Image-app'))
 })
 
+test('what was refused is asked again at once with other credentials', (t) => {
+  const image = following()
+  const error = { reason: 'RegistryUnauthorized', message: 'no' }
+  const said = answer(image, undefined, { failures: 1, error, askedWith: '1' })
+  const askAt = (askedWith: string) => planUpdate({ image, answer: said, now: start, askedWith })?.askAt
+  t.not(askAt('1'), 0)
+  t.is(askAt('2'), 0)
+  const fine = answer(image, { tag: '1', digest: a }, { askedWith: '1' })
+  t.not(planUpdate({ image, answer: fine, now: start, askedWith: '2' })?.askAt, 0)
+})
+
 test('another question is asked at once, and the answer to the old one is not listened to', (t) => {
   const image = following()
   const old = answer(following({ reference: 'app:2' }), { tag: '2', digest: b })

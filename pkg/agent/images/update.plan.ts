@@ -36,19 +36,26 @@ export interface UpdateInput {
   readonly image: Image
   readonly answer: RegistryAnswer | undefined
   readonly now: number
+  /** Changes with the credentials that the registry would be asked with: what it refused is asked again then. */
+  readonly askedWith?: string
 }
 
 /**
  * Of an Image that this node leads; undefined for one that follows nothing. Of versions this finds the first one too, which
  * is taken at once: there is nothing yet that it could endanger. What a tag means first, the pull finds out.
  */
-export function planUpdate({ image, answer: given, now }: UpdateInput): UpdateDecision | undefined {
+export function planUpdate({
+  image,
+  answer: given,
+  now,
+  askedWith,
+}: UpdateInput): UpdateDecision | undefined {
   const { update } = image.spec
   const question = questionOf(image)
   if (update === undefined || question === undefined) return undefined
   if (image.status?.reference === undefined && update.policy === 'Digest') return undefined
   const answer = given?.question === question.key ? given : undefined
-  const asking = whenToAsk(image, update, given, question)
+  const asking = whenToAsk(image, update, given, { ...question, askedWith })
   const back = whereToGoBack(image)
   const base = { image, update, answer, now }
   const candidate = back === undefined ? candidateOf(base) : undefined

@@ -18,6 +18,8 @@ export interface UpdateCheck {
   /** ms since the epoch. */
   readonly askAt: number
   readonly request?: string
+  /** Stands for the credentials. */
+  readonly askedWith?: string
   /** As they are when it is asked. */
   readonly credentials: (signal: AbortSignal) => Promise<readonly Credentials[]>
 }
@@ -104,7 +106,7 @@ export class UpdateChecker {
     }
   }
 
-  async #answerTo({ uid, question, request, credentials }: UpdateCheck): Promise<RegistryAnswer> {
+  async #answerTo({ uid, question, request, askedWith, credentials }: UpdateCheck): Promise<RegistryAnswer> {
     const { clock } = this.#options
     const before = this.#answers.get(uid)
     const timeout = new AbortController()
@@ -112,7 +114,11 @@ export class UpdateChecker {
       timeout.abort(new StatusError('RegistryUnavailable', `no answer within ${patience / 1000}s`)),
     )
     const signal = AbortSignal.any([this.#abort.signal, timeout.signal])
-    const known = { question: question.key, ...(request !== undefined && { request }) }
+    const known = {
+      question: question.key,
+      ...(request !== undefined && { request }),
+      ...(askedWith !== undefined && { askedWith }),
+    }
     try {
       const found = await this.#find(question, { credentials: await credentials(signal), signal })
       return { ...known, at: clock.now(), failures: 0, ...(found !== undefined && { found }) }

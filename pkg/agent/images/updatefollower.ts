@@ -6,7 +6,7 @@ import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { World } from '../world.ts'
 import { type CredentialSources, credentialsOf } from './credentials.ts'
 import { UpdateChecker } from './updatechecker.ts'
-import { planUpdates, type Updates } from './updates.ts'
+import { credentialsStamp, planUpdates, type Updates } from './updates.ts'
 
 export interface UpdateFollowerOptions {
   readonly clock: Clock
@@ -36,7 +36,8 @@ export class UpdateFollower {
       const { askAt, question, request } = updates.get(uid) ?? {}
       if (askAt === undefined || question === undefined) return []
       const credentials = (signal: AbortSignal) => this.#credentialsOf(image, signal)
-      return [{ uid, question, askAt, ...(request !== undefined && { request }), credentials }]
+      const askedWith = credentialsStamp(image, world)
+      return [{ uid, question, askAt, askedWith, ...(request !== undefined && { request }), credentials }]
     })
     this.#checker.sync(checks, new Set(updates.keys()))
     return updates

@@ -6,7 +6,8 @@ import { setCondition } from '#pkg/apimachinery/meta.ts'
 import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import { placedHere } from '../placed.ts'
 import type { World } from '../world.ts'
-import { foundReference, leads, sourceFingerprint, statusOf } from './source.ts'
+import { credentialVersions } from './credentials.ts'
+import { foundReference, leads, pullSecretsOfImage, sourceFingerprint, statusOf } from './source.ts'
 import { planUpdate, type UpdateDecision } from './update.plan.ts'
 
 /** By uid of the Image. */
@@ -20,10 +21,17 @@ export function planUpdates(world: World): Updates {
     followed.flatMap((image) => {
       const { uid = '' } = image.metadata
       const answer = world.registryAnswers.get(uid)
-      const decision = planUpdate({ image: asFollowed(image, world), answer, now: world.now })
+      const askedWith = credentialsStamp(image, world)
+      const decision = planUpdate({ image: asFollowed(image, world), answer, now: world.now, askedWith })
       return decision === undefined ? [] : [[uid, decision] as const]
     }),
   )
+}
+
+/** Changes with what the registry is asked with. */
+export function credentialsStamp(image: Image, { desired }: Pick<World, 'desired'>): string {
+  const { reference } = image.spec
+  return credentialVersions(reference, pullSecretsOfImage(image, reference, desired), desired).join(' ')
 }
 
 /** With the newest of what this node says of it, and what the server says of rejections. */
