@@ -7,8 +7,6 @@
 import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
-import type { NodePrune } from '#pkg/apis/looks.prune.ts'
-import type { PrunePolicySpec } from '#pkg/apis/prunepolicy.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import { type EventNote, EventRecorder } from '#pkg/client/recorder.ts'
 import { Client } from '#pkg/client/rest.ts'
@@ -76,7 +74,7 @@ export class Agent {
   readonly #link: ServerLink
   readonly #memory: NodeMemory
   readonly #host: Host
-  readonly #prunes: PruneRoom
+  readonly prunes: PruneRoom
   #engineInfo: EngineInfo | undefined
   #resyncAt = 0
   /** Verdicts that time alone brings: from a look of then, not from the last that an event gave reason to. */
@@ -137,12 +135,9 @@ export class Agent {
       onGroupEnd: poke,
     })
     this.#reporter = new Reporter(client, ambient)
-    this.#prunes = new PruneRoom({
-      engine,
-      ambient,
-      nodeName,
+    this.prunes = new PruneRoom({
+      ...options,
       record,
-      ...(options.uses !== undefined && { uses: options.uses }),
       reporter: this.#reporter,
       perform: (op, signal) => perform(op, context, signal),
       ownerOf: (found) => this.ownerOf(found),
@@ -178,7 +173,7 @@ export class Agent {
   /** Works until the signal aborts; ops under way are then told and waited for. Containers are left running. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#memory.recall()
-    await this.#prunes.recall()
+    await this.prunes.recall()
     const running = [this.#desired, this.#recorder, this.#reporter, this.#registration, this.#memory]
     const onBegin = () => {
       this.#observer.invalidateAll()
@@ -191,7 +186,7 @@ export class Agent {
     await this.#loop.run(signal)
     await this.#prober.close()
     await this.#images.close()
-    await this.#prunes.close()
+    await this.prunes.close()
     await this.#runner.idle()
     await Promise.all(parts)
   }
@@ -219,16 +214,6 @@ export class Agent {
   /** What the node itself would show a registry for the reference, whoever asks. */
   credentialsOf(reference: string, signal: AbortSignal): Promise<Offered> {
     return credentialsOf(reference, { secrets: [], signal }, this.#credentialSources())
-  }
-
-  /** When an image was last used here, by its id. */
-  lastUsedOf(image: string): string {
-    return this.#prunes.lastUsedOf(image)
-  }
-
-  /** What somebody asks for; see PruneRoom. */
-  prune(spec: PrunePolicySpec, dryRun: boolean, signal: AbortSignal): Promise<NodePrune> {
-    return this.#prunes.ask(spec, dryRun, signal)
   }
 
   /** The object of this agent's API that a container stands for. */
@@ -259,7 +244,7 @@ export class Agent {
     this.#runner.launch(plan, (group) => generationOf(group, world), signal)
     this.#report(world, decision)
     this.#memory.keep()
-    const pruneAt = this.#prunes.pass(world, signal)
+    const pruneAt = this.prunes.pass(world, signal)
     const times = [decision.wakeAt ?? Number.POSITIVE_INFINITY, pruneAt ?? Number.POSITIVE_INFINITY]
     return Math.min(...times, this.#resyncAt, this.#images.wakeAt())
   }
@@ -292,7 +277,7 @@ export class Agent {
       return {
         ...host,
         ...this.#images.facts(),
-        ...this.#prunes.facts(),
+        ...this.prunes.facts(),
         nodeName,
         engineApi: this.#engineInfo.apiVersion,
         engineRegistries: this.#engineInfo.registries,
@@ -359,8 +344,7 @@ export class Agent {
     this.#reporter.resync()
     const desired = this.#desired.snapshot()
     this.#images.forget(desired)
-    const { containers } = desired
-    const uids = new Set([...containers.values()].map(({ metadata }) => metadata.uid ?? ''))
+    const uids = new Set([...desired.containers.values()].map(({ metadata }) => metadata.uid ?? ''))
     for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
     this.#runner.forget((group) => generationOf(group, { desired }) > 0 || group.startsWith('Pull/'))
     this.#resyncAt = ambient.clock.now() + resyncEvery
@@ -376,7 +360,7 @@ export class Agent {
     const { op, group } = result.planned
     this.#rearmed.noteOp(result)
     this.#images.noteOp(result)
-    this.#prunes.noteOp(result)
+    this.prunes.noteOp(result)
     this.#observer.noteOp(op)
     for (const object of this.#desired.objectsOf(group)) {
       this.#healings.note(object.metadata.uid ?? '', result)
@@ -394,11 +378,8 @@ export class Agent {
     if (after !== undefined) this.#statuses.set(uid, after)
   }
 
-  /** Notes an event of the engine for all who learn from them. */
   #onEvent(event: EngineEvent): void {
-    this.#rearmed.noteEvent(event)
-    this.#asked.noteEvent(event)
-    this.#prunes.noteEvent(event)
+    for (const book of [this.#rearmed, this.#asked, this.prunes]) book.noteEvent(event)
     if (this.#observer.hint(event)) this.#loop.poke()
   }
 }

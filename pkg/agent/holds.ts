@@ -4,11 +4,12 @@ import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { referencesOfImage } from '#pkg/apis/image.references.ts'
 import type { Image } from '#pkg/apis/image.ts'
+import { engineName } from '#pkg/apis/wellknown.ts'
 import { wantsToExist } from './container.look.ts'
 import { imageGroup, numberOf, pullGeneration, wantedImage } from './image.ts'
 import { followedImage } from './images/following.ts'
 import { type AgentOp, describeOp } from './ops.ts'
-import type { Decision, Desired, Hold, World } from './world.ts'
+import { type Decision, type Desired, groupOf, type Hold, type World } from './world.ts'
 
 /** ms. */
 const longestRest = 24 * 3_600_000
@@ -87,4 +88,13 @@ function generationOfContainer(container: Container): number {
   return followedImage(container) === undefined
     ? generation
     : generation * 2 ** 24 + numberOf(wantedImage(container), 6)
+}
+
+/** Engine names of the objects whose containers ops are under way for. */
+export function namesAtWork(
+  busy: ReadonlySet<string>,
+  { containers }: Pick<Desired, 'containers'>,
+): ReadonlySet<string> {
+  const metas = [...containers.values()].map(({ metadata }) => metadata)
+  return new Set(metas.filter((metadata) => busy.has(groupOf('Container', metadata))).map(engineName))
 }

@@ -14,6 +14,7 @@ import type {
 } from '#pkg/engine/port.ts'
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import { LogTails } from './logtails.ts'
+import type { AgentOp } from './ops.ts'
 import type { KnownImage, Observation } from './world.ts'
 
 /** Healthchecks run inside containers all the time; nothing that is observed changes by them. */
@@ -77,6 +78,15 @@ export class Observer {
 
   invalidateKind(kind: 'image' | 'network' | 'volume'): void {
     this.#dirtyKinds.add(kind)
+  }
+
+  /** What an op touched is looked at again, whether or not the engine's events say so in time. */
+  noteOp(op: AgentOp): void {
+    if (op.type.endsWith('Image')) this.invalidateKind('image')
+    else if (op.type === 'createVolume' || op.type === 'removeVolume') this.invalidateKind('volume')
+    else if (op.type === 'createNetwork' || op.type === 'removeNetwork') this.invalidateKind('network')
+    else if (op.type === 'createContainer') this.invalidateContainer(op.create.name)
+    else if ('container' in op) this.invalidateContainer(op.container)
   }
 
   /** Notes what an event may have changed; false when it is nothing to look at. */
