@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
 import { decode, startCove, type TestCove } from '#test/helpers/cove.ts'
 import { baseImage } from '#test/helpers/engine.ts'
+import { eventually } from '#test/helpers/eventually.ts'
 import { collect, type Output } from '#test/helpers/kubectl.ts'
 import { startPrivateEngine } from '#test/helpers/private-engine.ts'
 import { makeScene, type Scene } from '#test/helpers/scene.ts'
@@ -314,4 +315,23 @@ titled('each verb has help, and the flat words mean the same', async ({ t, ok })
     t.is(await ok(flat, '--help'), help)
     t.regex(help, new RegExp(`cove image ${word} `))
   }
+})
+
+titled('a node tells of its engine what docker info tells', async ({ t, scene, ok, docker }) => {
+  const version = await scene.call('GET', '/version')
+  const text = await ok('describe', 'node', cove().nodeName)
+  for (const [field, value] of [
+    ['storageDriver', (await docker('info', '--format', '{{.Driver}}')).trim()],
+    ['version', version.Version],
+    ['apiVersion', version.ApiVersion],
+    ['kernel', version.KernelVersion],
+  ])
+    t.true(text.includes(`${field}: ${value}\n`), field)
+  const counted = async () => {
+    const fields = 'jsonpath={.status.engine.containers} {.status.engine.images}'
+    const counts = await ok('get', 'node', cove().nodeName, '-o', fields)
+    assert.equal(counts, (await docker('info', '--format', '{{.Containers}} {{.Images}}')).trim())
+  }
+  // As of the last time that the agent has looked at everything.
+  await t.notThrowsAsync(eventually(counted, { timeoutMs: 60_000, pauseMs: 1000, what: 'the counts' }))
 })
