@@ -74,8 +74,8 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
         clock: ambient.clock,
         nodeName,
         ownerOf: (found) => agent.ownerOf(found),
-        lastUsedOf: (image) => agent.lastUsedOf(image),
-        prune: (spec, dryRun, aborted) => agent.prune(spec, dryRun, aborted),
+        lastUsedOf: (image) => agent.prunes.lastUsedOf(image),
+        prune: (spec, dryRun, aborted) => agent.prunes.ask(spec, dryRun, aborted),
         registry,
         credentialsOf: (reference, aborted) => agent.credentialsOf(reference, aborted),
         // An engine that is reached by its socket is on this machine.

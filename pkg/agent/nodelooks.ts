@@ -11,7 +11,7 @@ import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { Offered } from './images/credentials.ts'
 import type { ReadMachine } from './machine.ts'
 import { type OwnerOf, tellOwner } from './owned.ts'
-import type { AskPrune } from './prune/nodeprune.ts'
+import type { AskPrune } from './prune/ask.ts'
 import type { Target } from './target.ts'
 import { UsageBook } from './usage.ts'
 

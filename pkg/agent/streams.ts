@@ -33,7 +33,8 @@ import {
 } from './nodelooks.ts'
 import type { OwnerOf } from './owned.ts'
 import { connectTo, portForward } from './portforward.ts'
-import { type AskPrune, nodePrune } from './prune/nodeprune.ts'
+import type { AskPrune } from './prune/ask.ts'
+import { nodePrune } from './prune/nodeprune.ts'
 import type { Connect, Target } from './target.ts'
 import { UsageBook } from './usage.ts'
 

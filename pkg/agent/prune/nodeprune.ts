@@ -2,15 +2,12 @@
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
-import type { NodePrune } from '#pkg/apis/looks.prune.ts'
 import { applyDefaults, unknownFields } from '#pkg/apis/normalize.ts'
 import { type PrunePolicy, type PrunePolicySpec, prunePolicyKind } from '#pkg/apis/prunepolicy.ts'
 import { validate } from '#pkg/apis/validate.ts'
 import { answer } from '../images/nodeimages.ts'
 import type { NodeTarget } from '../nodelooks.ts'
 import { isTrue } from '../target.ts'
-
-export type AskPrune = (spec: PrunePolicySpec, dryRun: boolean, signal: AbortSignal) => Promise<NodePrune>
 
 export async function nodePrune({ request, prune }: NodeTarget): Promise<ApiResponse> {
   if (prune === undefined) throw new StatusError('NotFound', 'this node prunes nothing')
