@@ -22,6 +22,9 @@ test('the field is told; what names no image is passed over', (t) => {
   t.deepEqual(forbiddenImages({ reference: 'evil/x' }, 'library/*'), [
     { field: 'spec.reference', reference: 'evil/x' },
   ])
+  t.deepEqual(forbiddenImages({ reference: 'nginx', tags: ['nginx:1', 'evil/x'] }, 'library/*'), [
+    { field: 'spec.tags[1]', reference: 'evil/x' },
+  ])
   t.deepEqual(forbiddenImages({ imageFrom: { image: 'web' } }, ''), [])
   t.deepEqual(forbiddenImages(undefined, ''), [])
 })

@@ -31,10 +31,13 @@ export function forbiddenImages(spec: unknown, allowed: string): ForbiddenImage[
 
 function referencesIn(spec: unknown): ForbiddenImage[] {
   if (!isPlainObject(spec)) return []
-  const { image, reference } = spec
+  const { image, reference, tags } = spec
   return [
     ...(typeof image === 'string' ? [{ field: 'spec.image', reference: image }] : []),
     ...(typeof reference === 'string' ? [{ field: 'spec.reference', reference }] : []),
+    ...(Array.isArray(tags)
+      ? tags.map((tag, index) => ({ field: `spec.tags[${index}]`, reference: String(tag) }))
+      : []),
   ]
 }
 

@@ -3,6 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { containerKind } from './container.kind.ts'
 import { namespaceKind } from './core.ts'
+import { imageKind } from './image.ts'
 import { networkKind } from './network.ts'
 import { memberSchema, type Schema } from './schema.ts'
 import {
@@ -11,6 +12,7 @@ import {
   containerControls,
   controlsOf,
   describeViolations,
+  imageControls,
   levelLabels,
   levelOf,
   levels,
@@ -203,7 +205,7 @@ const anySpec = fc.record({
 })
 
 test('what restricted allows baseline allows, and privileged allows everything', (t) => {
-  for (const controls of [containerControls, volumeControls, networkControls]) {
+  for (const controls of [containerControls, volumeControls, networkControls, imageControls]) {
     fc.assert(
       fc.property(fc.oneof(anySpec, fc.anything()), (spec) => {
         const count = (level: (typeof levels)[number]) => violations(controls, level, { spec }).length
@@ -260,6 +262,7 @@ test('every control is about a field that there is', (t) => {
     [containerKind, containerControls],
     [volumeKind, volumeControls],
     [networkKind, networkControls],
+    [imageKind, imageControls],
   ] as const) {
     t.is(controlsOf(kind), controls)
     for (const { field } of controls) {
@@ -275,12 +278,14 @@ const values = (control: Control, level: 'baseline' | 'restricted') =>
 test('the page tells every control with what each level allows', async (t) => {
   const page = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8')
   const told = page.split('\n').filter((line) => line.startsWith('| `spec.'))
-  const rows = [...containerControls, ...volumeControls, ...networkControls].map((control) => {
-    const kind = [containerKind, volumeKind, networkKind].find((one) =>
-      controlsOf(one).includes(control),
-    )?.kind
-    const strict = control.restricted === undefined ? 'the same' : values(control, 'restricted')
-    return `| \`${control.field}\` of a ${kind} | ${control.name} | ${values(control, 'baseline')} | ${strict} |`
-  })
+  const rows = [...containerControls, ...volumeControls, ...networkControls, ...imageControls].map(
+    (control) => {
+      const kind = [containerKind, volumeKind, networkKind, imageKind].find((one) =>
+        controlsOf(one).includes(control),
+      )?.kind
+      const strict = control.restricted === undefined ? 'the same' : values(control, 'restricted')
+      return `| \`${control.field}\` of ${kind === 'Image' ? 'an' : 'a'} ${kind} | ${control.name} | ${values(control, 'baseline')} | ${strict} |`
+    },
+  )
   t.deepEqual(told, rows)
 })

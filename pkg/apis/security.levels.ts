@@ -197,8 +197,24 @@ export const networkControls: readonly Control[] = [
   },
 ]
 
+/**
+ * Names of images on a node are everybody's: what bears the name of an image that Containers of other namespaces are made
+ * from is what they get. Only a registry says by itself what is under its names; and what a node fetches from an address,
+ * it fetches from where it stands.
+ */
+export const imageControls: readonly Control[] = [
+  ...['archive', 'rootfs', 'commit', 'node'].map((source) => ({
+    name: 'images that no registry vouches for',
+    field: `spec.source.${source}`,
+    baseline: absent,
+  })),
+  { name: 'names of other images', field: 'spec.tags[]', baseline: none('absent', 'must not be set') },
+  { name: 'names of other images', field: 'spec.push[]', baseline: none('absent', 'must not be set') },
+]
+
 const controlsByKind: Readonly<Record<string, readonly Control[]>> = {
   'Container.cove.run': containerControls,
+  'Image.cove.run': imageControls,
   'Network.cove.run': networkControls,
   'Volume.cove.run': volumeControls,
 }

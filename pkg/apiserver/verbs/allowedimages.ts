@@ -40,5 +40,7 @@ function allowedIn(context: Context, namespace: string): string | undefined {
 }
 
 function namesIn(spec: unknown): unknown[] {
-  return isPlainObject(spec) ? [spec['image'], spec['reference']] : []
+  if (!isPlainObject(spec)) return []
+  const { image, reference, tags } = spec
+  return [image, reference, ...(Array.isArray(tags) ? tags : [])]
 }
