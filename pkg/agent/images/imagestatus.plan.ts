@@ -72,8 +72,8 @@ function stateHere({ image, held, decision, world }: Looking): StateHere {
   const hold = world.holds.get(groupOf('Image', image.metadata))
   if (deleting)
     return { state: 'Terminating', ...(hold ? said(hold) : { reason: 'Terminating', message: 'it goes' }) }
-  const progress = progressOf(image, world)
-  if (held.state !== 'here' && progress !== undefined) return pulling(progress)
+  const progress = held.state === 'here' ? undefined : progressOf(image, world)
+  if (progress !== undefined) return pulling(progress)
   if (held.state !== 'here' && hold !== undefined) return { state: 'Failed', ...said(hold) }
   if (waiting !== undefined) return { state: isPatience(waiting) ? 'Pending' : 'Failed', ...waiting }
   if (held.state === 'here')
