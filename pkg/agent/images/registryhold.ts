@@ -3,7 +3,7 @@
  * the hold of its own group besides; this is for all the others who would ask the same registry in vain.
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf, type StatusError } from '#pkg/apimachinery/errors.ts'
 import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import type { AgentOp } from '../ops.ts'
@@ -44,17 +44,28 @@ export class RegistryBook {
     return this.#pulledAt
   }
 
-  /** Any answer that is about the image itself says that the registry is there. */
+  /** Any answer that is about the image itself says that the registry is there, and none that it may be asked more. */
   note(result: OpResult<AgentOp>): void {
     const { op } = result.planned
     if ((op.type !== 'pullImage' && op.type !== 'pushImage') || result.outcome === 'skipped') return
     const host = registryOf(op.reference)
     const error = result.outcome === 'failed' ? result.error : undefined
     if (op.type === 'pullImage') this.#count(host)
-    if (error === undefined) this.#holds.delete(host)
-    else if (isReason(error, 'RegistryRateLimited') || isReason(error, 'RegistryUnavailable'))
+    if (isReason(error, 'RegistryRateLimited') || isReason(error, 'RegistryUnavailable'))
       this.#hold(host, error)
-    else if (error instanceof StatusError) this.#holds.delete(host)
+    else if (
+      error === undefined ||
+      isReason(error, 'ImageNotFound') ||
+      isReason(error, 'RegistryUnauthorized')
+    )
+      this.#answered(host)
+  }
+
+  /** What was under way when it asked to be left alone may still end well. */
+  #answered(host: string): void {
+    const hold = this.#holds.get(host)
+    const stays = hold?.reason === 'RegistryRateLimited' && hold.until > this.#ambient.clock.now()
+    if (!stays) this.#holds.delete(host)
   }
 
   #count(host: string): void {
@@ -66,9 +77,13 @@ export class RegistryBook {
   #hold(host: string, error: StatusError): void {
     const { clock, random } = this.#ambient
     const reason = error.reason === 'RegistryRateLimited' ? 'RegistryRateLimited' : 'RegistryUnavailable'
-    const failures = (this.#holds.get(host)?.failures ?? 0) + 1
+    const before = this.#holds.get(host)
+    // Several that were under way at once are one failure.
+    const isSame = before !== undefined && before.until > clock.now() && before.reason === reason
+    const failures = (before?.failures ?? 0) + (isSame ? 0 : 1)
     const usual = Math.min(most[reason], first[reason] * 2 ** (failures - 1)) * (0.9 + random.next() / 5)
-    const until = clock.now() + Math.max(usual, (error.details.retryAfterSeconds ?? 0) * 1000)
+    const asked = clock.now() + Math.max(usual, (error.details.retryAfterSeconds ?? 0) * 1000)
+    const until = isSame ? Math.max(before.until, asked) : asked
     const message = `registry ${host} is not asked before ${timestamp(until)}: ${messageOf(error)}`
     this.#holds.set(host, { until, failures, reason, message })
   }
