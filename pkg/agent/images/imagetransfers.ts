@@ -108,7 +108,10 @@ async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Those that were sent along, else those that the node itself would use. */
-export async function offeredFor({ request, credentialsOf }: NodeTarget, reference: string): Promise<Offered> {
+export async function offeredFor(
+  { request, credentialsOf }: NodeTarget,
+  reference: string,
+): Promise<Offered> {
   const credentials = decodeRegistryAuth(request.headers[registryAuthHeader])
   if (credentials !== undefined) return { found: [{ from: 'whoever asks', credentials }], troubles: [] }
   return (await credentialsOf?.(reference, request.signal)) ?? { found: [], troubles: [] }
