@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
+import { encodeRegistryAuth } from '#pkg/apis/registryauth.ts'
 import { program, sharedCove } from '#test/helpers/cove.ts'
 import { baseImage } from '#test/helpers/engine.ts'
 import { collect, type Output } from '#test/helpers/kubectl.ts'
@@ -236,7 +237,10 @@ titled('a registry with a password is shown a Secret', async ({ t, scene, ok, ru
   t.is((await run('pull', name)).code, 1)
   t.is(await ok('pull', '-q', name, '--secret', 'regcred'), `${name}\n`)
   await ok('rmi', name)
-  t.false(cove().log().includes(testAccount.password.concat('"')))
+  t.false(cove().log().includes(encodeRegistryAuth(testAccount)))
+  const audit = await readFile(join(cove().dataDir, 'audit.log'), 'utf8')
+  t.true(audit.includes('images/push'))
+  t.false(audit.includes(encodeRegistryAuth(testAccount)))
 })
 
 titled('on a terminal each layer has a line of its own, which is written anew', async ({ t, scene, ok }) => {
