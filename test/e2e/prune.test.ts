@@ -10,7 +10,7 @@ import { startCove, type TestCove } from '#test/helpers/cove.ts'
 import { baseImage, ensureBaseImage, mustRequest, type RawEngine, rawEngine } from '#test/helpers/engine.ts'
 import { startEngineNetRegistry } from '#test/helpers/enginenetregistry.ts'
 import { eventually } from '#test/helpers/eventually.ts'
-import { createImage, imageReady } from '#test/helpers/images.ts'
+import { createImage, imageReady, untilImage } from '#test/helpers/images.ts'
 import { type PrivateEngine, startPrivateEngine } from '#test/helpers/private-engine.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 import { tar } from '#test/helpers/tar.ts'
@@ -133,6 +133,11 @@ test('a policy removes by its schedule what is meant, and nothing that anybody n
   await createImage(scene, 'pinned', { reference: digest })
   await imageReady(scene, 'pinned')
   t.true((await imageIDs(raw)).includes(pinned))
+  const spare = `${registry.loopback}/lib/spare:1`
+  await registry.push(await build(raw, ['RUN echo spare > /spare'], 'spare:1'), 'lib/spare:1')
+  await mustRequest(raw, 'DELETE', '/images/spare:1')
+  await createImage(scene, 'spare', { reference: spare, prunePolicy: 'Collect' })
+  await imageReady(scene, 'spare')
   // The name moves on to a new image: the old one has lost its.
   const old = await build(raw, ['RUN echo 1 > /version'], 'app:1')
   await build(raw, ['RUN echo 2 > /version'], 'app:1')
@@ -152,7 +157,7 @@ test('a policy removes by its schedule what is meant, and nothing that anybody n
   const bridged = (await mustRequest(raw, 'POST', '/networks/create', { Name: 'lonely' })) as { Id: string }
   await createPolicy(cove, 'often', {
     schedule: '* * * * *',
-    images: { olderThan: '0s' },
+    images: { unused: true, olderThan: '0s' },
     containers: { olderThan: '0s' },
     networks: { olderThan: '0s' },
     volumes: { anonymous: true, olderThan: '0s' },
@@ -162,7 +167,13 @@ test('a policy removes by its schedule what is meant, and nothing that anybody n
   t.is(failed, 0)
   t.deepEqual(
     names(removed).sort(),
-    [short(old), 'container leftover', 'network lonely', `volume ${hex('a').slice(0, 12)}`].sort(),
+    [
+      short(old),
+      `image ${spare}`,
+      'container leftover',
+      'network lonely',
+      `volume ${hex('a').slice(0, 12)}`,
+    ].sort(),
   )
   t.true((reclaimedBytes ?? 0) > 0)
   t.true(await exists(raw, '/volumes/data'))
@@ -177,6 +188,10 @@ test('a policy removes by its schedule what is meant, and nothing that anybody n
   t.is(whyOf('image stranger:1'), 'container stranger was made from it')
   t.is(whyOf('container stranger'), 'Cove did not make it, and only what Cove left behind is to go')
   t.is(whyOf(`image ${digest.slice(0, 30)}`), `Image ${scene.namespace}/pinned is to be here`)
+  await untilImage(scene, 'spare', { nodes: { [cove.nodeName]: { state: 'Collected' } } })
+  t.false(await exists(raw, `/images/${spare}/json`))
+  await scene.running('user', { image: undefined, imageFrom: { image: 'spare' } })
+  t.true(await exists(raw, `/images/${spare}/json`))
   await eventually(
     async () => {
       const shown = await cove.cli(['get', 'events', '-n', 'default'])

@@ -28,7 +28,7 @@ function make() {
   })
   const post = async (body: string, query = '') => {
     const { signal } = new AbortController()
-    const answer = await inProcess(handler, { username: 'root', groups: [] })({
+    const answer = await inProcess(handler, { name: 'root', groups: [] })({
       method: 'POST',
       path: '/prune',
       query: new URLSearchParams(query),
