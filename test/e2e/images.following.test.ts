@@ -28,11 +28,16 @@ const follower = { image: undefined, command: undefined, update: { monitor: '1s'
 
 let versions = 0
 
+/** The same registry by another name: whoever pushes gives an image a name that Cove would take back from it. */
+function followed(reference: string): string {
+  return reference.replace('127.0.0.1', 'localhost')
+}
+
 /** A new image under the tag, in the registry only. */
 async function publish(scene: Scene, tag: string, lines: readonly string[] = [good]): Promise<string> {
   const version = `v${++versions}`
   const built = await scene.image(version, [`LABEL version=${version}`, ...lines])
-  return await registry.push(cove().engine, built, `${scene.namespace}/app:${tag}`)
+  return followed(await registry.push(cove().engine, built, `${cove().mark}/${scene.namespace}/app:${tag}`))
 }
 
 async function check(scene: Scene, name = 'app'): Promise<ImageStatus> {
@@ -138,7 +143,7 @@ test('a bad new image is gone back from and not tried again; a newer one is take
 test('versions: the highest of the range among the tags that the filter lets through', async (t) => {
   const scene = await makeScene(cove())
   for (const tag of ['1.2.9-slim', '1.2.10-slim', '1.3.0-slim', '1.2.99']) await publish(scene, tag)
-  const reference = `${registry.address}/${scene.namespace}/app`
+  const reference = followed(`${registry.address}/${cove().mark}/${scene.namespace}/app`)
   const update = { policy: 'SemVer', range: '~1.2', filter: '*-slim', ...rarely }
   await createImage(scene, 'app', { reference, update })
   const first = await imageReady(scene, 'app')
@@ -172,7 +177,8 @@ test('while the registry is away all runs on, and the condition says why', async
   const scene = await makeScene(cove())
   const own = await startRegistry()
   const built = await scene.image('away', [good])
-  const reference = await own.push(cove().engine, built, `${scene.namespace}/app:1`)
+  const name = `${cove().mark}/${scene.namespace}/app:1`
+  const reference = followed(await own.push(cove().engine, built, name))
   await createImage(scene, 'app', { reference, update: { policy: 'Digest', ...rarely } })
   const first = await imageReady(scene, 'app')
   await follows(scene, ['web'])

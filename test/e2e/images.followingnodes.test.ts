@@ -32,10 +32,11 @@ test('Containers on two nodes run the one digest that the lead takes, and leave 
   const { words } = await invite(cove, machine)
   await machine.start(...words)
   const scene = await makeScene(cove)
+  const repository = `${cove.mark}/${scene.namespace}/app`
 
   const publish = async (name: string, lines: readonly string[]) => {
     const built = await scene.image(name, [`LABEL version=${name}`, ...lines])
-    await registry.push(host, built, `${scene.namespace}/app:1`)
+    await registry.push(host, built, `${repository}:1`)
   }
   const check = async (request: string) =>
     await scene.patch('Image', 'app', { metadata: { annotations: { [checkAnnotation]: request } } })
@@ -52,7 +53,7 @@ test('Containers on two nodes run the one digest that the lead takes, and leave 
   }
 
   await publish('v1', ['CMD ["sleep", "86400"]'])
-  const reference = `${proxy.address}/${scene.namespace}/app:1`
+  const reference = `${proxy.address}/${repository}:1`
   const update = { policy: 'Digest', schedule: '0 0 1 1 *' }
   await createImage(scene, 'app', { reference, update, nodeName: cove.nodeName })
   const spec = {
@@ -67,7 +68,7 @@ test('Containers on two nodes run the one digest that the lead takes, and leave 
   await runs(first.reference)
 
   await publish('v2', ['CMD ["sleep", "86400"]'])
-  const heads = () => proxy.seen.filter(({ line }) => line === `HEAD /v2/${scene.namespace}/app/manifests/1`)
+  const heads = () => proxy.seen.filter(({ line }) => line === `HEAD /v2/${repository}/manifests/1`)
   const before = heads().length
   await check('one')
   const { status } = await untilImage(scene, 'app', ({ reference: now, nodes }) => {

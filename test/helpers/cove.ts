@@ -231,12 +231,18 @@ async function removeLabelled(engine: RawEngine, label: string): Promise<void> {
   for (const { Name } of Volumes ?? []) await mustRequest(engine, 'DELETE', `/volumes/${Name}`)
 }
 
-/** Takes off the engine every image name that contains the mark. */
+/** Takes off the engine every image name that contains the mark, digests included: a name may go with another one. */
 async function removeImages(engine: RawEngine, mark: string): Promise<void> {
   const images = decode(await mustRequest(engine, 'GET', '/images/json'))
-  const names: string[] = images.flatMap(({ RepoTags }: { RepoTags: string[] | null }) => RepoTags ?? [])
-  for (const name of names.filter((each) => each.includes(mark)))
-    await mustRequest(engine, 'DELETE', `/images/${name}?force=1`)
+  const namesOf = ({ RepoTags, RepoDigests }: Record<string, string[] | null>) => [
+    ...(RepoTags ?? []),
+    ...(RepoDigests ?? []),
+  ]
+  const names: string[] = images.flatMap(namesOf)
+  for (const name of names.filter((each) => each.includes(mark))) {
+    const { status, text } = await engine.request('DELETE', `/images/${name}?force=1`)
+    if (status !== 200 && status !== 404) throw new Error(`${name} stays: ${status} ${text}`)
+  }
 }
 
 /** The witness's answers are read as tests expect them; what is not there is undefined and fails their assertions. */
