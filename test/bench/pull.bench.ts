@@ -111,7 +111,10 @@ async function mustRead(engine: RawEngine, path: string): Promise<void> {
 async function makeImage(engine: RawEngine, base: string, name: string): Promise<string> {
   let image = base
   for (let layer = 0; layer < layers; layer++) {
-    const { Id } = (await mustRequest(engine, 'POST', '/containers/create', { Image: image })) as {
+    const { Id } = (await mustRequest(engine, 'POST', '/containers/create', {
+      Image: image,
+      Cmd: ['true'],
+    })) as {
       Id: string
     }
     const archive = tar([{ name: `layer-${layer}`, mode: 0o644, data: randomBytes(layerBytes) }])
