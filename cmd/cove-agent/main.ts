@@ -6,6 +6,7 @@ import { Agent } from '#pkg/agent/agent.ts'
 import { statfsDisk } from '#pkg/agent/disk.ts'
 import { localEngineFiles, noEngineFiles } from '#pkg/agent/engineconfig/enginefiles.ts'
 import type { HostParts } from '#pkg/agent/host.ts'
+import { diskLent } from '#pkg/agent/images/lentnamesfile.ts'
 import { nodeLogins } from '#pkg/agent/images/nodelogins.ts'
 import { nodeAccess } from '#pkg/agent/images/registryaccess.ts'
 import { linuxMachine } from '#pkg/agent/machine.ts'
@@ -57,6 +58,7 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
     spool,
     version,
     uses: diskUses(dataDir),
+    lent: diskLent(dataDir),
     host: { ...hostOf(options), registry },
     nodeLogins: nodeLogins({
       file: join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json'),

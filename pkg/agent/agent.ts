@@ -110,6 +110,7 @@ export class Agent {
       credentials,
       record,
       ...(options.registry !== undefined && { registry: options.registry }),
+      ...(options.lent !== undefined && { lentStore: options.lent }),
     })
     this.#healings = new HealingBook(ambient.clock)
     this.#rearmed = new RearmBook(ambient.clock)
@@ -123,6 +124,7 @@ export class Agent {
       host: this.#host,
       clock: ambient.clock,
       ...(options.spool !== undefined && { spool: options.spool }),
+      lent: this.#images.lent,
       onProgress: this.#pulls.progress.bind(this.#pulls),
       onAnswer: this.#images.onAnswer.bind(this.#images),
       credentials,
@@ -256,6 +258,7 @@ export class Agent {
     try {
       if (this.#host.isSettling()) this.#engineInfo = undefined
       this.#engineInfo ??= await engine.info()
+      await this.#images.lent.recall()
       // Both are older than the look at the engine: what it shows of a group that was at work meanwhile is
       // half a truth, and what was asked for meanwhile it may not show yet.
       const busy = this.#runner.busy()

@@ -5,6 +5,7 @@ import type { Engine } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { HostParts } from './host.ts'
 import type { NodeLogins } from './images/credentials.ts'
+import type { LentStore } from './images/lentnames.ts'
 import type { CopyStore } from './nodecopyfile.ts'
 import type { NodeFiles } from './projection.ts'
 import type { UseStore } from './prune/lastused.ts'
@@ -24,6 +25,8 @@ export interface AgentOptions {
   readonly nodeLogins?: NodeLogins
   /** Where it is kept when images were last used; absent: a restart makes all as if used now. */
   readonly uses?: UseStore
+  /** Where it is kept which names images have only for a push; absent: an agent that is killed leaves them. */
+  readonly lent?: LentStore
   /** Where what is desired is kept for a start without the server; absent: it is not. */
   readonly copies?: CopyStore
   /** A directory of the agent's own for files that are verified before they are used; absent: there is none. */

@@ -4,6 +4,7 @@
  */
 import { imagesInQuestion } from '#pkg/agent/container.security.ts'
 import { Host } from '#pkg/agent/host.ts'
+import { LentNames } from '#pkg/agent/images/lentnames.ts'
 import { planNode } from '#pkg/agent/node.plan.ts'
 import { Observer } from '#pkg/agent/observe.ts'
 import type { AgentOp, OpOf } from '#pkg/agent/ops.ts'
@@ -70,6 +71,7 @@ async function performOne(harness: NodeHarness<Engine>, op: AgentOp, signal: Abo
       files: diskFiles(projectionRoot),
       host: new Host(undefined, { clock: systemClock(), random: systemRandom(), log: silentLogger }),
       clock: systemClock(),
+      lent: new LentNames({ engine, log: silentLogger }),
       onProgress: () => {},
       onAnswer: () => {},
       credentials: {

@@ -18,6 +18,7 @@ import { type Desired, groupOf, type World } from '../world.ts'
 import type { CredentialSources } from './credentials.ts'
 import { ImageBook, type OpAnswer } from './imagebook.ts'
 import { reportImage, withOwnWord } from './imagestatus.plan.ts'
+import { LentNames, type LentStore } from './lentnames.ts'
 import { RegistryBook } from './registryhold.ts'
 import { SizeBook } from './sizebook.ts'
 import { leads, statusOf } from './source.ts'
@@ -35,6 +36,8 @@ export interface ImageRoomOptions {
   readonly registry?: RegistryClient
   readonly credentials: CredentialSources
   readonly record: (note: EventNote) => void
+  /** Absent: names that are only for a push stay when the agent is killed. */
+  readonly lentStore?: LentStore
 }
 
 export class ImageRoom {
@@ -44,13 +47,15 @@ export class ImageRoom {
   readonly #sizes: SizeBook
   readonly #answers = new WeakMap<AgentOp, OpAnswer>()
   readonly #follower: UpdateFollower | undefined
+  readonly lent: LentNames
   #wakeAt: number | undefined
 
   constructor(options: ImageRoomOptions) {
     this.#options = options
     this.#registries = new RegistryBook(options.ambient)
     this.#sizes = new SizeBook(options)
-    const { registry, ambient, credentials, onChange } = options
+    const { registry, ambient, credentials, onChange, engine, lentStore: store } = options
+    this.lent = new LentNames({ engine, log: ambient.log, ...(store !== undefined && { store }) })
     if (registry !== undefined)
       this.#follower = new UpdateFollower({ clock: ambient.clock, registry, credentials, onAnswer: onChange })
   }

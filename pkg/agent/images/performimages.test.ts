@@ -1,12 +1,13 @@
 /** Ops about images on the simulated engine: what they leave behind, also when they fail. */
 import test from 'ava'
-import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { SimRegistry } from '#pkg/engine/simregistry.ts'
 import type { AgentOp } from '../ops.ts'
 import type { OpAnswer } from './imagebook.ts'
+import { LentNames } from './lentnames.ts'
 import { type ImageContext, loadImage, pullImage, pushImage, untagImage } from './performimages.ts'
 
 const signal = new AbortController().signal
@@ -24,6 +25,7 @@ async function setUp(upload: AsyncIterable<Uint8Array> | string = '') {
     client,
     clock,
     credentials: { secretOf: () => undefined, registries: () => [] },
+    lent: new LentNames({ engine, log: silentLogger }),
     onProgress: () => {},
     onAnswer: (_: AgentOp, answer: OpAnswer) => answers.push(answer),
   }

@@ -7,6 +7,7 @@ import type { AgentOp, OpOf } from '../ops.ts'
 import { type CredentialSources, credentialsOf, withEach } from './credentials.ts'
 import { type FetchContext, withFile } from './fetchfile.ts'
 import type { OpAnswer } from './imagebook.ts'
+import type { LentNames } from './lentnames.ts'
 import { withRetryAfter } from './retryafter.ts'
 
 export interface ImageContext extends FetchContext {
@@ -14,6 +15,7 @@ export interface ImageContext extends FetchContext {
   readonly credentials: CredentialSources
   /** Absent: registries are asked through the engine only. */
   readonly registry?: RegistryClient
+  readonly lent: LentNames
   readonly onProgress: (op: AgentOp, progress: PullProgress) => void
   /** Called once by each op that has found something. */
   readonly onAnswer: (op: AgentOp, answer: OpAnswer) => void
@@ -73,10 +75,12 @@ export async function pushImage(
   context: ImageContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { engine } = context
-  const { image, reference, secrets } = op
+  const { engine, lent } = context
+  const { image, reference, secrets, named: before } = op
   const offered = await credentialsOf(reference, { secrets, signal }, context.credentials)
-  await engine.tagImage(image, reference)
+  const isLent = before !== undefined || !op.keepsName
+  if (isLent) await lent.lend(reference, { image, ...(before !== undefined && { before }) })
+  else await engine.tagImage(image, reference)
   const onProgress = (progress: PullProgress) => context.onProgress(op, progress)
   try {
     const { digest } = await withEach(reference, offered, (credentials) =>
@@ -84,8 +88,7 @@ export async function pushImage(
     )
     context.onAnswer(op, { digest, words: `digest ${digest}` })
   } finally {
-    if (op.named !== undefined) await engine.tagImage(op.named, reference)
-    else if (!op.keepsName) await engine.removeImage(reference, { force: false })
+    if (isLent) await lent.takeBack(reference)
   }
 }
 

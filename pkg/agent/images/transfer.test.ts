@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { Client } from '#pkg/client/rest.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
@@ -11,6 +11,7 @@ import { streamsHandler } from '../streams.ts'
 import type { OpAnswer } from './imagebook.ts'
 import { chainsHere } from './layers.ts'
 import { chainsOf, pathsOfLayers } from './layersarchive.ts'
+import { LentNames } from './lentnames.ts'
 import { tarEntries } from './tararchive.ts'
 import { transferImage } from './transfer.ts'
 
@@ -46,6 +47,7 @@ function pair(alter: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Arr
         client,
         clock,
         credentials: { secretOf: () => undefined, registries: () => [] },
+        lent: new LentNames({ engine, log: silentLogger }),
         onProgress: (_op: unknown, _progress: PullProgress) => undefined,
         onAnswer: (_op: unknown, answer: OpAnswer) => answers.push(answer),
       },
