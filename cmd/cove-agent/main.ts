@@ -27,6 +27,8 @@ export interface AgentProcessOptions {
   readonly engineConfig: string
   readonly enginePidfile: string
   readonly nodeName: string
+  /** How long a pull, push or load may stand still; undefined: the default. */
+  readonly stallMs: number | undefined
   readonly ambient: Ambient
   readonly version: string
   readonly transport: Transport
@@ -38,9 +40,10 @@ export interface AgentProcessOptions {
 
 /** Works until the signal aborts, then ends what is under way. Containers keep running. */
 export async function runAgent(options: AgentProcessOptions, signal: AbortSignal): Promise<void> {
-  const { dataDir, nodeName, ambient, version, transport } = options
+  const { dataDir, nodeName, ambient, version, transport, stallMs } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock })
+  const patience = stallMs === undefined ? {} : { stallMs }
+  const engine = await openDockerEngine({ host: options.engine, clock: ambient.clock, ...patience })
   const files = diskFiles(join(dataDir, 'files'))
   // What an earlier run was fetching when it ended is of no use any more.
   const spool = join(dataDir, 'fetch')

@@ -48,3 +48,11 @@ test('a server takes further names, and how long nodes are certified', (t) => {
       message: /at least 10s/,
     })
 })
+
+test('how long pulls may stand still is for the agent, and for up', (t) => {
+  const flag = '--image-pull-progress-deadline'
+  for (const name of ['agent', 'up'] as const) t.is(parseFlags(name, [flag, '90s'], input)?.stallMs, 90_000)
+  t.is(parseFlags('agent', [], input)?.stallMs, undefined)
+  t.throws(() => parseFlags('agent', [flag, '10ms'], input), { message: /at least 1s/ })
+  t.throws(() => parseFlags('server', [flag, '90s'], input), { message: /Unknown option/ })
+})

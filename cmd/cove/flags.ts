@@ -19,6 +19,8 @@ export interface DaemonFlags {
   readonly enginePidfile: string
   /** Of the agent alone; up talks to its own server. */
   readonly kubeconfig: string | undefined
+  /** How long a pull, push or load may stand still, in ms; undefined: the agent's own default. */
+  readonly stallMs: number | undefined
   /** Of the agent alone: the cluster to join at the first start. */
   readonly join: JoinFlag | undefined
   /** Further names and addresses by which the server is reached. */
@@ -60,6 +62,7 @@ const options = {
   'engine-config': { type: 'string' },
   'engine-pidfile': { type: 'string' },
   'node-name': { type: 'string' },
+  'image-pull-progress-deadline': { type: 'string' },
   kubeconfig: { type: 'string' },
   join: { type: 'string' },
   'ca-pin': { type: 'string' },
@@ -82,7 +85,16 @@ const ofServer = [
 ] as const
 
 const flagsOf: Readonly<Record<DaemonName, readonly (keyof typeof options)[]>> = {
-  up: [...ofServer, 'engine', 'engine-config', 'engine-pidfile', 'node-name', 'log-level', 'help'],
+  up: [
+    ...ofServer,
+    'engine',
+    'engine-config',
+    'engine-pidfile',
+    'node-name',
+    'image-pull-progress-deadline',
+    'log-level',
+    'help',
+  ],
   server: [...ofServer, 'log-level', 'help'],
   agent: [
     'data-dir',
@@ -90,6 +102,7 @@ const flagsOf: Readonly<Record<DaemonName, readonly (keyof typeof options)[]>> =
     'engine-config',
     'engine-pidfile',
     'node-name',
+    'image-pull-progress-deadline',
     'kubeconfig',
     'join',
     'ca-pin',
@@ -107,6 +120,10 @@ const texts: Readonly<Record<keyof typeof options, readonly [string, string]>> =
   'engine-config': ['FILE', `its settings, which Node.spec.engine changes (${defaultEngineConfig})`],
   'engine-pidfile': ['FILE', `where it keeps its process id (${defaultEnginePidfile})`],
   'node-name': ['NAME', 'name of this node (the host name)'],
+  'image-pull-progress-deadline': [
+    'DURATION',
+    'a pull, push or load of which nothing moves for so long is given up (3m)',
+  ],
   kubeconfig: ['FILE', 'the server to work for ($KUBECONFIG, else ~/.cove/kubeconfig)'],
   join: ['URL', 'at the first start: the server to join, such as https://cove.example:7443'],
   'ca-pin': ['PIN', 'sha256:HEX of the authority of that server, as `cove token create` prints it'],
@@ -161,10 +178,11 @@ export function parseFlags(
     enginePidfile: resolve(cwd, values['engine-pidfile'] ?? defaultEnginePidfile),
     engine: values.engine ?? (env['DOCKER_HOST'] || defaultEngine),
     nodeName: parseNodeName(values['node-name'] ?? hostname.toLowerCase()),
+    stallMs: parseAtLeast(values, 'image-pull-progress-deadline', 1000),
     kubeconfig: values.kubeconfig,
     join: parseJoin(values),
     hosts: values['tls-san'] ?? [],
-    nodeCertificateMs: parseLifetime(values['node-certificate-lifetime']),
+    nodeCertificateMs: parseAtLeast(values, 'node-certificate-lifetime', shortestLifetimeMs),
     auditLog: parseAuditLog(values['audit-log'], cwd),
     maxUploadBytes: parseMaxUpload(values['max-upload']),
     logLevel,
@@ -208,11 +226,17 @@ function parseJoin(values: JoinValues): JoinFlag | undefined {
 /** Shorter ones would be renewed all the time. */
 const shortestLifetimeMs = 10_000
 
-function parseLifetime(text: string | undefined): number | undefined {
+/** A duration in ms; undefined: the flag was not given. */
+function parseAtLeast<Flag extends string>(
+  values: Readonly<Partial<Record<Flag, string>>>,
+  flag: Flag,
+  least: number,
+): number | undefined {
+  const text = values[flag]
   if (text === undefined) return undefined
-  const lifetime = parseDuration(text)
-  if (lifetime !== undefined && lifetime >= shortestLifetimeMs) return lifetime
-  throw badFlag('node-certificate-lifetime', `"${text}" is not a duration of at least 10s`)
+  const duration = parseDuration(text)
+  if (duration !== undefined && duration >= least) return duration
+  throw badFlag(flag, `"${text}" is not a duration of at least ${least / 1000}s`)
 }
 
 function parseAuditLog(text: string | undefined, cwd: string): string | undefined {
