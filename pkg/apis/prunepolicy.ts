@@ -5,7 +5,6 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { ageColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
-import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
 import { atomicList, duration, oneOf, quantity, rules, stringMap, time } from './schema.ts'
 
@@ -165,10 +164,6 @@ const nodeState = Type.Object({
 
 const status = Type.Object(
   {
-    conditions: Type.Optional(conditions(['Ready'])),
-    observedGeneration: Type.Optional(
-      Type.Integer({ description: 'The generation this status was computed from.' }),
-    ),
     nodes: Type.Optional(Type.Record(Type.String(), nodeState, { description: 'Its state on each node.' })),
   },
   { description: 'What is.' },
