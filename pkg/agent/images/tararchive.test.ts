@@ -103,3 +103,57 @@ test('a size beyond what octal digits can say is read', async (t) => {
     break
   }
 })
+
+/** A header whose size is written so. */
+async function sized(size: string): Promise<Buffer> {
+  const header = (await archive({ any: 'x' })).subarray(0, 512)
+  header.write(size, 124, 12, 'latin1')
+  return summed(header)
+}
+
+function summed(header: Buffer): Buffer {
+  header.fill(0x20, 148, 156)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  return header
+}
+
+test('a size that is no number, or none that can be, is no archive', async (t) => {
+  for (const size of ['zzzzzzzzzzz\0', '-0000000001\0', '\xff'.repeat(12), `\x80${'\xff'.repeat(11)}`]) {
+    const error: unknown = await t.throwsAsync(
+      entriesOf(Buffer.concat([await sized(size), Buffer.alloc(2048)])),
+    )
+    t.true(isReason(error, 'EngineError'), JSON.stringify(size))
+  }
+})
+
+test('words about an entry that make no sense, or have no end, are refused', async (t) => {
+  const about = async (text: string) => {
+    const writer = pack()
+    writer.entry({ name: 'pax' }, text)
+    writer.finalize()
+    const bytes = await gather(writer)
+    bytes[156] = 'x'.charCodeAt(0)
+    summed(bytes.subarray(0, 512))
+    return bytes
+  }
+  for (const text of ['1e-300 path=a\n', '0.5 a=b\n', '3 a', '99 path=a\n', ' a=b\n', '11 size=-5\n']) {
+    const next = await archive({ any: 'x' })
+    const error: unknown = await t.throwsAsync(
+      entriesOf(Buffer.concat([(await about(text)).subarray(0, 1024), next])),
+      undefined,
+      text,
+    )
+    t.true(isReason(error, 'EngineError'), text)
+  }
+  const one = (await about('10 path=a\n')).subarray(0, 1024)
+  async function* endless() {
+    for (;;) yield one
+  }
+  await t.throwsAsync(
+    async () => {
+      for await (const { name } of tarEntries(endless())) t.fail(name)
+    },
+    { message: /damaged/ },
+  )
+})

@@ -8,6 +8,10 @@ export type Bytes = AsyncIterable<Uint8Array>
 
 export interface TarEntry {
   readonly name: string
+  /** As its header has it: `0` for a file, `5` for a directory. */
+  readonly type: string
+  /** Of its content. */
+  readonly size: number
   /** Where a link leads; empty for everything else. */
   readonly link: string
   /** Its headers. */
@@ -19,6 +23,8 @@ export interface TarEntry {
 
 const blockSize = 512
 const largestHeld = 4 * 1024 ** 2
+/** Of one entry: its own, and those that say something about it. */
+const mostHeaders = 16
 
 /** What headers before the one of an entry say of it. */
 interface Extra {
@@ -41,17 +47,19 @@ export async function* tarEntries(archive: Bytes): AsyncGenerator<TarEntry> {
       if (block.every((byte) => byte === 0)) return yield end(block, source)
       const header = readHeader(block)
       head.push(block)
+      if (head.length > 2 * mostHeaders) throw broken('is damaged')
       if (isAbout(header.type)) {
         const content = await source.take(padded(header.size))
         head.push(content)
         extra = { ...extra, ...readExtra(header.type, content.subarray(0, header.size)) }
         continue
       }
-      const size = extra.size === undefined ? header.size : Number(extra.size)
+      const size = extra.size === undefined ? header.size : readDecimal(extra.size)
       const { path: name = header.name, linkpath: link = header.link } = extra
       const padding = Buffer.alloc(padded(size) - size)
       const content = source.pass(size)
-      yield { name: name.replace(/^\.\//, ''), link, head: Buffer.concat(head), content, padding }
+      const { type } = header
+      yield { name: name.replace(/^\.\//, ''), type, size, link, head: Buffer.concat(head), content, padding }
       for await (const piece of content) void piece
       await source.take(padding.length)
       ;[head, extra] = [[], {}]
@@ -73,7 +81,15 @@ export async function gatherBytes(content: Bytes): Promise<Buffer> {
 }
 
 function end(block: Buffer, source: Pieces): TarEntry {
-  return { name: '', link: '', head: block, content: source.rest(), padding: new Uint8Array() }
+  return {
+    name: '',
+    type: '',
+    size: 0,
+    link: '',
+    head: block,
+    content: source.rest(),
+    padding: new Uint8Array(),
+  }
 }
 
 interface Header {
@@ -114,10 +130,12 @@ function readRecords(content: Buffer): Extra {
   const records: Record<string, string> = {}
   for (let at = 0; at < content.length; ) {
     const space = content.indexOf(' ', at)
-    const length = Number(content.toString('latin1', at, space))
-    if (space < 0 || !(length > 0)) throw broken('is damaged')
-    const [, key = '', value = ''] =
-      /^([^=]*)=(.*)\n$/s.exec(content.toString('utf8', space + 1, at + length)) ?? []
+    // Longer numbers there are not in what is held.
+    const length = space > at && space - at < 8 ? readDecimal(content.toString('latin1', at, space)) : 0
+    if (length <= space - at || at + length > content.length) throw broken('is damaged')
+    const record = /^([^=]*)=(.*)\n$/s.exec(content.toString('utf8', space + 1, at + length))
+    if (record === null) throw broken('is damaged')
+    const [, key = '', value = ''] = record
     records[key] = value
     at += length
   }
@@ -129,10 +147,21 @@ function readRecords(content: Buffer): Extra {
   }
 }
 
+function readDecimal(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(value)) throw broken('is damaged')
+  return value
+}
+
 /** Octal digits, or for what is larger than they can say the bytes of the number itself. */
 function readNumber(field: Buffer): number {
-  if (((field[0] ?? 0) & 0x80) === 0) return Number.parseInt(readText(field).trim() || '0', 8)
-  return field.subarray(1).reduce((value, byte) => value * 256 + byte, 0)
+  if (field[0] === 0x80) {
+    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0)
+    if (Number.isSafeInteger(value)) return value
+  }
+  const digits = readText(field).trim()
+  if (!/^[0-7]*$/.test(digits)) throw broken('is no tar archive')
+  return digits === '' ? 0 : Number.parseInt(digits, 8)
 }
 
 function readText(field: Buffer): string {

@@ -5,7 +5,7 @@ import { Client } from '#pkg/client/rest.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { makeSimImage, type SimImageSpec } from '#pkg/engine/simregistry.ts'
-import { piecesOf } from '#test/helpers/imagearchive.ts'
+import { editArchive, piecesOf } from '#test/helpers/imagearchive.ts'
 import type { OpOf } from '../ops.ts'
 import { streamsHandler } from '../streams.ts'
 import type { OpAnswer } from './imagebook.ts'
@@ -141,6 +141,21 @@ test('another image than the one that was asked for gets no name', async (t) => 
   })
   await t.throwsAsync(other.run(wrong, { ...op, image: id }), { message: /sent another image than/ })
   t.deepEqual(await names(t, other.here), [])
+})
+
+test('a node that sends an image with a name gives none to anything here', async (t) => {
+  const { here, run } = pair(async function* (body) {
+    const bytes = Buffer.concat(await Array.fromAsync(body))
+    yield await editArchive(bytes, (name, data) =>
+      name === 'manifest.json'
+        ? Buffer.from(data.toString().replace('"RepoTags":[]', '"RepoTags":["nginx:1"]'))
+        : data,
+    )
+  })
+  here.loadImage('nginx:1', makeSimImage({ content: 'nginx' }, ''))
+  await run()
+  t.is((await here.imageDetails('nginx:1'))?.id, makeSimImage({ content: 'nginx' }, '').id)
+  t.deepEqual(await names(t, here), ['app:1', 'nginx:1'])
 })
 
 test('an image that the other node has not is ImageNotFound', async (t) => {

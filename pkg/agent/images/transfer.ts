@@ -9,6 +9,7 @@ import type { PullProgress } from '#pkg/engine/port.ts'
 import type { OpOf } from '../ops.ts'
 import { chainsHere } from './layers.ts'
 import type { ImageContext } from './performimages.ts'
+import { withoutNames } from './receivedarchive.ts'
 
 interface Arrived {
   readonly id: string
@@ -59,15 +60,28 @@ async function receive(op: OpOf<'transferImage'>, { have, context, signal }: Ask
   const query = new URLSearchParams([['image', op.image], ...have.map((chain) => ['have', chain])])
   const { body } = await client.stream({ method: 'GET', path, query }, signal)
   let bytes = 0
+  let spoilt: unknown
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const piece of piecesOf(body)) {
       bytes += piece.length
       yield piece
     }
   }
+  async function* checked(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* withoutNames(counted())
+    } catch (error) {
+      spoilt = error
+      throw error
+    }
+  }
   const onProgress = (progress: PullProgress) => context.onProgress(op, progress)
-  const id = idOf(op, await engine.loadImages(counted(), { signal, onProgress }))
-  return { id, bytes }
+  try {
+    return { id: idOf(op, await engine.loadImages(checked(), { signal, onProgress })), bytes }
+  } catch (error) {
+    // The engine only knows that its request was not finished.
+    throw spoilt ?? error
+  }
 }
 
 /** Throws EngineError when it is another image than the one that was asked for. */
