@@ -59,3 +59,16 @@ test('layers that are being pulled have bars, and no line is wider than the term
     blockLines([item('Pulling', 'pending', { image: { layers } })], 20).every((line) => line.length < 20),
   )
 })
+
+test('layers of an Image have bars on each of its nodes', (t) => {
+  const of = (layer: string) => ({
+    state: 'Pulling',
+    layers: [{ layer, state: 'Downloading', currentBytes: 1, totalBytes: 4 }],
+  })
+  const nodes = { a: of('abc123'), b: { state: 'Ready' }, c: of('def456') }
+  const [, ...lines] = blockLines([item('Pulling', 'pending', { nodes })], 80)
+  t.deepEqual(lines, [
+    '    abc123  Downloading        [======                  ] 25%',
+    '    def456  Downloading        [======                  ] 25%',
+  ])
+})

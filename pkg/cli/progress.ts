@@ -104,13 +104,23 @@ function reasonText({ verdict }: ProgressItem): string {
 
 const barWidth = 24
 
+/** Of a Container those of its pull; of an Image those on each of its nodes. */
 function layerLines(object: KubeObject | undefined): string[] {
-  const status = isPlainObject(object?.status) ? object.status : {}
-  const image = isPlainObject(status['image']) ? status['image'] : {}
-  const layers = Array.isArray(image['layers']) ? image['layers'].filter(isPlainObject) : []
-  return layers.map(
-    (layer) => `    ${String(layer['id'])}  ${String(layer['state']).padEnd(18)} ${barText(layer)}`,
-  )
+  const status = recordOf(object?.status)
+  const nodes = Object.values(recordOf(status['nodes']))
+  return [status['image'], ...nodes].flatMap((part) => {
+    const layers = recordOf(part)['layers']
+    return Array.isArray(layers) ? layers.filter(isPlainObject).map(layerLine) : []
+  })
+}
+
+function layerLine(layer: Readonly<Record<string, unknown>>): string {
+  const name = String(layer['id'] ?? layer['layer'])
+  return `    ${name}  ${String(layer['state']).padEnd(18)} ${barText(layer)}`
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isPlainObject(value) ? value : {}
 }
 
 /** `[====    ] 50%`; empty while nothing is known. */
