@@ -105,8 +105,11 @@ export function parseFound(registry: string, body: Uint8Array): FoundRepository[
   })
 }
 
-/** The first words of a refusal, as the specification gives them; empty when there are none. */
-export function refusalText(body: Uint8Array): string {
+/**
+ * The first words of a refusal, as the specification gives them; empty when there are none, or when one of the secrets that
+ * were shown is repeated in them.
+ */
+export function refusalText(body: Uint8Array, secrets: readonly string[]): string {
   const value = jsonValue(Buffer.from(body).toString('utf8'))
   if (!isPlainObject(value)) return ''
   const errors: unknown = value['errors']
@@ -114,8 +117,9 @@ export function refusalText(body: Uint8Array): string {
   const text = isPlainObject(first)
     ? (first['message'] ?? first['code'])
     : (value['details'] ?? value['message'])
+  if (typeof text !== 'string' || secrets.some((secret) => text.includes(secret))) return ''
   // Whatever a stranger writes goes into a status and onto terminals.
-  return typeof text === 'string' ? text.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 200) : ''
+  return text.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 200)
 }
 
 function indexEntry(registry: string, entry: unknown): IndexEntry {

@@ -61,8 +61,9 @@ export class Authorizer {
     const account = credentials === undefined || refreshes ? {} : { account: credentials.username }
     const address = tokenAddress(challenge, { scope, ...account })
     if (address === undefined) throw new Unreached(`registry ${registry} gives tokens at what is no address`)
-    if (credentials !== undefined && address.protocol === 'http:' && !reach.insecure)
-      throw new Unreached(`registry ${registry} wants credentials sent over HTTP: they would be readable`)
+    // Credentials would be readable; and what answers to anybody over HTTP is often meant for its own network only.
+    if (address.protocol === 'http:' && !reach.insecure)
+      throw new Unreached(`registry ${registry} gives tokens over HTTP, which anybody could read`)
     const common = { reach, signal, headers: { accept: 'application/json' } }
     if (credentials === undefined || !refreshes) {
       const headers = { ...common.headers, ...(credentials && { authorization: basic(credentials) }) }

@@ -65,7 +65,7 @@ test('whatever a registry writes, reading it ends soon with a value or with a St
       const wait = retryAfterSeconds(header, 0)
       if (wait !== undefined && !(wait >= 1 && wait <= 21_600)) return false
       const bytes = Buffer.from(body)
-      if (/[^\x20-\x7e]/.test(refusalText(bytes))) return false
+      if (/[^\x20-\x7e]/.test(refusalText(bytes, []))) return false
       for (const read of readers) {
         try {
           read('r.io', bytes)

@@ -131,10 +131,14 @@ test('a refresh token of a helper is sent as a form and not in an address', asyn
 test('a wrong password fails a login, and no secret is told, even if the registry repeats it', async (t) => {
   await withStub(async ({ stub, client }) => {
     const headers = { 'www-authenticate': 'Basic realm="cove"' }
-    const body = JSON.stringify({ errors: [{ message: 'hunter2 is wrong' }] })
-    stub.answer(() => ({ status: 401, headers, body }))
-    const error = await refused(t, client.login(stub.address, cove, asking().signal))
-    t.is(error.reason, 'RegistryUnauthorized')
+    const said = ['hunter2 is wrong', `${'x'.repeat(196)}hunter2`, `wrong: ${basicOfCove}`, 'only wrong']
+    for (const message of said) {
+      stub.answer(() => ({ status: 401, headers, body: JSON.stringify({ errors: [{ message }] }) }))
+      const error = await refused(t, client.login(stub.address, cove, asking().signal))
+      t.is(error.reason, 'RegistryUnauthorized')
+      t.notRegex(error.message, /hun/)
+      t.is(error.message.includes('wrong'), message === 'only wrong')
+    }
   })
 })
 
@@ -189,6 +193,13 @@ test('pages without an end are an error and not a long wait', async (t) => {
   })
 })
 
+test('what is too long for a name takes no room among the tags', async (t) => {
+  await withStub(async ({ stub, client, tag }) => {
+    stub.answer(() => ({ body: JSON.stringify({ tags: ['1', 'x'.repeat(1_000_000)] }) }))
+    t.deepEqual(await client.tags(tag(''), asking()), ['1'])
+  })
+})
+
 test('garbage of every kind is an unavailable registry with a sentence', async (t) => {
   await withStub(async ({ stub, client, tag }) => {
     for (const body of ['<html>', '[]', '{"tags":1}', '{"tags":[1]}', '']) {
@@ -201,6 +212,11 @@ test('garbage of every kind is an unavailable registry with a sentence', async (
       const asked = client.layers(tag('1'), { ...asking(), platform: 'linux/amd64' })
       t.is((await refused(t, asked)).reason, 'RegistryUnavailable', manifest)
     }
+    stub.answer(() => ({ headers: { 'content-type': 'text/html' }, body: '<html>welcome</html>' }))
+    t.regex(
+      (await refused(t, client.head(tag('1'), asking()))).message,
+      /what no registry does: the manifest is no JSON object/,
+    )
     stub.answer(() => ({ headers: { 'docker-content-digest': 'sha256:zz' } }))
     t.is((await refused(t, client.head(tag('1'), asking()))).reason, 'RegistryUnavailable')
   })

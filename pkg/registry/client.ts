@@ -17,7 +17,7 @@ import {
   parseTexts,
   refusalText,
 } from './answers.ts'
-import { Authorizer } from './authorizer.ts'
+import { Authorizer, basic } from './authorizer.ts'
 import { type Challenge, parseChallenge } from './challenge.ts'
 import { type Endpoint, endpointsOf } from './endpoints.ts'
 import { type Answer, Exchanges } from './exchange.ts'
@@ -182,6 +182,8 @@ export class HttpRegistryClient implements RegistryClient {
 
   async #wholeHead(reference: ImageReference, asking: Asking): Promise<ManifestHead> {
     const { headers, body } = await this.#manifest(reference, asking)
+    // A page that welcomes whoever comes has a digest, too.
+    parseManifest(reference.registry, body)
     return { digest: digestOfBytes(body), mediaType: headers['content-type'] ?? '' }
   }
 
@@ -304,12 +306,17 @@ export class HttpRegistryClient implements RegistryClient {
     { status, headers, body }: Answer,
     { credentials }: Pick<Attempt, 'credentials'> = { credentials: undefined },
   ): StatusError {
-    const said = refusalText(body)
     // A registry that repeats what it was told must not make it public.
-    const text = credentials !== undefined && said.includes(credentials.password) ? '' : said
+    const text = refusalText(body, credentials === undefined ? [] : secretsIn(credentials))
     const retryAfter = headers['retry-after']
     return refusal({ registry, what, status, retryAfter, text, now: this.#clock.now() })
   }
+}
+
+/** As they may come back. */
+function secretsIn(credentials: Credentials): string[] {
+  const { password } = credentials
+  return [password, encodeURIComponent(password), basic(credentials).slice('Basic '.length)]
 }
 
 function manifestInquiry(reference: ImageReference, method: 'GET' | 'HEAD'): Inquiry {

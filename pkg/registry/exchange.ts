@@ -89,7 +89,9 @@ export class Exchanges {
     if (target === undefined || !/^https?:$/.test(target.protocol))
       throw new Unreached(`registry at ${address.host} sends on to what is no address`)
     const reach = target.host === address.host ? question.reach : await this.#reachOf(target.host)
-    if (address.protocol === 'https:' && target.protocol === 'http:' && !reach.insecure)
+    // A registry that must prove itself leads nowhere that need not: to what listens on this machine, say.
+    const mayBePlain = reach.insecure && question.reach.insecure
+    if (address.protocol === 'https:' && target.protocol === 'http:' && !mayBePlain)
       throw new Unreached(`registry at ${address.host} sends on from HTTPS to HTTP`)
     if (target.origin === address.origin) return { ...question, address: target }
     const { authorization: _, ...others } = headers

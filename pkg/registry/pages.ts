@@ -1,10 +1,15 @@
-/** Lists that come page by page, each naming the next: read to their end, which there must be. */
+/**
+ * Lists that come page by page, each naming the next: read to their end, which there must be. What is too long to be a name
+ * is left out.
+ */
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { nextPage } from './challenge.ts'
 import type { Answer } from './exchange.ts'
 
 const maxPages = 100
 const maxItems = 100_000
+/** Tags have 128 characters at most, repositories 255. */
+const maxLength = 255
 
 export interface Pages {
   readonly registry: string
@@ -22,7 +27,7 @@ export async function readPages({ registry, first, ask, parse }: Pages): Promise
     if (asked.size === maxPages) throw endless(registry, `has more than ${maxPages} pages`)
     asked.add(target)
     const { headers, body } = await ask(target)
-    for (const item of parse(body)) found.add(item)
+    for (const item of parse(body)) if (item.length <= maxLength) found.add(item)
     if (found.size > maxItems) throw endless(registry, `has more than ${maxItems} entries`)
     target = nextPage(headers['link'], new URL(target, 'http://registry'))
   }

@@ -83,7 +83,7 @@ function secureStatusOf(address: string, ca: string): Promise<number> {
 }
 
 /** An authority and a certificate for 127.0.0.1 by it; resolves with the PEM of the authority. */
-async function makeCertificates(directory: string): Promise<string> {
+export async function makeCertificates(directory: string): Promise<string> {
   const openssl = (...words: string[]) => promisify(execFile)('openssl', words, { cwd: directory })
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
   await openssl(
