@@ -89,7 +89,7 @@ const pullRules: readonly Rule[] = [
   },
   {
     // What comes is not what a registry says, or not what its digest says.
-    when: /invalid character|unexpected end of JSON|error parsing HTTP|redirects|verification failed|unsupported manifest|unsupported media type|invalid checksum/i,
+    when: /invalid character|unexpected end of JSON|error parsing HTTP|redirects|verification failed|unsupported manifest|unsupported media type|invalid checksum|mediatype in manifest|content-length header/i,
     reason: 'RegistryUnavailable',
   },
   { when: /invalid reference/i, reason: 'InvalidSpec' },
@@ -129,6 +129,13 @@ const codeReasons: Readonly<Record<number, Reason>> = {
 const hiddenRepository =
   ' (the registry gives the same answer for a private repository without valid credentials)'
 
+/** What comes is not what registries say. */
+const nonsense =
+  /invalid character|unexpected end of JSON|error parsing HTTP|redirects|unsupported m|mediatype in manifest|content-length header/i
+const noRegistry =
+  ' (what answers there does not speak as a registry: check the name, and what stands before it, such as a proxy or a login page)'
+const damaged =
+  ' (what came is not what its digest says: nothing of it is used; the registry, or what stands before it, hands out damaged data)'
 const plainRegistry =
   ' (it does not speak TLS; spec.engine.insecureRegistries of the Node allows that, for registries of your own)'
 const untrustedRegistry =
@@ -176,6 +183,8 @@ export function imageError(refusal: Refusal): StatusError {
 
 function registryHint(reason: Reason, message: string): string {
   if (/pull access denied/i.test(message)) return hiddenRepository
+  if (/verification failed|invalid checksum/i.test(message)) return damaged
+  if (reason === 'RegistryUnavailable' && nonsense.test(message)) return noRegistry
   if (reason !== 'RegistryInsecure') return ''
   return /http response to https/i.test(message) ? plainRegistry : untrustedRegistry
 }
