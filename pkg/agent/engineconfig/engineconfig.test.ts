@@ -199,6 +199,17 @@ test('a refused wish is tried again when somebody has changed the file', async (
   t.like((await machine.settle(insecure)).condition, { status: 'True' })
 })
 
+test('what is wrong with a file is told without what is in it', async (t) => {
+  const machine = new Machine('{"proxies": {"http-proxy": "http://me:hunter2@proxy"},, "a": hunter2}')
+  const { condition } = await machine.settle(insecure)
+  t.regex(condition?.message ?? '', /not valid JSON \(at .*\d/)
+  t.notRegex(condition?.message ?? '', /hunter2|proxy/)
+  machine.text = 'hunter2'
+  const { condition: second } = await machine.settle(insecure)
+  t.regex(second?.message ?? '', /not valid JSON/)
+  t.notRegex(second?.message ?? '', /hunter2/)
+})
+
 test('a file that was broken by hand stays as it is', async (t) => {
   for (const text of ['{"debug": true,', '[]', '{"registry-mirrors": "http://m"}']) {
     const machine = new Machine(text)

@@ -114,18 +114,28 @@ test('the program of the engine itself checks a file, and says what is wrong wit
 })
 
 test('a reload is one signal, and one that cannot be sent is told', async (t) => {
-  const { files, hangUps } = await machine(t)
+  const { files, hangUps, at } = await machine(t)
   await files.reload(77)
   t.deepEqual(hangUps, [77])
   const refusing = localEngineFiles({
     configPath: '/nowhere',
-    pidPath: '/nowhere',
+    pidPath: at('pid'),
     dataDir: '/nowhere',
+    procDir: at('proc'),
     hangUp: () => {
       throw new Error('kill EPERM')
     },
   })
   await assert.rejects(refusing.reload(77), { reason: 'EngineError', message: /kill EPERM/ })
+})
+
+test('a process that has the id of the engine by now is not hung up', async (t) => {
+  const { files, hangUps, at } = await machine(t)
+  await writeFile(at('proc/77/comm'), 'postgres\n')
+  await assert.rejects(files.reload(77), { reason: 'EngineError', message: /is "postgres", not dockerd/ })
+  await writeFile(at('proc/77/comm'), 'dockerd\n')
+  await assert.rejects(files.reload(76), { reason: 'EngineError', message: /is process 77 now, and not 76/ })
+  t.deepEqual(hangUps, [])
 })
 
 test('of an engine elsewhere nothing is looked at and nothing done', async (t) => {

@@ -40,6 +40,11 @@ export function localEngineFiles(options: EngineFilesOptions): EngineFiles {
     },
     validate: (text, { pid }) => validate(text, join(procDir, String(pid), 'exe'), dataDir),
     async reload(pid) {
+      // Its id may be another's by now, which a hang-up would end.
+      const engine = await findProcess(options.pidPath, procDir)
+      if (typeof engine === 'string') throw new StatusError('EngineError', engine)
+      if (engine.pid !== pid)
+        throw new StatusError('EngineError', `the engine is process ${engine.pid} now, and not ${pid}`)
       try {
         hangUp(pid)
       } catch (error) {

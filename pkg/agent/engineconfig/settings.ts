@@ -82,7 +82,10 @@ export function parseFile(text: string | undefined): ParsedFile {
     if (isObject(content)) return { ok: true, content }
     return { ok: false, message: 'it holds no object' }
   } catch (error) {
-    return { ok: false, message: error instanceof Error ? error.message : String(error) }
+    // The parser's own words repeat what is there, which may be the password of a proxy.
+    const [at] =
+      /\(?line \d+ column \d+\)?|position \d+/.exec(error instanceof Error ? error.message : '') ?? []
+    return { ok: false, message: at === undefined ? 'from its beginning' : `at ${at.replace(/[()]/g, '')}` }
   }
 }
 

@@ -29,24 +29,36 @@ export function needless(
 }
 
 /** Looks again and again until the signal aborts; then resolves. */
-export async function collectUploads({ uploads, named, ambient, signal }: CollectingOptions): Promise<void> {
-  const { clock, log } = ambient
+export async function collectUploads(options: CollectingOptions): Promise<void> {
+  const { ambient, signal } = options
   const lastNamed = new Map<string, number>()
   // What was named before this start is not known: nothing goes before its time has passed anew.
-  const started = clock.now()
+  const started = ambient.clock.now()
   while (await pause(ambient, signal)) {
     try {
-      for (const key of named()) lastNamed.set(key, clock.now())
-      const files = await uploads.list()
-      const known = new Set(files.map(keyOf))
-      for (const key of lastNamed.keys()) if (!known.has(key)) lastNamed.delete(key)
-      for (const file of needless(files, (key) => lastNamed.get(key) ?? started, clock.now())) {
-        await uploads.remove(file)
-        log.info('an upload that nothing names was removed', { upload: keyOf(file), bytes: file.bytes })
-      }
+      await collectOnce(options, lastNamed, started)
     } catch (error) {
-      log.warn('uploads cannot be looked at', { error: messageOf(error) })
+      ambient.log.warn('uploads cannot be looked at', { error: messageOf(error) })
     }
+  }
+}
+
+async function collectOnce(
+  { uploads, named, ambient: { clock, log } }: CollectingOptions,
+  lastNamed: Map<string, number>,
+  started: number,
+): Promise<void> {
+  for (const key of named()) lastNamed.set(key, clock.now())
+  const files = await uploads.list()
+  const known = new Set(files.map(keyOf))
+  for (const key of lastNamed.keys()) if (!known.has(key)) lastNamed.delete(key)
+  const last = (key: string) => lastNamed.get(key) ?? started
+  for (const listed of needless(files, last, clock.now())) {
+    // Somebody may have come to want it since.
+    const file = named().has(keyOf(listed)) ? undefined : await uploads.find(listed)
+    if (file === undefined || needless([file], last, clock.now()).length === 0) continue
+    await uploads.remove(file)
+    log.info('an upload that nothing names was removed', { upload: keyOf(file), bytes: file.bytes })
   }
 }
 

@@ -1,11 +1,13 @@
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { ManualClock, seededRandom } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock, seededRandom, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
+import { eventually } from '#test/helpers/eventually.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
-import { keptForMs, needless } from './uploads.collect.ts'
+import { collectUploads, keptForMs, keyOf, needless } from './uploads.collect.ts'
 import { Uploads } from './uploads.ts'
 
 const start = Date.parse('2026-01-01T12:00:00Z')
@@ -131,4 +133,47 @@ test('only what nobody has named or asked for in an hour is needless', async (t)
   await clock.advance(keptForMs)
   await uploads.touch(name)
   t.deepEqual(needless(await uploads.list(), never, start + keptForMs + 1), [])
+})
+
+test('a file that is asked for while others are looked at is not collected', async (t) => {
+  const { uploads, dataDir, clock } = await make(t)
+  await uploads.put(name, { input: once(content), signal })
+  await uploads.touch(name)
+  await writeFile(join(dataDir, 'uploads/shop/notes'), 'of somebody else')
+  const list = uploads.list.bind(uploads)
+  let between = async () => uploads.touch(name)
+  Object.assign(uploads, {
+    list: async () => {
+      const files = await list()
+      await between()
+      return files
+    },
+  })
+  let named = new Set<string>()
+  const stop = new AbortController()
+  const ambient = { clock, random: seededRandom(3), log: silentLogger }
+  const collecting = collectUploads({ uploads, named: () => named, ambient, signal: stop.signal })
+  const pass = async () => {
+    for (let at = 0; at < 2 * keptForMs; at += keptForMs / 6) {
+      await clock.advance(keptForMs / 6)
+      await list()
+    }
+  }
+  await pass()
+  t.not(await uploads.find(name), undefined)
+  // Named only just now, after the others were looked at.
+  named = new Set()
+  between = async () => {
+    named = new Set([keyOf(name)])
+  }
+  await pass()
+  t.not(await uploads.find(name), undefined)
+  between = async () => {}
+  named = new Set()
+  await eventually(async () => {
+    await pass()
+    assert.equal(await uploads.find(name), undefined)
+  })
+  stop.abort(new Error('over'))
+  await collecting
 })

@@ -43,7 +43,7 @@ export interface Sending {
 
 /** What stays free for the store, so that uploads do not keep the server from writing. */
 const reserveBytes = 256 * 1024 ** 2
-/** How much is written between two looks at the disk. */
+/** How much is written, of all files together, between two looks at the disk. */
 const lookEveryBytes = 64 * 1024 ** 2
 const blockBytes = 1024 ** 2
 /** At once; each takes a connection and a stream of writes. */
@@ -54,6 +54,8 @@ export class Uploads {
   readonly #options: UploadsOptions
   readonly #dir: string
   #sending = 0
+  /** Bytes since the last look at the disk. */
+  #unseen = 0
 
   private constructor(options: UploadsOptions) {
     this.#options = options
@@ -124,7 +126,10 @@ export class Uploads {
     const found: UploadedFile[] = []
     for (const { name: namespace } of folders.filter((entry) => entry.isDirectory())) {
       for (const hex of await readdir(join(this.#dir, namespace))) {
-        const file = await this.find({ namespace, digest: `sha256:${hex}` })
+        const digest = `sha256:${hex}`
+        // Whoever puts other files there looks after them.
+        if (!uploadDigestPattern.test(digest)) continue
+        const file = await this.find({ namespace, digest })
         if (file !== undefined) found.push(file)
       }
     }
@@ -169,14 +174,14 @@ export class Uploads {
     const { maxBytes } = this.#options
     const hash = createHash('sha256')
     let size = 0
-    let looked = 0
     for await (const block of inBlocks(input)) {
       signal.throwIfAborted()
       size += block.length
       if (size > maxBytes) throw tooLarge(maxBytes)
-      if (size - looked >= lookEveryBytes) {
+      this.#unseen += block.length
+      if (this.#unseen >= lookEveryBytes) {
+        this.#unseen = 0
         await this.#mustHaveRoom(0)
-        looked = size
       }
       hash.update(block)
       await file.appendFile(block)
