@@ -10,6 +10,7 @@ import { ageColumn } from './columns.ts'
 import { imageSource, imageSourceRules } from './image.source.ts'
 import { imageStatus } from './image.status.ts'
 import { imageUpdate, imageUpdateRules } from './image.update.ts'
+import { imageWarnings } from './image.warnings.ts'
 import type { Kind } from './kind.ts'
 import { objectSchema } from './object.ts'
 import { atomicList, listMap, oneOf, rules, stringMap } from './schema.ts'
@@ -180,4 +181,5 @@ export const imageKind: Kind<Image> = {
     },
   ],
   rules: [],
+  warn: imageWarnings,
 }

@@ -51,6 +51,20 @@ test('what is stalled is hopeless, but only for its current spec', (t) => {
   t.is(stalled(1).state, 'pending')
 })
 
+test('an Image and a Registry are ready when their conditions say so, not by being there', (t) => {
+  for (const kind of ['Image', 'Registry']) {
+    const having = (status: object) => ({
+      apiVersion: 'cove.run/v1',
+      kind,
+      metadata: { name: 'x', generation: 2 },
+      status,
+    })
+    t.is(state(having({}), ready), 'pending', kind)
+    t.is(state(having({ conditions: [condition('Ready', 'True', 1)] }), ready), 'pending', kind)
+    t.is(state(having({ conditions: [condition('Ready', 'True')] }), ready), 'met', kind)
+  }
+})
+
 test('kinds without conditions are ready by being there', (t) => {
   t.is(state({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } }, ready), 'met')
   t.is(state(undefined, ready), 'hopeless')
