@@ -10,6 +10,7 @@ import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type World } from '../world.ts'
 import { heldImage } from './held.ts'
 import { atDigest, digestIn, madeFrom, namesHere, wantedByOthers } from './names.ts'
+import { comesFromRegistry } from './source.ts'
 
 interface Going {
   readonly image: ObservedImage
@@ -44,11 +45,21 @@ function namesGoing(image: Image, world: World): Going[] {
   const own = namesHere(image, world).flatMap((name) => {
     const found = findImage(world.observed.images, name)
     const isOurs = found !== undefined && (found.id === held.image.id || image.spec.allTags)
-    return isOurs && !others.has(canonicalImage(name)) ? [{ image: found, name }] : []
+    return isOurs && canComeBack(image, found) && !others.has(canonicalImage(name))
+      ? [{ image: found, name }]
+      : []
   })
   const byImage = Map.groupBy(own, (each) => each.image)
   const going = [...byImage].map(([each, names]) => ({ image: each, names: names.map(({ name }) => name) }))
   return going.length > 0 ? going : digestGoing(held, others)
+}
+
+/**
+ * An object that takes its image from a registry may have found one there that no registry knows, which somebody made on the
+ * node: who names it in an object and deletes that would destroy it.
+ */
+function canComeBack({ spec }: Image, found: ObservedImage): boolean {
+  return !comesFromRegistry(spec) || found.digests.length > 0
 }
 
 /** Of what has no tag at all: its digest is its last name. */

@@ -321,6 +321,33 @@ test('an image that a container was made from stays until that is gone, and says
   t.regex(scene({ metadata: deleting, status, parts: named }).lines, /untag image reg.test:5000\/app:1/)
 })
 
+test('what somebody made on the node, and no registry has, outlives an object that only named it', (t) => {
+  const release = 'Image/default/app#1: release Image default/app'
+  const says = (scene: { lines: string }) => scene.lines.replace(/ because.*/, '')
+  const images = [on(id1, [`${repo}:1`]), on(id2, [`${repo}:2`])]
+  const local = { status: { reference: id1 }, metadata: deleting, parts: { images } }
+  t.is(says(scene(local)), release)
+  t.is(says(scene({ ...local, spec: { allTags: true } })), release)
+  const made = { source: { archive: { url: 'http://files.test/app.tar' } } }
+  t.regex(scene({ ...local, spec: made }).lines, /untag image reg.test:5000\/app:1 /)
+})
+
+test('a name that others on the node use for another image is not borrowed for a push', (t) => {
+  const target = 'reg.test:5000/copy:1'
+  const images = [on(id1, [`${repo}:1`], [`${repo}@${d1}`]), on(id2, [target])]
+  const spec = { push: [{ reference: target }] }
+  const status = { reference: `${repo}:1@${d1}` }
+  const web = container('web', { image: target })
+  const refused = scene({ spec, status, parts: { images, objects: [web] } })
+  t.is(refused.lines, '')
+  t.is(refused.report.phase, 'Ready')
+  t.like(
+    refused.report.conditions?.find(({ type }) => type === 'Pushed'),
+    { status: 'False', reason: 'NameConflict' },
+  )
+  t.regex(scene({ spec, status, parts: { images } }).lines, /push image .* to reg.test:5000\/copy:1/)
+})
+
 test('names that others want, or that mean another image now, stay; Orphan leaves all', (t) => {
   const status = { reference: `${repo}:1@${d1}` }
   const images = [on(id1, [`${repo}:1`], [`${repo}@${d1}`])]

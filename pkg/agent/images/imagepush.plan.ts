@@ -22,11 +22,29 @@ export function planPushes(image: Image, held: ObservedImage, world: World): Dec
   const builder = new PlanBuilder<AgentOp>(pushGroup(image.metadata))
   const waits: number[] = []
   for (const push of unpushed(image, held.id, world)) {
+    if (nameInUse(image, { reference: push.reference, id: held.id }, world) !== undefined) continue
     const rests = registryRests(push.reference, world)
     if (rests === undefined) builder.add(pushOf(image, push, { held, world }), whyPushed(image, push, world))
     else waits.push(rests.wakeAt)
   }
   return { plan: builder.build(), ...(waits.length > 0 && { wakeAt: Math.min(...waits) }) }
+}
+
+/**
+ * Why the image cannot be called so, not even while it is pushed: somebody on the node wants another image by that name, and
+ * a container made meanwhile would be made from this one. Undefined: it can.
+ */
+export function nameInUse(
+  image: Image,
+  { reference, id }: { readonly reference: string; readonly id: string },
+  world: World,
+): string | undefined {
+  const name = nameOf(reference) ?? reference
+  const named = findImage(world.observed.images, name)
+  const isOwn = namesOf(image.spec).some((each) => canonicalImage(each) === canonicalImage(name))
+  if (isOwn || named === undefined || named.id === id) return undefined
+  if (!wantedByOthers(image, world).has(canonicalImage(name))) return undefined
+  return `${name} is what others on node ${world.nodeName} call image ${named.id.slice(0, 19)}, and an engine pushes by name alone: give their objects the digest, or push from another node`
 }
 
 function pushOf(

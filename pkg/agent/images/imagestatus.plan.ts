@@ -11,7 +11,7 @@ import { type Held, heldImage } from './held.ts'
 import { pushGroup } from './imagegroups.ts'
 import { isCollected } from './imageobject.plan.ts'
 import { progressOf } from './imageprogress.ts'
-import { unpushed } from './imagepush.plan.ts'
+import { nameInUse, unpushed } from './imagepush.plan.ts'
 import { atDigest, digestIn, madeFrom } from './names.ts'
 import { registryRests } from './registryhold.ts'
 import { leads, sourceFingerprint, statusOf } from './source.ts'
@@ -226,6 +226,9 @@ function pushedCondition(
       reason: 'Pushed',
       message: `it is at ${wanted.map((p) => p.reference).join(', ')}`,
     }
+  const inUse = left.flatMap((reference) => nameInUse(image, { reference, id: held.image.id }, world) ?? [])
+  if (inUse.length === left.length)
+    return { status: 'False', reason: 'NameConflict', message: inUse.join('; ') }
   const hold = world.holds.get(pushGroup(image.metadata))
   if (hold !== undefined) return { status: 'False', ...said(hold) }
   const rests = left.map((reference) => registryRests(reference, world)).find((rest) => rest !== undefined)
