@@ -4,6 +4,7 @@ import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
+import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { podKind } from '#pkg/apis/pod.kind.ts'
 import type { Schema } from '#pkg/apis/schema.ts'
@@ -11,6 +12,9 @@ import { parseArgs } from '#pkg/cli/args.ts'
 import { groupMembers, namedCommand } from '#pkg/cli/command.ts'
 import { commonFlags } from '#pkg/cli/commandtable.flags.ts'
 import { commands } from '#pkg/cli/commandtable.ts'
+import { checkManifests } from '#pkg/manifest/check.ts'
+import { decodeManifest } from '#pkg/manifest/decode.ts'
+import { problemText } from '#pkg/manifest/place.ts'
 import { daemonHelp, serverTools } from '../cmd/cove/flags.ts'
 import { readSources } from './helpers/sources.ts'
 
@@ -113,6 +117,34 @@ test('every field of spec and status is one of a kind', async (t) => {
     return ![...kinds, podKind].some(({ schema }) => hasField(schema, names))
   })
   t.deepEqual(unknown, [])
+})
+
+test('every manifest is one that would be taken', async (t) => {
+  const texts = (await pages()).flatMap(({ name, text }) =>
+    [...text.matchAll(/^```yaml\n(apiVersion: .*?)^```/gms)].map(([, block = '']) => ({ name, text: block })),
+  )
+  t.true(texts.length > 10, String(texts.length))
+  const rules = makeRuleChecker()
+  const problems = texts.flatMap((source) => {
+    const { documents, problems: unread } = decodeManifest(source)
+    const checked = checkManifests(documents, { kinds, rules, defaultNamespace: 'default' })
+    return [...unread, ...checked.problems].map(problemText)
+  })
+  t.deepEqual(problems, [])
+})
+
+test('every decision is told of on a page', async (t) => {
+  const decisions = (await readdir(join(root, 'docs/adr'))).filter((file) => !file.startsWith('0000'))
+  const numbers = decisions.map((file) => Number(file.slice(0, 4))).toSorted((a, b) => a - b)
+  t.deepEqual(
+    numbers,
+    numbers.map((_, index) => index + 1),
+  )
+  const text = (await pages()).map((page) => page.text).join('')
+  t.deepEqual(
+    decisions.filter((file) => !text.includes(`adr/${file})`)),
+    [],
+  )
 })
 
 test('every source file that is named is there', async (t) => {
