@@ -110,6 +110,12 @@ const archiveRules: readonly { readonly when: RegExp; readonly means: string }[]
     when: /(repositories|manifest\.json|index\.json|oci-layout)["']?: (no such file|not found)/i,
     means: 'holds no image, or is no tar archive',
   },
+  {
+    // Every folder is taken for a layer of the old format.
+    when: /docker-import-\d+\/(?![0-9a-f]{64}\/)[^/]+\/json: no such file/,
+    means:
+      'holds files and no image (what docker export makes is for source.rootfs, and for cove image import)',
+  },
   { when: /no such file or directory|content.*not found/i, means: 'lacks a part of its image' },
   {
     when: /processing tar file|invalid character|unexpected end of JSON|archive\/tar/i,

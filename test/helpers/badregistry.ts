@@ -1,7 +1,14 @@
-/** A registry on loopback that misbehaves, in the way that the first part of the repository's name says. */
+/** Registries on loopback that misbehave: from the start, or after they have been good for a while. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  request as requestHttp,
+  type ServerResponse,
+} from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import type { Teardown } from './tempdir.ts'
 
 /** The layer that never comes to its end says that it has so many bytes. */
@@ -22,15 +29,65 @@ export const misdeeds = {
   hanging: (response, path) => serve(response, path, 'half'),
 } as const satisfies Record<string, (response: ServerResponse, path: string) => unknown>
 
-/** `127.0.0.1:PORT`. */
+/** What only a whole registry does, whatever it is asked. */
+export const wholeMisdeeds = {
+  ...misdeeds,
+  silent: () => {},
+  forged: (response, path) => (path === '/v2/' ? response.end('{}') : forge(response)),
+  'without sense in its tokens': (response, path, host) =>
+    path.startsWith('/token') ? response.end('<html>no token</html>') : challenge(response, host),
+  'not content with its own tokens': (response, path, host) =>
+    path.startsWith('/token') ? response.end('{"token":"x","expires_in":300}') : challenge(response, host),
+} as const satisfies Record<string, (response: ServerResponse, path: string, host: string) => unknown>
+
+export type Misdeed = keyof typeof wholeMisdeeds
+
+/** Misbehaves in the way that the first part of the repository's name says. `127.0.0.1:PORT`. */
 export async function startBadRegistry(t: Teardown): Promise<string> {
-  const server = createServer((request, response) => {
+  return await listen(t, (request, response) => {
     const path = request.url ?? ''
     const [, misdeed = ''] = /^\/v2\/([^/]+)\//.exec(path) ?? []
     const known = Object.entries(misdeeds).find(([name]) => name === misdeed)
     if (known === undefined) response.writeHead(200).end('{}')
     else known[1](response, path)
   })
+}
+
+export interface SpoiledRegistry {
+  /** `127.0.0.1:PORT` */
+  readonly address: string
+  /** From now on; undefined: it is good again. */
+  spoil(misdeed: Misdeed | undefined): void
+}
+
+/** Hands everything on to the registry at `good`, until it is spoiled. */
+export async function startSpoiledRegistry(t: Teardown, good: string): Promise<SpoiledRegistry> {
+  let spoiled: Misdeed | undefined
+  const address = await listen(t, (request, response) => {
+    const path = request.url ?? ''
+    if (spoiled === undefined) relay(request, response, good)
+    else wholeMisdeeds[spoiled](response, path, address)
+  })
+  return {
+    address,
+    spoil: (misdeed) => {
+      spoiled = misdeed
+    },
+  }
+}
+
+/** Whoever asks may hang up at any time. */
+function relay(request: IncomingMessage, response: ServerResponse, good: string): void {
+  const { method, url, headers } = request
+  const asked = requestHttp(`http://${good}${url}`, { method, headers, agent: false }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers)
+    pipeline(answer, response).catch(() => response.destroy())
+  })
+  pipeline(request, asked).catch(() => response.destroy())
+}
+
+async function listen(t: Teardown, listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(async () => {
@@ -53,6 +110,11 @@ function fail(
   response.end(JSON.stringify({ errors: [{ code, message }] }))
 }
 
+function challenge(response: ServerResponse, host: string): void {
+  const realm = `Bearer realm="http://${host}/token",service="test"`
+  fail(response, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': realm })
+}
+
 type How = 'whole' | 'half'
 
 /** Another one for each: an engine fetches what two pulls want once. */
@@ -72,7 +134,8 @@ function digestOf(text: string): string {
 
 /** A layer is all zeros, whatever its digest says; half of one is all that comes. */
 function serve(response: ServerResponse, path: string, how: How): void {
-  if (path.includes('/manifests/')) manifest(response, how)
+  if (path === '/v2/') response.end('{}')
+  else if (path.includes('/manifests/')) manifest(response, how)
   else if (path.endsWith(digestOf(configOf(how)))) response.end(configOf(how))
   else layer(response, how)
 }
@@ -81,6 +144,15 @@ function layer(response: ServerResponse, how: How): void {
   response.writeHead(200, { 'content-length': layerBytes })
   if (how === 'whole') response.end(Buffer.alloc(layerBytes))
   else response.write(Buffer.alloc(layerBytes / 2))
+}
+
+/** A manifest that is not what its digest says. */
+function forge(response: ServerResponse): void {
+  const type = 'application/vnd.docker.distribution.manifest.v2+json'
+  const digest = `sha256:${'d'.repeat(64)}`
+  response
+    .writeHead(200, { 'content-type': type, 'docker-content-digest': digest })
+    .end('{"schemaVersion":2}')
 }
 
 function manifest(response: ServerResponse, how: How): void {

@@ -11,11 +11,16 @@ export function digestGroup(meta: Named): string {
   return groupOf('Digest', meta)
 }
 
+/** What asks again what the tag of an image means that is here. */
+export function askGroup(meta: Named): string {
+  return groupOf('Ask', meta)
+}
+
 export function pushGroup(meta: Named): string {
   return groupOf('Push', meta)
 }
 
 /** The first is the one that brings it here, names it and lets it go. */
 export function imageGroups(meta: Named): string[] {
-  return [groupOf('Image', meta), digestGroup(meta), pushGroup(meta)]
+  return [groupOf('Image', meta), digestGroup(meta), askGroup(meta), pushGroup(meta)]
 }

@@ -12,7 +12,7 @@ import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
 import { type Held, heldImage, wasAsked } from './held.ts'
 import { planImageDeletion } from './imagedeletion.plan.ts'
-import { digestGroup } from './imagegroups.ts'
+import { askGroup, digestGroup } from './imagegroups.ts'
 import { planPushes } from './imagepush.plan.ts'
 import { planMaking } from './imagesource.plan.ts'
 import { atDigest, digestIn, namesOf, ownerOfName } from './names.ts'
@@ -47,11 +47,20 @@ function asksAlways(image: Image, world: World): boolean {
   return asks && leads(image, world) && comesFromRegistry(image.spec) && !wasAsked(image, world)
 }
 
-/** What is here stays in order while the registry cannot be asked. */
+/** What is here stays in order while the registry cannot be asked; its names wait for the answer, but for no other try. */
 function planAsk(image: Image, held: Held, world: World): Decision {
   const asking = planObtain(image, world)
-  if (held.state !== 'here' || asking.plan.ops.length > 0) return asking
-  return { ...planHeld(image, held, world), ...(asking.wakeAt !== undefined && { wakeAt: asking.wakeAt }) }
+  if (held.state !== 'here') return asking
+  const group = askGroup(image.metadata)
+  const plan = { ops: asking.plan.ops.map((planned) => ({ ...planned, id: `${group}#1`, group })) }
+  if (plan.ops.length > 0 && !world.holds.has(group)) return { ...asking, plan }
+  const kept = planHeld(image, held, world)
+  const times = [asking.wakeAt, kept.wakeAt].filter((time) => time !== undefined)
+  return {
+    ...kept,
+    plan: mergePlans([plan, kept.plan]),
+    ...(times.length > 0 && { wakeAt: Math.min(...times) }),
+  }
 }
 
 function waitForLead({ spec, status }: Image): Decision {

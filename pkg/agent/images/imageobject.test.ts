@@ -1,6 +1,6 @@
 /** Image objects: which ops follow from what is wanted and what is there. Plans are compared as they print. */
 import test from 'ava'
-import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import {
@@ -88,6 +88,25 @@ test('pullPolicy Always asks once for each generation, and keeps what it has whi
   t.is(rests.lines, '')
   t.is(rests.decision.wakeAt, hold.until)
   t.is(rests.report.phase, 'Ready')
+})
+
+test('pullPolicy Always: names wait for the first try, and for none of those after one that failed', (t) => {
+  const images = [on(id1, [`${repo}:1`], [`${repo}@${d1}`])]
+  const spec = { pullPolicy: 'Always', tags: [`${repo}:x`] }
+  const status = { reference: `${repo}:1@${d1}` }
+  t.regex(scene({ spec, status, parts: { images } }).lines, /^Ask\/default\/app#1: pull image [^\n]*$/)
+  const hold = {
+    until: 0,
+    failures: 1,
+    reason: 'RegistryUnauthorized',
+    message: 'denied',
+    action: 'pull image',
+    generation: 1,
+  } as const
+  const holds = new Map([['Ask/default/app', { ...hold, until: 2e12 }]])
+  const { lines, report } = scene({ spec, status, parts: { images }, more: { holds } })
+  t.regex(lines, /Image\/default\/app#1: tag image .* as reg.test:5000\/app:x/)
+  t.regex(findCondition(report.conditions, 'Ready')?.message ?? '', /; pull image: denied$/)
 })
 
 test('pullPolicy Never only takes what is there', (t) => {
@@ -319,6 +338,15 @@ test('an image that a container was made from stays until that is gone, and says
   t.is(last.report.nodes?.[nodeName]?.state, 'InUse')
   const named = { ...parts, images: [on(id1, [`${repo}:1`, 'keep:1'], [`${repo}@${d1}`])] }
   t.regex(scene({ metadata: deleting, status, parts: named }).lines, /untag image reg.test:5000\/app:1/)
+})
+
+test('a Container that goes too keeps no name for itself', (t) => {
+  const spec = { image: `${repo}:1` }
+  const images = [on(id1, [`${repo}:1`], [`${repo}@${d1}`])]
+  const plan = (objects: KubeObject[]) =>
+    scene({ metadata: deleting, status: { reference: `${repo}:1@${d1}` }, parts: { images, objects } }).lines
+  t.notRegex(plan([container('web', spec)]), /untag/)
+  t.regex(plan([container('web', spec, { metadata: deleting })]), /untag image reg.test:5000\/app:1/)
 })
 
 test('what somebody made on the node, and no registry has, outlives an object that only named it', (t) => {

@@ -8,7 +8,7 @@ import type { ObservedImage } from '#pkg/engine/port.ts'
 import { canonicalImage, digestOf } from '../image.ts'
 import { type Decision, groupOf, type Hold, type Waiting, type World } from '../world.ts'
 import { type Held, heldImage } from './held.ts'
-import { pushGroup } from './imagegroups.ts'
+import { askGroup, pushGroup } from './imagegroups.ts'
 import { isCollected } from './imageobject.plan.ts'
 import { progressOf } from './imageprogress.ts'
 import { nameInUse, unpushed } from './imagepush.plan.ts'
@@ -77,7 +77,11 @@ function stateHere({ image, held, decision, world }: Looking): StateHere {
   if (held.state !== 'here' && hold !== undefined) return { state: 'Failed', ...said(hold) }
   if (waiting !== undefined) return { state: isPatience(waiting) ? 'Pending' : 'Failed', ...waiting }
   if (held.state === 'here')
-    return { state: 'Ready', reason: 'Present', message: presentMessage(hold, world) }
+    return {
+      state: 'Ready',
+      reason: 'Present',
+      message: presentMessage(hold ?? world.holds.get(askGroup(image.metadata)), world),
+    }
   if (isCollected(image, world))
     return { state: 'Collected', reason: 'Collected', message: 'it was pruned here; nothing needs it' }
   return { state: 'Pending', reason: 'Pending', message: 'it is not here yet' }

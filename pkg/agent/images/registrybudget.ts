@@ -91,8 +91,8 @@ function limitOf(registry: string, registries: Iterable<Registry>): Registry['sp
 function atWork(registry: string, { busy, desired }: Pick<World, 'busy' | 'desired'>): number {
   const referenceOf = (group: string) => {
     if (group.startsWith('Pull/')) return group.slice('Pull/'.length).split(' ')[0]
-    if (!group.startsWith('Image/')) return undefined
-    return desired.images.get(group.slice('Image/'.length))?.spec.reference
+    const [, key] = /^(?:Image|Ask|Digest)\/(.*)$/.exec(group) ?? []
+    return key === undefined ? undefined : desired.images.get(key)?.spec.reference
   }
   return [...busy].filter((group) => registryOf(referenceOf(group) ?? '') === registry).length
 }
