@@ -4,18 +4,24 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { startCove } from '#test/helpers/cove.ts'
 import { eventually } from '#test/helpers/eventually.ts'
-import { freePort } from '#test/helpers/registry.ts'
+import { freePort, startRegistry } from '#test/helpers/registry.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 
+/** Where READMEs say that a registry is. */
+const registryOfExamples = '127.0.0.1:5000'
+
 /** In a namespace and on ports of its own, so that a demo on the same machine is not in the way. */
-async function adapt(text: string, namespace: string): Promise<{ text: string; ports: number[] }> {
+async function adapt(
+  text: string,
+  { namespace, registry }: { namespace: string; registry: string },
+): Promise<{ text: string; ports: number[] }> {
   const ports: number[] = []
-  let adapted = text
+  let adapted = text.replaceAll(registryOfExamples, registry)
   for (const [whole] of text.matchAll(/hostPort: \d+/g)) {
     const port = await freePort()
     ports.push(port)
@@ -23,6 +29,21 @@ async function adapt(text: string, namespace: string): Promise<{ text: string; p
   }
   const space = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${namespace}\n---\n`
   return { text: space + adapted, ports }
+}
+
+/** `repository:tag` of what is taken from that registry. */
+function imagesIn(text: string): string[] {
+  const found = text.matchAll(/reference: 127\.0\.0\.1:5000\/(\S+:\S+)/g)
+  return [...found].map(([, name = '']) => name)
+}
+
+/** A registry that has these images; returns its address. None is started when there are none. */
+async function publish(t: ExecutionContext, names: readonly string[], engine: string): Promise<string> {
+  if (names.length === 0) return registryOfExamples
+  const registry = await startRegistry()
+  t.teardown(() => registry.stop())
+  for (const name of names) await registry.push(engine, 'cove-demo/busybox:1', name)
+  return registry.address
 }
 
 for (const example of await readdir(join(root, 'examples'))) {
@@ -35,7 +56,9 @@ for (const example of await readdir(join(root, 'examples'))) {
     const directory = join(root, 'examples', example)
     const files = (await readdir(directory)).filter((file) => file.endsWith('.yaml'))
     for (const file of files) {
-      const { text, ports } = await adapt(await readFile(join(directory, file), 'utf8'), namespace)
+      const written = await readFile(join(directory, file), 'utf8')
+      const registry = await publish(t, imagesIn(written), cove.engine)
+      const { text, ports } = await adapt(written, { namespace, registry })
       const apply = ['apply', '-n', namespace, '-f', '-']
       const first = await cove.cli([...apply, '--wait', '--timeout', '60s'], text)
       t.is(first.code, 0, first.stderr)
