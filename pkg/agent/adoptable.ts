@@ -4,7 +4,7 @@
  */
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { Adoptable } from '#pkg/apis/looks.ts'
-import { engineLabels, nearestObjectName } from '#pkg/apis/wellknown.ts'
+import { clusterOf, nearestObjectName } from '#pkg/apis/wellknown.ts'
 import type { Engine, ObservedContainer } from '#pkg/engine/port.ts'
 import { adoptionOf } from './adoption.ts'
 import type { NodeTarget } from './nodelooks.ts'
@@ -15,7 +15,7 @@ export async function adoptable(target: NodeTarget): Promise<ApiResponse> {
   const namespace = request.query.get('namespace') ?? 'default'
   const listed = await engine.listContainers()
   const strange = listed.filter(
-    (found) => ownerOf(found) === undefined && !(engineLabels.cluster in found.labels),
+    (found) => ownerOf(found) === undefined && clusterOf(found.labels) === undefined,
   )
   const names = new Map(
     listed.map(({ id, name, labels }) => [id, ownerOf({ id, labels })?.name ?? nearestObjectName(name)]),

@@ -3,7 +3,7 @@
  * asks for, and status has said so; before that nobody touches it. Pure.
  */
 import type { Container } from '#pkg/apis/container.ts'
-import { engineLabels } from '#pkg/apis/wellknown.ts'
+import { clusterOf, engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { differences } from './container.differences.ts'
@@ -21,7 +21,7 @@ export function planAdoption(container: Container, world: World): Decision | und
   if (found === undefined || isTakenOver(container, found, world)) return undefined
   if (container.metadata.deletionTimestamp !== undefined)
     return planDeletion(container, [], new PlanBuilder<AgentOp>(groupOf('Container', container.metadata)))
-  const owner = found.labels[engineLabels.cluster]
+  const owner = clusterOf(found.labels)
   if (owner !== undefined && owner !== world.clusterID) return refuse(foreign(found))
   const maker = owner === undefined ? undefined : makerOf(container, found, world)
   if (owner !== undefined) return maker && refuse(made(container, maker))

@@ -2,7 +2,7 @@ import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { readAll } from '#pkg/apimachinery/transport.ts'
 import { decodeNodeContainers, decodeNodeUsages } from '#pkg/apis/looks.ts'
-import { engineLabels } from '#pkg/apis/wellknown.ts'
+import { engineLabels, nobodysLabel } from '#pkg/apis/wellknown.ts'
 import type { ContainerCreate } from '#pkg/engine/port.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { call } from '#test/helpers/apiserver.ts'
@@ -165,11 +165,11 @@ test('an image is made as it was asked for', async (t) => {
     reference: 'kept:1',
     author: 'me',
     message: 'why',
-    changes: ['CMD a', 'ENV A=1'],
+    changes: [nobodysLabel, 'CMD a', 'ENV A=1'],
     pause: false,
   })
   await ask(`POST ${base}/commit`)
-  t.like(engine.calls.at(-1)?.args[1], { reference: undefined, changes: [], pause: true })
+  t.like(engine.calls.at(-1)?.args[1], { reference: undefined, changes: [nobodysLabel], pause: true })
 })
 
 test('the engine tells of a container in its own words', async (t) => {
@@ -199,6 +199,7 @@ test('a node tells of all its containers and whose they are', async (t) => {
 test('an owner is known by labels', (t) => {
   const cove = { [engineLabels.cluster]: 'x', [engineLabels.namespace]: 'a', [engineLabels.name]: 'b' }
   t.deepEqual(tellOwner(cove, undefined), { type: 'OtherCluster', namespace: 'a', name: 'b' })
+  t.deepEqual(tellOwner({ ...cove, [engineLabels.cluster]: '' }, undefined), { type: 'Nobody' })
   t.deepEqual(tellOwner({ 'com.docker.swarm.service.name': 's' }, undefined), {
     type: 'SwarmService',
     name: 's',

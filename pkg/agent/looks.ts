@@ -3,6 +3,7 @@ import { sleep } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, isAbort, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import type { Usage } from '#pkg/apis/looks.ts'
+import { nobodysLabel } from '#pkg/apis/wellknown.ts'
 import { isTrue, mustRun, type Target } from './target.ts'
 
 const everyMs = 1000
@@ -89,7 +90,7 @@ export async function commit({ engine, observed, request }: Target): Promise<Api
     ...text(query, 'reference'),
     ...text(query, 'author'),
     ...text(query, 'message'),
-    changes: query.getAll('change'),
+    changes: [nobodysLabel, ...query.getAll('change')],
     pause: !query.has('pause') || isTrue(query, 'pause'),
     signal,
   })

@@ -1,7 +1,7 @@
 /** Whose a container of the engine is: the object that it was made for or that has taken it over, or somebody else. */
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { Owner } from '#pkg/apis/looks.ts'
-import { engineLabels } from '#pkg/apis/wellknown.ts'
+import { clusterOf, engineLabels } from '#pkg/apis/wellknown.ts'
 import { isOurs } from './container.look.ts'
 
 /** A container as any look at the engine tells of it. */
@@ -60,13 +60,9 @@ const pod = { name: 'io.kubernetes.pod.name', namespace: 'io.kubernetes.pod.name
 /** Whose a container with these labels is, whoever owns it of this API. Pure. */
 export function tellOwner(labels: Found['labels'], owned: Owned | undefined): Owner {
   if (owned !== undefined) return { type: 'Container', namespace: owned.namespace, name: owned.name }
-  const {
-    [engineLabels.namespace]: namespace,
-    [engineLabels.name]: name,
-    [engineLabels.cluster]: cluster,
-  } = labels
+  const { [engineLabels.namespace]: namespace, [engineLabels.name]: name } = labels
   const object = { ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }) }
-  if (cluster !== undefined) return { type: 'OtherCluster', ...object }
+  if (clusterOf(labels) !== undefined) return { type: 'OtherCluster', ...object }
   const { [pod.name]: podName, [pod.namespace]: podNamespace } = labels
   if (podName !== undefined)
     return {

@@ -19,6 +19,18 @@ export const engineLabels = {
   build: 'cove.run/build',
 } as const
 
+/**
+ * Whose it is by its labels; undefined: nobody's. Empty is the mark of images that were committed from a container of
+ * Cove: engines give an image the labels of its container, and so whatever is run from it would be that container's double.
+ */
+export function clusterOf(labels: Readonly<Record<string, string>>): string | undefined {
+  const cluster = labels[engineLabels.cluster]
+  return cluster === '' ? undefined : cluster
+}
+
+/** What `clusterOf` takes for nobody's, as a line of a Dockerfile. */
+export const nobodysLabel = `LABEL ${engineLabels.cluster}=""`
+
 /** On images, containers, networks and volumes of an engine, whoever made them: pruning leaves them; `false` is none. */
 export const keepLabel = 'cove.run/keep'
 

@@ -158,8 +158,14 @@ test('a container is committed once, with what it has written and not what is mo
   t.true(made.Config.Env.includes('A=1'))
   t.is(history?.[0]?.comment, 'with /www/x')
   await scene.told('app', 'what is mounted at /data is not in it')
+  const byHand = await scene.stranger(`${cove().mark}-by-hand`, {
+    Image: reference,
+    Entrypoint: [],
+    StopSignal: 'SIGKILL',
+  })
   await scene.running('from', { image: reference })
   t.is(await scene.exec('from', ['cat', '/www/x']), 'x')
+  t.is((await scene.call('GET', `/containers/${byHand}/json`)).State.Running, true, 'it is no double of web')
   t.is(await scene.exec('from', ['ls', '/data']), '')
   await scene.patch('Image', 'app', { spec: { tags: [`cove-test/${cove().mark}-committed:3`] } })
   await untilImage(scene, 'app', ({ names }) => assert.equal(names?.length, 2))

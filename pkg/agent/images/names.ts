@@ -71,7 +71,9 @@ export function wantedByOthers(image: Image, world: World): ReadonlySet<string> 
     ...namesOf(spec),
     ...(status?.reference === undefined ? [] : [status.reference, atDigest(status.reference)]),
   ])
-  const containers = [...world.desired.containers.values()].map(wantedImage)
+  const containers = [...world.desired.containers.values()]
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(wantedImage)
   return new Set([...images, ...containers].filter((name) => name !== '').map(canonicalImage))
 }
 

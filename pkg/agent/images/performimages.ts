@@ -1,5 +1,6 @@
 /** Doing what is planned about images: one op, and what it found besides that it succeeded. Nothing is decided here. */
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { nobodysLabel } from '#pkg/apis/wellknown.ts'
 import type { Engine, PullProgress } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
 import { canonicalImage } from '../image.ts'
@@ -140,7 +141,7 @@ export async function commitImage(
   const { container, reference, author, message, changes, pause } = op
   const { image } = await context.engine.commitContainer(container, {
     reference,
-    changes,
+    changes: [nobodysLabel, ...changes],
     pause,
     signal,
     ...(author !== undefined && { author }),
