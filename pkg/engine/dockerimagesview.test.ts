@@ -62,3 +62,7 @@ test('answers without the expected members read as empty values', (t) => {
   })
   t.deepEqual(view.readDiskUsage(undefined).containers, [])
 })
+
+test('an image that says it was made at no time that there is can be listed', (t) => {
+  t.is(view.readImage({ Id: 'sha256:1', Created: 1e300 }).createdAt, '1970-01-01T00:00:00.000Z')
+})

@@ -20,7 +20,7 @@ export function readImage(entry: unknown): ObservedImage {
     references: texts(root['RepoTags']).filter((reference) => reference !== '<none>:<none>'),
     digests: texts(root['RepoDigests']).filter((digest) => digest !== '<none>@<none>'),
     sizeBytes: number(root['Size']),
-    createdAt: new Date(number(root['Created']) * 1000).toISOString(),
+    createdAt: unixSeconds(root['Created']),
   }
 }
 
@@ -184,8 +184,10 @@ function named(value: unknown): readonly string[] {
   return texts(value).filter((name) => !name.startsWith('<none>'))
 }
 
+/** Whoever makes an image says when that was: what is no time at all is the beginning of time. */
 function unixSeconds(value: unknown): string {
-  return new Date(number(value) * 1000).toISOString()
+  const time = new Date(number(value) * 1000)
+  return (Number.isNaN(time.getTime()) ? new Date(0) : time).toISOString()
 }
 
 function isGiven(value: string | undefined): value is string {

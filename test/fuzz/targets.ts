@@ -2,6 +2,7 @@
 import type { Target } from './target.ts'
 import { bodyTargets } from './targets.body.ts'
 import { containerTargets } from './targets.containers.ts'
+import { imageTargets } from './targets.images.ts'
 import { patchTargets } from './targets.patch.ts'
 import { serverTargets } from './targets.server.ts'
 import { streamTargets } from './targets.streams.ts'
@@ -14,4 +15,5 @@ export const targets: readonly Target[] = [
   ...streamTargets,
   ...serverTargets,
   ...containerTargets,
+  ...imageTargets,
 ]
