@@ -3,7 +3,7 @@ import { nearest } from '#pkg/apimachinery/nearest.ts'
 import { parseArgs } from './args.ts'
 import { groupMembers, type NamedCommand, namedCommand, namesOf } from './command.ts'
 import { commonFlags } from './commandtable.flags.ts'
-import { commands } from './commandtable.ts'
+import { commands, groupIntroductions } from './commandtable.ts'
 import { errorText, exitCodes, Failed, isInterrupt, UsageError } from './errors.ts'
 import { commandHelp, groupHelp, type OtherCommand, overview } from './help.ts'
 import { BrokenPipe, type Io } from './io.ts'
@@ -50,7 +50,7 @@ function asksForGroup([name = '', next, more]: readonly string[]): boolean {
 }
 
 function groupText(name: string): string {
-  return groupHelp(name, groupMembers(name, commands))
+  return groupHelp(name, groupMembers(name, commands), groupIntroductions[name])
 }
 
 function helpText(words: readonly string[], others: readonly OtherCommand[]): string {
@@ -72,7 +72,10 @@ function findCommand(words: readonly string[], others: readonly OtherCommand[]):
   const names =
     ofGroup.length === 0 ? [...commands.flatMap(namesOf), ...others.map(({ name }) => name)] : ofGroup
   const hint = nearest(word, names)
-  throw new UsageError(`unknown command "${word}"${hint === undefined ? '' : ` (did you mean "${hint}"?)`}`)
+  throw new UsageError(
+    `unknown command "${word}"${hint === undefined ? '' : ` (did you mean "${hint}"?)`}`,
+    ofGroup.length === 0 ? undefined : first,
+  )
 }
 
 async function print(io: Io, text: string): Promise<number> {

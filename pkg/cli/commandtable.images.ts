@@ -3,7 +3,9 @@ import type { Flag } from './args.ts'
 import type { Command } from './command.ts'
 import { noHeaders } from './commandtable.flags.ts'
 
-const node: Flag = { name: 'node', type: 'text', value: 'NAME', help: 'Of this node only' }
+const node = (help: string): Flag => ({ name: 'node', type: 'text', value: 'NAME', help })
+const ofNode = node('Of this node only; else of all')
+const onNode = node('On this node')
 const allNodes: Flag = { name: 'all-nodes', type: 'bool', help: 'On every node' }
 const noTrunc: Flag = { name: 'no-trunc', type: 'bool', help: 'Ids and texts in full' }
 const secret: Flag = {
@@ -25,7 +27,7 @@ export const imageCommands: readonly Command[] = [
     summary: 'List the images that nodes hold',
     usage: ['image ls [REPOSITORY[:TAG]] [options]'],
     details:
-      'An image with several names is there once for each. SIZE is what lies unpacked on the disk, layers that images share counted in each. Filters: dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, reference=PATTERN. TEMPLATE is one of docker images: {{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.CreatedSince}} {{.CreatedAt}} {{.Size}} {{.Containers}} {{.Labels}} {{.Node}}, for each row, or with "table " in front for aligned columns.',
+      'What engines hold at this moment; the Image objects that say what should be there: `cove get images`. An image with several names is there once for each. SIZE is what lies unpacked on the disk, layers that images share counted in each. Filters are dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, reference=PATTERN. TEMPLATE is one of `docker images`: {{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.CreatedSince}} {{.CreatedAt}} {{.Size}} {{.Containers}} {{.Labels}} {{.Node}}, for each row, or with "table " in front for aligned columns.',
     examples: [
       'cove images',
       'cove image ls shop/web --digests',
@@ -33,13 +35,13 @@ export const imageCommands: readonly Command[] = [
       "cove image ls --format 'table {{.ID}}\\t{{.Repository}}\\t{{.Tag}}'",
     ],
     flags: [
-      { name: 'all', short: 'a', type: 'bool', help: 'Also those that only other images are made of' },
+      { name: 'all', short: 'a', type: 'bool', help: 'Also images that only other images are made of' },
       {
         name: 'filter',
         short: 'f',
         type: 'list',
         value: 'KEY=VALUE',
-        help: 'Only those that fit; may be repeated',
+        help: 'Only images that fit; may be repeated',
       },
       quiet('Ids only, each once'),
       { name: 'digests', type: 'bool', help: 'Their digests in registries too' },
@@ -52,7 +54,7 @@ export const imageCommands: readonly Command[] = [
         value: 'FORMAT',
         help: 'wide, yaml, json, name or jsonpath=TEMPLATE',
       },
-      node,
+      ofNode,
       noHeaders,
     ],
     load: async () => (await import('./commands/imagels.ts')).run,
@@ -66,14 +68,14 @@ export const imageCommands: readonly Command[] = [
     flags: [
       format('Each image through a template; json: on one line'),
       { name: 'output', short: 'o', type: 'text', value: 'FORMAT', help: 'yaml, json or jsonpath=TEMPLATE' },
-      node,
+      ofNode,
     ],
     load: async () => (await import('./commands/imageinspect.ts')).run,
   },
   {
     name: 'image history',
     aliases: ['history'],
-    summary: 'Show of which steps an image was made',
+    summary: 'Show the steps in which an image was made',
     usage: ['image history IMAGE [options]'],
     details:
       'The newest first. Steps of images that were pulled or loaded have no ids of their own: <missing>. The history of a Container is `cove rollout history`.',
@@ -85,7 +87,7 @@ export const imageCommands: readonly Command[] = [
       format(
         'Each step through a template: {{.ID}} {{.CreatedSince}} {{.CreatedAt}} {{.CreatedBy}} {{.Size}}',
       ),
-      node,
+      ofNode,
       noHeaders,
     ],
     load: async () => (await import('./commands/imagehistory.ts')).run,
@@ -97,7 +99,7 @@ export const imageCommands: readonly Command[] = [
     usage: ['image tag IMAGE NAME[:TAG] [options]'],
     details: `Nothing is copied. An image that has the name so far loses it. ${whereTo}`,
     examples: ['cove tag web:1 registry.example.com:5000/shop/web:1'],
-    flags: [node, allNodes],
+    flags: [onNode, allNodes],
     load: async () => (await import('./commands/imagetag.ts')).run,
   },
   {
@@ -105,8 +107,11 @@ export const imageCommands: readonly Command[] = [
     aliases: ['rmi', 'image remove'],
     summary: 'Remove images, or names of images',
     usage: ['image rm IMAGE... [options]'],
-    details: `By a name only that name goes, and the image with its last one; by id all of it. What a container uses stays, and so does what other images are made of. Each argument by itself: what cannot be removed is told, and the rest goes on; the ids of cove images -q NAME are all of a repository. Cove itself never forces anything. ${whereTo}`,
-    examples: ['cove rmi web:1 web:2', 'cove image rm 3f1c2a --force --node n1'],
+    details: `By a name only that name goes, and the image with its last one; by id all of it. What a container uses stays, and so does what other images are made of. Each argument stands by itself: what cannot be removed is told, the rest goes, and the exit code is 1. Cove itself never forces anything. All of a repository: `cove rmi $(cove images -q shop/web)`. ${whereTo}`,
+    examples: [
+      'cove rmi web:1 web:2',
+      'cove image rm 3f1c2a --force --node n1',
+    ],
     flags: [
       {
         name: 'force',
@@ -114,7 +119,7 @@ export const imageCommands: readonly Command[] = [
         type: 'bool',
         help: 'Also with several names, or used by a stopped container',
       },
-      node,
+      onNode,
       allNodes,
     ],
     load: async () => (await import('./commands/imagerm.ts')).run,
@@ -122,16 +127,21 @@ export const imageCommands: readonly Command[] = [
   {
     name: 'image pull',
     aliases: ['pull'],
-    summary: 'Take an image from its registry onto nodes',
+    summary: 'Pull an image from its registry onto nodes',
     usage: ['image pull NAME[:TAG|@DIGEST] [options]'],
-    details: `What a Container or an Image needs is pulled by itself; this is for everything else. ${whereTo}`,
+    details: `What a Container or an Image needs is pulled without this. ${whereTo}`,
     examples: ['cove pull nginx:1.27', 'cove pull registry.example.com:5000/shop/web:1 --secret regcred'],
     flags: [
       { name: 'all-tags', short: 'a', type: 'bool', help: 'All tags of the repository' },
-      { name: 'platform', type: 'text', value: 'OS/ARCH', help: 'For machines of this kind: linux/arm64' },
+      {
+        name: 'platform',
+        type: 'text',
+        value: 'OS/ARCH',
+        help: 'For machines of this kind, such as linux/arm64',
+      },
       quiet('Only the name'),
       secret,
-      node,
+      onNode,
       allNodes,
     ],
     load: async () => (await import('./commands/imagepull.ts')).run,
@@ -139,10 +149,10 @@ export const imageCommands: readonly Command[] = [
   {
     name: 'image push',
     aliases: ['push'],
-    summary: 'Bring an image of a node to its registry',
+    summary: 'Push an image of a node to its registry',
     usage: ['image push NAME[:TAG] [options]'],
     details:
-      'The registry is what the name begins with: give the image such a name with `cove tag`. Without a tag it is latest alone.',
+      'The registry is what the name begins with: give the image such a name with `cove tag`. Without TAG it is latest.',
     examples: [
       'cove push registry.example.com:5000/shop/web:1',
       'cove push registry.example.com:5000/shop/web -a',
@@ -151,7 +161,7 @@ export const imageCommands: readonly Command[] = [
       { name: 'all-tags', short: 'a', type: 'bool', help: 'All tags of the repository that the node has' },
       quiet('Only the name'),
       secret,
-      node,
+      node('The node that has it; needed with several'),
     ],
     load: async () => (await import('./commands/imagepush.ts')).run,
   },
@@ -160,7 +170,7 @@ export const imageCommands: readonly Command[] = [
     aliases: ['save', 'image export'],
     summary: 'Write images as one archive that can be loaded elsewhere',
     usage: ['image save IMAGE... [-o FILE] [options]'],
-    details: `Layers, settings and history, and the names that are given; of an image named by id no name. ${meant}`,
+    details: `Layers, settings, history and the names that are given; an image that is given by its id has no name in it. ${meant}`,
     examples: ['cove save web:1 > web.tar', 'cove save web:1 db:2 -o shop.tar.gz --compress=gzip'],
     flags: [
       { name: 'output', short: 'o', type: 'text', value: 'FILE', help: 'Instead of standard output' },
@@ -171,7 +181,7 @@ export const imageCommands: readonly Command[] = [
         oneOf: ['gzip', 'none'],
         help: 'Make it smaller on the way',
       },
-      node,
+      node('The node that has it; else the first that does'),
     ],
     load: async () => (await import('./commands/imagesave.ts')).run,
   },
@@ -180,12 +190,12 @@ export const imageCommands: readonly Command[] = [
     aliases: ['load'],
     summary: 'Load the images of an archive onto nodes',
     usage: ['image load [-i FILE] [options]'],
-    details: `What docker save and cove save write, also compressed. A name in it that an image has so far is taken from that. ${whereTo}`,
+    details: `What \`docker save\` and \`cove save\` write, also compressed. An image that has a name of the archive so far loses it. ${whereTo}`,
     examples: ['cove load -i web.tar.gz', 'gunzip -c web.tar.gz | cove load'],
     flags: [
       { name: 'input', short: 'i', type: 'text', value: 'FILE', help: 'Instead of standard input' },
       quiet('Only what was loaded'),
-      node,
+      onNode,
       allNodes,
     ],
     load: async () => (await import('./commands/imageload.ts')).run,
@@ -195,7 +205,7 @@ export const imageCommands: readonly Command[] = [
     aliases: ['import'],
     summary: 'Make an image of a tar archive of files',
     usage: ['image import FILE|URL|- [NAME[:TAG]] [options]'],
-    details: `One layer without settings and history: what it runs is said with --change. ${whereTo}`,
+    details: `One layer without settings and history; --change says what it runs. ${whereTo}`,
     examples: [
       'cove export web | cove import - web:flat',
       `cove import rootfs.tar.gz base:1 -c 'CMD ["sh"]' -m 'from the build of today'`,
@@ -208,9 +218,14 @@ export const imageCommands: readonly Command[] = [
         value: 'LINE',
         help: 'Line of a Dockerfile; may be repeated',
       },
-      { name: 'message', short: 'm', type: 'text', value: 'TEXT', help: 'Where it is from' },
-      { name: 'platform', type: 'text', value: 'OS/ARCH', help: 'Which machines it is for' },
-      node,
+      { name: 'message', short: 'm', type: 'text', value: 'TEXT', help: 'What its history says' },
+      {
+        name: 'platform',
+        type: 'text',
+        value: 'OS/ARCH',
+        help: 'The machines it is for, such as linux/arm64',
+      },
+      onNode,
       allNodes,
     ],
     load: async () => (await import('./commands/imageimport.ts')).run,
@@ -220,14 +235,14 @@ export const imageCommands: readonly Command[] = [
     summary: 'Let an Image take what its registry has',
     usage: ['image approve NAME [DIGEST]'],
     details:
-      'NAME is an Image with spec.update. Without DIGEST it is what waits now; a beginning of a digest that the Image knows will do. Age and window are waited for all the same. Approving of a digest that was rejected lets it be tried once more.',
+      'NAME is an Image with spec.update. DIGEST, or the beginning of one that the Image knows, may be left out: then it is what waits now. Age and window are waited for all the same. A digest that was rejected is tried once more.',
     examples: ['cove image approve web', 'cove image approve web sha256:9f86d081'],
     flags: [],
     load: async () => (await import('./commands/imageapprove.ts')).run,
   },
   {
     name: 'image check',
-    summary: 'Have the registry asked now what an Image follows',
+    summary: 'Ask the registry now what an Image that follows it should be',
     usage: ['image check NAME [options]'],
     details: 'NAME is an Image with spec.update. Waits for the answer and prints what comes of it.',
     examples: ['cove image check web'],

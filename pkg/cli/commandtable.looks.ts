@@ -127,7 +127,7 @@ export const lookCommands: readonly Command[] = [
       { name: 'verbose', short: 'v', type: 'bool', help: 'Each image, container, volume and piece of cache' },
       { name: 'format', type: 'text', value: 'TEMPLATE', help: 'Each row through a template; json: as JSON' },
       { name: 'output', short: 'o', type: 'text', value: 'FORMAT', help: 'yaml, json or jsonpath=TEMPLATE' },
-      { name: 'node', type: 'text', value: 'NAME', help: 'Of this node only' },
+      { name: 'node', type: 'text', value: 'NAME', help: 'Of this node only; else of all' },
     ],
     load: async () => (await import('./commands/systemdf.ts')).run,
   },

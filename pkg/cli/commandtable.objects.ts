@@ -17,6 +17,8 @@ export const objectCommands: readonly Command[] = [
     name: 'get',
     summary: 'List objects',
     usage: ['get TYPE[,TYPE] [NAME...] [options]', 'get TYPE/NAME... [options]'],
+    details:
+      'TYPE is one of `cove api-resources`. Objects say what should be: `cove get images` lists Image objects, `cove image ls` the images that nodes hold; `cove get containers` lists Container objects, `cove ps` what runs.',
     examples: [
       'cove get containers',
       'cove get all -A',

@@ -3,21 +3,21 @@ import type { Flag } from './args.ts'
 import type { Command } from './command.ts'
 
 const always =
-  'What is wanted, in use by any container, pinned, being pulled, or has the label cove.run/keep stays; so do volumes with a name, always. By itself Cove prunes only as PrunePolicies say.'
+  'What an object names, any container uses, or is being pulled stays; so does what has the label cove.run/keep, and every volume with a name. --dry-run says so of each. With several nodes say which: --node NAME or --all-nodes. By itself Cove prunes only as PrunePolicies say: `cove get prunepolicies`.'
 
-const dryRun: Flag = { name: 'dry-run', type: 'bool', help: 'Only say what would go, and why all else stays' }
+const dryRun: Flag = { name: 'dry-run', type: 'bool', help: 'Only say what would go, what stays, and why' }
 const force: Flag = { name: 'force', short: 'f', type: 'bool', help: 'Do not ask' }
 const filter: Flag = {
   name: 'filter',
   type: 'list',
   value: 'KEY=VALUE',
-  help: 'until=24h: not used, or made, since; label=KEY=VALUE; may be repeated',
+  help: 'until=24h (not used, or made, since then) or label=KEY=VALUE; may be repeated',
 }
 const all: Flag = {
   name: 'all',
   short: 'a',
   type: 'bool',
-  help: 'Also images with a name that nothing uses',
+  help: 'Also images that have a name and that nothing uses',
 }
 const unmanaged: Flag = {
   name: 'unmanaged',
@@ -25,7 +25,7 @@ const unmanaged: Flag = {
   help: 'Also containers that Cove did not make',
 }
 const where: readonly Flag[] = [
-  { name: 'node', type: 'text', value: 'NAME', help: 'Of this node only' },
+  { name: 'node', type: 'text', value: 'NAME', help: 'On this node' },
   { name: 'all-nodes', type: 'bool', help: 'On every node' },
 ]
 const common = [dryRun, force, filter, ...where]
@@ -53,7 +53,7 @@ export const pruneCommands: readonly Command[] = [
     name: 'image prune',
     summary: 'Remove images that nothing needs',
     usage: ['image prune [options]'],
-    details: `Without --all those that have lost their names. Ages count from the last use. ${always}`,
+    details: `Without --all, images that have lost their names. Ages count from the last use. ${always}`,
     examples: ['cove image prune', 'cove image prune -a --filter until=240h'],
     flags: [all, ...common],
     load: async () => (await import('./commands/prune.ts')).pruneImages,
@@ -63,7 +63,7 @@ export const pruneCommands: readonly Command[] = [
     summary: 'Remove containers that have ended and nobody looks after',
     usage: ['container prune [options]'],
     details:
-      'Those that builds left behind; with --unmanaged those that others made too. A Container that has ended stays: `cove delete container` removes it.',
+      'Containers that builds left behind; with --unmanaged also those that others made. A Container that has ended stays: `cove delete container NAME` removes it.',
     examples: ['cove container prune --unmanaged --filter until=24h'],
     flags: [unmanaged, ...common],
     load: async () => (await import('./commands/prune.ts')).pruneContainers,
@@ -80,7 +80,7 @@ export const pruneCommands: readonly Command[] = [
     name: 'volume prune',
     summary: 'Remove volumes that nobody named and no container mounts',
     usage: ['volume prune [options]'],
-    details: 'Volumes with a name always stay, whoever made them: data goes only when somebody says whose.',
+    details: 'Volumes with a name always stay, whoever made them: `cove delete volume NAME` removes one.',
     examples: ['cove volume prune --dry-run'],
     flags: common,
     load: async () => (await import('./commands/prune.ts')).pruneVolumes,

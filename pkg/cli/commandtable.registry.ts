@@ -7,7 +7,7 @@ const node: Flag = {
   name: 'node',
   type: 'text',
   value: 'NAME',
-  help: 'The node that asks the registry; else any that is ready',
+  help: 'The node that asks the registry; else one that is ready',
 }
 const noTrunc: Flag = { name: 'no-trunc', type: 'bool', help: 'Descriptions in full' }
 const format: Flag = {
@@ -27,10 +27,10 @@ const output: Flag = {
 export const registryCommands: readonly Command[] = [
   {
     name: 'login',
-    summary: 'Log a namespace in to a registry',
+    summary: 'Log in to a registry, for a namespace',
     usage: ['login [SERVER] [options]'],
     details:
-      'SERVER is a registry as references name it, such as registry.example.com:5000; Docker Hub when it is left out. The registry is asked whether the password is good, through a node; then it is stored in a Secret of the namespace, login.SERVER of type kubernetes.io/dockerconfigjson, with which nodes pull and push from then on. No file is written. At a terminal what is missing is asked for.',
+      'SERVER is a registry as references name it, such as registry.example.com:5000; without it, it is Docker Hub. A node asks the registry whether the password is good. Then it is stored in a Secret of the namespace, login.SERVER of type kubernetes.io/dockerconfigjson, with which nodes pull and push from then on. No file is written. At a terminal, what is missing is asked for.',
     examples: [
       'cove login registry.example.com:5000 -u ci',
       'cove login -u ci --password-stdin < password.txt',
@@ -53,10 +53,10 @@ export const registryCommands: readonly Command[] = [
   },
   {
     name: 'logout',
-    summary: 'End the login of a namespace',
+    summary: 'Log out of a registry, for a namespace',
     usage: ['logout [SERVER]'],
     details:
-      'Takes the login out of the Secret of the namespace, and the Secret away with the last one. Images that nodes have stay there.',
+      'Deletes the login from the Secret of the namespace, and the Secret with its last login. Images that nodes have stay there.',
     examples: ['cove logout registry.example.com:5000', 'cove logout'],
     flags: [],
     load: async () => (await import('./commands/logout.ts')).run,

@@ -30,4 +30,18 @@ export const commandGroups: readonly CommandGroup[] = [
   { title: 'Server and nodes', commands: serverCommands },
 ]
 
+/** What `cove GROUP` says before it lists the commands of the group. */
+export const groupIntroductions: Readonly<Record<string, string>> = {
+  image:
+    'What the engines of nodes hold at this moment. What should be there is said by Image objects: `cove get images`, `cove describe image NAME`.',
+  system: 'What lies on the disks of nodes, and what of it nothing needs.',
+  container:
+    'Containers are objects: `cove get containers`, `cove describe container NAME`. What runs on nodes, managed or not: `cove ps`.',
+  network: 'Networks are objects: `cove get networks`, `cove describe network NAME`.',
+  volume: 'Volumes are objects: `cove get volumes`, `cove describe volume NAME`.',
+  builder: 'What builds have left on nodes.',
+  registry:
+    'What registries hold. How nodes stand to one is said by Registry objects: `cove get registries`. Logging in is `cove login`.',
+}
+
 export const commands: readonly Command[] = commandGroups.flatMap((group) => group.commands)

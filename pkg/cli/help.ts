@@ -54,8 +54,9 @@ function aliasLines(command: Command): string[] {
 }
 
 /** Of a word that only begins the names of commands: `image`. */
-export function groupHelp(group: string, members: readonly Command[]): string {
+export function groupHelp(group: string, members: readonly Command[], introduction = ''): string {
   return [
+    introduction === '' ? '' : `${wrap(introduction, 100)}\n\n`,
     `Usage:\n  cove ${group} COMMAND [options]\n\nCommands:\n`,
     columns(members.map(({ name, summary }) => [name, summary])),
     `\nUse "cove ${group} COMMAND --help" for more about a command.\n`,

@@ -26,7 +26,8 @@ export async function run(context: Context): Promise<number> {
   const nodes = await readNodes(args, session)
   const { answers, failures } = await askEach(nodes, (node) => chosenOf(node, choice, session))
   const found = answers.flatMap(({ node, value }) => value.map((image) => ({ ...image, node })))
-  await io.stdout.write(await print(found, { several: nodes.length > 1 }))
+  const isAnswered = answers.length > 0 || failures.length === 0
+  if (isAnswered) await io.stdout.write(await print(found, { several: nodes.length > 1 }))
   return await tellFailures(failures, io)
 }
 

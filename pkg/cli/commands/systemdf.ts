@@ -21,7 +21,8 @@ export async function run(context: Context): Promise<number> {
   const { answers, failures } = await askEach(nodes, async (node) =>
     decodeNodeDisk(await client.json({ method: 'GET', path: nodePath(node, 'disk') }, signal)),
   )
-  await io.stdout.write(await print(answers, nodes.length > 1))
+  const isAnswered = answers.length > 0 || failures.length === 0
+  if (isAnswered) await io.stdout.write(await print(answers, nodes.length > 1))
   return await tellFailures(failures, io)
 }
 
