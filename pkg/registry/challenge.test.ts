@@ -43,6 +43,21 @@ test('the next page is a path, whatever host stands before it', (t) => {
   for (const link of [undefined, '', '</v2/x>; rel="prev"', 'next']) t.is(nextPage(link, base), undefined)
 })
 
+test('the next page is on the same host, however it is written', (t) => {
+  const base = new URL('https://r.io/v2/_catalog')
+  const links = [
+    'https://r.io//evil.io/x',
+    '//evil.io//evil.io/x',
+    '/\\evil.io/x',
+    'foo:http://evil.io/x',
+    'foo://evil.io/x',
+  ]
+  for (const link of links) {
+    const page = nextPage(`<${link}>; rel="next"`, base)
+    t.true(page === undefined || new URL(page, base).host === 'r.io', `${link} leads to ${page}`)
+  }
+})
+
 test('whatever a registry writes, reading it ends soon with a value or with a StatusError', (t) => {
   const base = new URL('https://r.io/')
   const readers = [

@@ -65,8 +65,10 @@ export function nextPage(link: string | undefined, base: URL): string | undefine
   for (const match of (link ?? '').slice(0, 8192).matchAll(/<([^<>]*)>([^<]*)/g)) {
     const [, target = '', parameters = ''] = match
     if (!/;\s*rel="?next"?/i.test(parameters) || !URL.canParse(target, base)) continue
-    const { pathname, search } = new URL(target, base)
-    return `${pathname}${search}`
+    const { protocol, pathname, search } = new URL(target, base)
+    if (!/^https?:$/.test(protocol)) continue
+    // With two slashes it would name a host, and credentials go where it leads.
+    return `${pathname.replace(/^\/+/, '/')}${search}`
   }
   return undefined
 }

@@ -100,7 +100,21 @@ const registryHeader: Target = {
     'Wed, 21 Oct 2026 07:28:00 GMT',
     '120',
   ],
-  words: ['Bearer ', 'Basic ', 'realm=', 'scope=', '"', '\\"', ',', '<', '>', '; rel="next"', 'https://'],
+  words: [
+    'Bearer ',
+    'Basic ',
+    'realm=',
+    'scope=',
+    '"',
+    '\\"',
+    ',',
+    '<',
+    '>',
+    '; rel="next"',
+    'https://',
+    '//evil',
+    'a:',
+  ],
   run: (input) => {
     const header = input.toString('latin1')
     const challenge = parseChallenge(header)
@@ -110,8 +124,8 @@ const registryHeader: Target = {
       hold(isWeb, 'a token is asked for on the web')
     }
     const page = nextPage(header, new URL('https://r.io/v2/'))
-    hold(page === undefined || page.startsWith('/'), 'a page is a path')
-    if (page !== undefined) hold(new URL(page, 'https://r.io').host !== '', 'a page has an address')
+    const isHere = page === undefined || new URL(page, 'https://r.io').host === 'r.io'
+    hold(isHere, 'a page is of the same host')
     const wait = retryAfterSeconds(header, 0)
     hold(wait === undefined || (wait >= 1 && wait <= 21_600), 'nobody waits for ever')
   },
