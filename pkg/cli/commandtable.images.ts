@@ -107,11 +107,8 @@ export const imageCommands: readonly Command[] = [
     aliases: ['rmi', 'image remove'],
     summary: 'Remove images, or names of images',
     usage: ['image rm IMAGE... [options]'],
-    details: `By a name only that name goes, and the image with its last one; by id all of it. What a container uses stays, and so does what other images are made of. Each argument stands by itself: what cannot be removed is told, the rest goes, and the exit code is 1. Cove itself never forces anything. All of a repository: `cove rmi $(cove images -q shop/web)`. ${whereTo}`,
-    examples: [
-      'cove rmi web:1 web:2',
-      'cove image rm 3f1c2a --force --node n1',
-    ],
+    details: `By a name only that name goes, and the image with its last one; by id all of it. What a container uses stays, and so does what other images are made of. Each argument stands by itself: what cannot be removed is told, the rest goes, and the exit code is 1. Cove itself never forces anything. All of a repository: \`cove rmi $(cove images -q shop/web)\`. ${whereTo}`,
+    examples: ['cove rmi web:1 web:2', 'cove image rm 3f1c2a --force --node n1'],
     flags: [
       {
         name: 'force',
