@@ -17,11 +17,11 @@ const fileSource = (what: string) => ({
     Type.String({
       minLength: 1,
       maxLength: 4096,
-      description: `${what} beside the manifest: \`cove apply\` uploads it and stores \`upload\` instead. The server refuses it.`,
+      description: `Path from the manifest to ${what}: \`cove apply\` uploads it and stores \`upload\` instead. The server refuses it.`,
     }),
   ),
   upload: Type.Optional(
-    Type.String({ pattern: digest, description: `Digest of ${what} that was uploaded to the server.` }),
+    Type.String({ pattern: digest, description: `Digest of ${what}, uploaded to the server before.` }),
   ),
   sha256: Type.Optional(
     Type.String({
