@@ -26,3 +26,7 @@ test('a character counts as one column, whatever its bytes', (t) => {
     'äöüß   x\nabcd   y\n',
   )
 })
+
+test('what gives orders to a terminal is shown, and not obeyed', (t) => {
+  t.is(formatTable([['a\u001b[2Jb', 'c\rd\u009be']]), 'a^[[2Jb   c\\rd^[e\n')
+})

@@ -10,7 +10,8 @@ export class TableWriter {
   readonly #widths: number[] = []
 
   /** The rows as lines, each with its newline. */
-  format(rows: readonly Row[]): string {
+  format(written: readonly Row[]): string {
+    const rows = written.map((row) => row.map(plainText))
     for (const row of rows) {
       for (const [column, cell] of row.slice(0, -1).entries()) {
         const needed = Math.max(minimum, textWidth(cell) + padding)
@@ -32,6 +33,14 @@ export class TableWriter {
 
 export function formatTable(rows: readonly Row[]): string {
   return new TableWriter().format(rows)
+}
+
+/** As kubectl does it: what strangers wrote, of an image say, gives no orders to a terminal. */
+export function plainText(text: string): string {
+  const orders = /(?![\t\n])\p{Cc}/gu
+  return text.replace(orders, (order) =>
+    order === '\r' ? '\\r' : `^${String.fromCharCode((order.charCodeAt(0) & 0x1f) | 0x40)}`,
+  )
 }
 
 /** In characters, as kubectl counts them. */

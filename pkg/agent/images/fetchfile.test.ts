@@ -8,6 +8,7 @@ import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { ApiResponse } from '#pkg/apimachinery/transport.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
+import { toldAddress } from './address.ts'
 import { type FetchContext, withFile } from './fetchfile.ts'
 
 const signal = new AbortController().signal
@@ -129,4 +130,18 @@ test('who breaks it off is told the reason that they gave', async (t) => {
   const reading = withFile({ url: base }, context(), { use: textOf, signal: stop.signal })
   stop.abort(new Error('not wanted any more'))
   await t.throwsAsync(reading, { message: /not wanted any more/ })
+})
+
+test('what proves the right to an address is told nowhere, also that of a redirect', async (t) => {
+  const base = await serve(t, (request, response) => {
+    if (request.url?.startsWith('/moved') === true)
+      response.writeHead(302, { location: '/file?X-Signature=hunter2' }).end()
+    else response.writeHead(403).end()
+  })
+  const withPassword = base.replace('://', '://me:hunter2@')
+  for (const url of [`${base}/moved`, `${base}/file?token=hunter2`, `${withPassword}/file`]) {
+    const error = await t.throwsAsync(withFile({ url }, context(), read))
+    t.is(error?.message, `${base}/file answers 403`)
+  }
+  t.is(toldAddress(`${withPassword}/file?token=hunter2#x`), `${base}/file`)
 })

@@ -13,6 +13,7 @@ import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { FileSource } from '../ops.ts'
+import { toldAddress } from './address.ts'
 
 export interface FetchContext {
   readonly client: Client
@@ -72,19 +73,20 @@ async function openURL(address: string, clock: Clock, signal: AbortSignal): Prom
   for (let hop = 0; hop <= mostRedirects; hop++) {
     const response = await request(url, clock, signal)
     const { statusCode: status = 0, headers } = response
-    if (status === 200) return watched(response, url, clock)
+    if (status === 200) return watched(response, toldAddress(url), clock)
     response.destroy()
     if (status < 300 || status >= 400 || headers.location === undefined)
-      throw unavailable(`${url} answers ${status}`)
+      throw unavailable(`${toldAddress(url)} answers ${status}`)
     url = followed(url, headers.location)
   }
-  throw unavailable(`${address} redirects more than ${mostRedirects} times`)
+  throw unavailable(`${toldAddress(address)} redirects more than ${mostRedirects} times`)
 }
 
 function followed(from: string, location: string): string {
   const next = URL.canParse(location, from) ? new URL(location, from) : undefined
   const isKnown = next?.protocol === 'http:' || next?.protocol === 'https:'
-  if (next === undefined || !isKnown) throw unavailable(`${from} redirects to what is no web address`)
+  if (next === undefined || !isKnown)
+    throw unavailable(`${toldAddress(from)} redirects to what is no web address`)
   return next.href
 }
 
@@ -96,10 +98,10 @@ function request(url: string, clock: Clock, signal: AbortSignal): Promise<Incomi
       cancel()
       resolve(response)
     })
-    const cancel = clock.after(longestSilence, () => asked.destroy(silent(url)))
+    const cancel = clock.after(longestSilence, () => asked.destroy(silent(toldAddress(url))))
     asked.once('error', (error) => {
       cancel()
-      reject(signal.aborted ? signal.reason : asUnavailable(url, error))
+      reject(signal.aborted ? signal.reason : asUnavailable(toldAddress(url), error))
     })
   })
 }
@@ -147,7 +149,10 @@ async function verified<T>(
     const path = join(directory, 'file')
     const found = await store(content, path, signal)
     if (found !== sha256)
-      throw new StatusError('InvalidSpec', `the sha256 of ${url} is ${found}, not ${sha256}: it is not used`)
+      throw new StatusError(
+        'InvalidSpec',
+        `the sha256 of ${toldAddress(url)} is ${found}, not ${sha256}: it is not used`,
+      )
     return await use(createReadStream(path))
   } finally {
     await rm(directory, { recursive: true, force: true })

@@ -6,6 +6,7 @@ import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer } from '../container.cast.ts'
 import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
+import { toldAddress } from './address.ts'
 import { fileOf, sourceFingerprint } from './source.ts'
 
 /** `lost`: the id of what was made before, which the node has not got any more. */
@@ -29,7 +30,7 @@ function fromFile(image: Image): AgentOp | undefined {
   if (source?.rootfs === undefined) return undefined
   const { changes, message } = source.rootfs
   const { url } = source.rootfs
-  const said = message ?? (url === undefined ? undefined : `Imported from ${url}`)
+  const said = message ?? (url === undefined ? undefined : `Imported from ${toldAddress(url)}`)
   return {
     type: 'importImage',
     reference,

@@ -6,6 +6,7 @@ import { readLines } from '#pkg/client/lines.ts'
 import { CliError } from '../errors.ts'
 import type { Output } from '../io.ts'
 import { barText } from '../progress.ts'
+import { plainText } from '../table.ts'
 
 export interface TransferProgress {
   update(progress: LayerProgress): Promise<void>
@@ -45,7 +46,7 @@ class LayerLines implements TransferProgress {
   async update({ layer, state, currentBytes }: LayerProgress): Promise<void> {
     if (currentBytes !== undefined || this.#states.get(layer) === state) return
     this.#states.set(layer, state)
-    await this.#output.write(`${layer}: ${state}\n`)
+    await this.#output.write(`${plainText(layer)}: ${plainText(state)}\n`)
   }
 }
 
@@ -72,6 +73,6 @@ export function layerLines(layers: readonly LayerProgress[], columns: number): s
   return layers.map((progress) => {
     const { layer, state } = progress
     const bar = barText(progress)
-    return `${layer}: ${bar === '' ? state : `${state.padEnd(18)} ${bar}`}`.slice(0, columns - 1)
+    return plainText(`${layer}: ${bar === '' ? state : `${state.padEnd(18)} ${bar}`}`).slice(0, columns - 1)
   })
 }
