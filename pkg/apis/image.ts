@@ -153,6 +153,13 @@ export const imageKind: Kind<Image> = {
         return `${states.filter(({ state }) => state === 'Ready').length}/${states.length}`
       },
     },
+    {
+      name: 'Update',
+      type: 'string',
+      description: 'How it stands to its registry, when it follows that: Newest, WaitingForApproval, Rejected.',
+      jsonPath: '.status.conditions[?(@.type=="UpToDate")].reason',
+      cell: ({ status }) => findCondition(status?.conditions, 'UpToDate')?.reason ?? '',
+    },
     ageColumn,
     {
       name: 'Digest',

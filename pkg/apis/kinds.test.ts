@@ -5,6 +5,7 @@ import { containerKind } from './container.kind.ts'
 import type { Container, ContainerStatus } from './container.ts'
 import { namespaceKind, type Secret, secretKind } from './core.ts'
 import { type Event, eventKind } from './event.ts'
+import { type Image, imageKind } from './image.ts'
 import { type Kind, kindName } from './kind.ts'
 import { findKind, kinds } from './kinds.ts'
 import { networkKind } from './network.ts'
@@ -141,6 +142,36 @@ test('a Volume and a Network say where they are', (t) => {
   t.like(row(networkKind, net), { Status: 'Pending', Driver: 'bridge', Internal: 'false', Subnets: '' })
   const nodes = { n1: { state: 'Ready' as const, subnets: ['10.0.0.0/24'] } }
   t.is(row(networkKind, { ...net, status: { phase: 'Ready', nodes } })['Subnets'], '10.0.0.0/24')
+})
+
+test('an Image says on how many nodes it is, and how it stands to the registry that it follows', (t) => {
+  const image: Image = {
+    apiVersion: 'cove.run/v1',
+    kind: 'Image',
+    metadata: { name: 'web', creationTimestamp: created },
+    spec: {
+      reference: 'web:1',
+      allTags: false,
+      peers: false,
+      tags: [],
+      push: [],
+      prunePolicy: 'Keep',
+      deletionPolicy: 'Untag',
+    },
+  }
+  t.like(row(imageKind, image), { Status: 'Pending', Nodes: '0/0', Update: '', Reason: '' })
+  const lastTransitionTime = created
+  const waits = { reason: 'WaitingForApproval', message: '', lastTransitionTime }
+  const status = {
+    phase: 'Ready' as const,
+    nodes: { a: { state: 'Ready' as const }, b: { state: 'Pulling' as const } },
+    conditions: [{ type: 'UpToDate' as const, status: 'False' as const, ...waits }],
+  }
+  t.like(row(imageKind, { ...image, status }), {
+    Status: 'Ready',
+    Nodes: '1/2',
+    Update: 'WaitingForApproval',
+  })
 })
 
 test('an Event says what happened to what, and how often', (t) => {
