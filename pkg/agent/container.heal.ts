@@ -10,13 +10,13 @@ import { planStall } from './container.stall.ts'
 import { whyNotJoin, whyNotStart } from './container.start.ts'
 import type { Subject } from './container.subject.ts'
 import { delayAfter, restartDue, restartState } from './restart.ts'
-import type { Decision } from './world.ts'
+import { type Decision, groupOf, type World } from './world.ts'
 
 /** One that has processes, frozen or not. */
 export function planRunning(subject: Subject, current: ObservedContainer): Omit<Decision, 'plan'> {
   const { container, world, builder } = subject
   const { state } = container.spec
-  if (state === 'Running' && current.state === 'paused') {
+  if (state === 'Running' && current.state === 'paused' && !isBeingCommitted(container, world)) {
     builder.add({ type: 'unpauseContainer', container: current.id }, 'spec.state: want Running, found paused')
   }
   if (state === 'Paused' && current.state === 'running') {
@@ -27,6 +27,17 @@ export function planRunning(subject: Subject, current: ObservedContainer): Omit<
   const healing = runs && !planRestart(subject, current) ? planUnhealthy(subject, current) : {}
   if (runs && builder.build().ops.length === 0) planStall(container, world, { observed: current, builder })
   return { ...healing, ...(waiting !== undefined && { waiting }) }
+}
+
+/** The engine keeps it paused meanwhile, so that what it writes fits together, and lets it go on by itself. */
+function isBeingCommitted({ metadata }: Container, { desired, busy }: World): boolean {
+  const { namespace = 'default', name } = metadata
+  return [...desired.images.values()].some(
+    (image) =>
+      (image.metadata.namespace ?? 'default') === namespace &&
+      image.spec.source?.commit?.container === name &&
+      busy.has(groupOf('Image', image.metadata)),
+  )
 }
 
 function planUnhealthy(

@@ -5,6 +5,7 @@ import {
   container,
   engineNetwork,
   image,
+  imageObject,
   network,
   now,
   observed,
@@ -288,6 +289,15 @@ test('an unhealthy container is restarted, one with onUnhealthy None is only sho
     /restart container id-web because status\.health: unhealthy after 3 failed checks in a row/,
   )
   t.is(planFor('None'), '')
+})
+
+test('what is paused while it is committed is left to the engine', (t) => {
+  const web = container('web')
+  const image = imageObject('kept', { reference: 'kept:1', source: { commit: { container: 'web' } } })
+  const parts = { objects: [web, image], containers: [running(web, { state: 'paused' })] }
+  const plan = (busy: string[]) => print(planContainer(web, world(parts, { busy: new Set(busy) })).plan)
+  t.is(plan(['Image/default/kept']), '')
+  t.regex(plan([]), /unpause container/)
 })
 
 test('state Stopped stops it and leaves it stopped; state Paused pauses it', (t) => {

@@ -82,6 +82,8 @@ export class Observer {
 
   /** What an op touched is looked at again, whether or not the engine's events say so in time. */
   noteOp(op: AgentOp): void {
+    // It was paused meanwhile.
+    if (op.type === 'commitImage') this.invalidateContainer(op.container)
     if (op.type.endsWith('Image')) this.invalidateKind('image')
     else if (op.type === 'createVolume' || op.type === 'removeVolume') this.invalidateKind('volume')
     else if (op.type === 'createNetwork' || op.type === 'removeNetwork') this.invalidateKind('network')
