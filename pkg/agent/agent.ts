@@ -197,7 +197,7 @@ export class Agent {
     const { clock } = this.#options.ambient
     this.#loop.poke()
     if (this.#link.isAway()) this.#memory.noteAway()
-    else if (clock.now() - this.#calledAt >= callEvery) {
+    else if (Math.abs(clock.now() - this.#calledAt) >= callEvery) {
       this.#calledAt = clock.now()
       this.#reporter.resync()
       for (const part of [this.#desired, this.#reporter, this.#recorder]) part.retryNow()
@@ -279,7 +279,7 @@ export class Agent {
       const host = await this.#host.look(this.#engineInfo, desired.node)
       return {
         ...host,
-        ...this.#images.facts(),
+        ...this.#images.facts(desired),
         ...this.prunes.facts(),
         nodeName,
         engineApi: this.#engineInfo.apiVersion,
@@ -346,10 +346,12 @@ export class Agent {
     this.#engineInfo = undefined
     this.#reporter.resync()
     const desired = this.#desired.snapshot()
-    this.#images.forget(desired)
     const uids = new Set([...desired.containers.values()].map(({ metadata }) => metadata.uid ?? ''))
     for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
-    this.#runner.forget((group) => generationOf(group, { desired }) > 0 || group.startsWith('Pull/'))
+    const known = { desired, ...this.#images.facts(desired) }
+    this.#runner.forget((group) =>
+      group.startsWith('Pull/') ? isWanted(group, 0, known) : generationOf(group, known) > 0,
+    )
     this.#resyncAt = ambient.clock.now() + resyncEvery
   }
 

@@ -22,7 +22,7 @@ import { NamedObjects } from '#pkg/client/named.ts'
 import type { Client, ListOptions } from '#pkg/client/rest.ts'
 import { imageGroup } from './image.ts'
 import { withFollowedImages } from './images/following.ts'
-import { imageGroups } from './images/imagegroups.ts'
+import { imageGroups, imageOfGroup } from './images/imagegroups.ts'
 import type { Answers, DesiredCopy } from './nodecopy.ts'
 import { type Desired, groupOf } from './world.ts'
 
@@ -201,11 +201,10 @@ export class DesiredState {
       Container: this.#containers,
       Volume: this.#volumes,
       Network: this.#networks,
-      Image: this.#images,
-      Digest: this.#images,
-      Push: this.#images,
     }
-    const object = readers[kind as keyof typeof readers]?.get(key)
+    const image = imageOfGroup(group)
+    const object =
+      image === undefined ? readers[kind as keyof typeof readers]?.get(key) : this.#images.get(image)
     return object === undefined ? [] : [object]
   }
 

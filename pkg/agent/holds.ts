@@ -8,14 +8,19 @@ import { engineName } from '#pkg/apis/wellknown.ts'
 import { wantsToExist } from './container.look.ts'
 import { imageGroup, numberOf, pullGeneration, wantedImage } from './image.ts'
 import { followedImage } from './images/following.ts'
+import { imageOfGroup } from './images/imagegroups.ts'
+import { statusOf } from './images/source.ts'
 import { type AgentOp, describeOp } from './ops.ts'
 import { type Decision, type Desired, groupOf, type Hold, type World } from './world.ts'
+
+/** What is to be. */
+type Wishes = Pick<World, 'desired' | 'imageStatuses'>
 
 /** ms. */
 const longestRest = 24 * 3_600_000
 
 /** A group rests after a failure until its time comes or its object changes. */
-export function isHeld(group: string, world: Pick<World, 'holds' | 'now' | 'desired'>): boolean {
+export function isHeld(group: string, world: Wishes & Pick<World, 'holds' | 'now'>): boolean {
   const hold = world.holds.get(group)
   if (hold === undefined || hold.generation !== generationOf(group, world)) return false
   // Nobody waits for the time of a clock that was put back.
@@ -42,45 +47,42 @@ function isSame(op: AgentOp, hold: Hold | undefined, { observed }: World): boole
  * Whether ops under way still are what is wanted: those of an object that has changed since are not, nor is the pull of
  * an image that nobody asks for any more.
  */
-export function isWanted(group: string, generation: number, world: Pick<World, 'desired'>): boolean {
+export function isWanted(group: string, generation: number, world: Wishes): boolean {
   const { containers } = world.desired
   if (group.startsWith('Pull/'))
     return [...containers.values()].some(
       (each) => wantsToExist(each) && imageGroup(each, world.desired) === group,
     )
-  if (!/^(Container|Image|Digest|Push)\//.test(group)) return true
+  if (!group.startsWith('Container/') && imageOfGroup(group) === undefined) return true
   return generationOf(group, world) === generation
 }
 
 /**
- * The generation of the object behind a group, which is another number with another image that it follows; of a pull, what
- * stands for the Secrets it is made with.
+ * The generation of the object behind a group, which is another number with another image that it follows, or that an Image
+ * brings; of a pull, what stands for the Secrets it is made with.
  */
-export function generationOf(group: string, { desired }: Pick<World, 'desired'>): number {
+export function generationOf(group: string, world: Wishes): number {
+  const { desired } = world
   const [kind, ...rest] = group.split('/')
   if (kind === 'Pull') return pullGeneration(group, desired)
   if (kind === 'EngineConfig') return desired.node?.metadata.generation ?? 0
   const key = rest.join('/')
   const container = kind === 'Container' ? desired.containers.get(key) : undefined
   if (container !== undefined) return generationOfContainer(container)
-  const image = isImageGroup(group) ? desired.images.get(key) : undefined
-  if (image !== undefined) return generationOfImage(image, desired)
+  const image = desired.images.get(imageOfGroup(group) ?? '')
+  if (image !== undefined) return generationOfImage(image, kind === 'Image', world)
   const objects = { Volume: desired.volumes, Network: desired.networks }
   return objects[kind as keyof typeof objects]?.get(key)?.metadata.generation ?? 0
 }
 
-/** Ops of an Image object: what brings it here and names it, its lost digest, where it is pushed to. */
-function isImageGroup(group: string): boolean {
-  return /^(Image|Digest|Push)\//.test(group)
-}
-
-/** Another number also when it is to go, and with other credentials. */
-function generationOfImage(image: Image, { secrets }: Pick<Desired, 'secrets'>): number {
+/** Another number also when it is to go, with other credentials, and, for what brings it, when it is another image. */
+function generationOfImage(image: Image, brings: boolean, world: Wishes): number {
   const { generation = 0, deletionTimestamp } = image.metadata
   const versions = referencesOfImage(image).map(
-    ({ kind: _, ...meta }) => secrets.get(objectKey(meta))?.metadata.resourceVersion ?? '',
+    ({ kind: _, ...meta }) => world.desired.secrets.get(objectKey(meta))?.metadata.resourceVersion ?? '',
   )
-  return generation * 2 ** 24 + numberOf([deletionTimestamp !== undefined, versions], 6)
+  const { reference } = brings ? statusOf(image, world) : {}
+  return generation * 2 ** 24 + numberOf([deletionTimestamp !== undefined, versions, reference ?? ''], 6)
 }
 
 function generationOfContainer(container: Container): number {

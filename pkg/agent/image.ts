@@ -191,7 +191,7 @@ function mayPull(container: Container): boolean {
 
 function isFresh(world: World, container: Container): boolean {
   const finishedAt = pullOf(container, world)?.finishedAt
-  return finishedAt !== undefined && world.now - finishedAt < freshFor
+  return finishedAt !== undefined && Math.abs(world.now - finishedAt) < freshFor
 }
 
 function parsedTag(reference: string): boolean {

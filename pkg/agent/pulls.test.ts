@@ -67,11 +67,25 @@ test('progress is shown once a second at most', async (t) => {
   const clock = new ManualClock(5000)
   let shown = 0
   const book = new PullBook(clock, () => shown++)
-  for (let turn = 0; turn < 20; turn++) {
-    book.progress(pull, { layer: 'a', state: 'Downloading', currentBytes: turn })
-    await clock.advance(100)
-  }
+  await book.follow(pull, async () => {
+    for (let turn = 0; turn < 20; turn++) {
+      book.progress(pull, { layer: 'a', state: 'Downloading', currentBytes: turn })
+      await clock.advance(100)
+    }
+  })
   t.is(shown, 2)
+  book.progress(pull, { layer: 'a', state: 'Downloading', currentBytes: 20 })
+  t.deepEqual(book.snapshot().get(key)?.layers, [])
+})
+
+test('what ended is forgotten: at once when it failed, after an hour when it was well', async (t) => {
+  const clock = new ManualClock(5000)
+  const book = new PullBook(clock, () => {})
+  await t.throwsAsync(book.follow({ ...pull, reference: 'bad' }, () => Promise.reject(new Error('no'))))
+  await book.follow(pull, async () => {})
+  t.deepEqual([...book.snapshot().keys()], [key])
+  await clock.advance(3_600_001)
+  t.is(book.snapshot().size, 0)
 })
 
 test('a pull with Secrets is another pull', async (t) => {

@@ -7,6 +7,8 @@ import type { Pull } from './world.ts'
 
 /** Progress goes into statuses at most this often; ms. */
 const showEvery = 1000
+/** Longer than a pull answers for another one; ms. */
+const keptFor = 3_600_000
 
 export class PullBook {
   readonly #clock: Clock
@@ -21,20 +23,25 @@ export class PullBook {
     this.#onProgress = onProgress
   }
 
+  /** Those under way, and what ended well lately. */
   snapshot(): ReadonlyMap<string, Pull> {
+    const now = this.#clock.now()
+    for (const [key, { finishedAt = Number.NEGATIVE_INFINITY }] of this.#pulls)
+      if (!this.#running.has(key) && Math.abs(now - finishedAt) > keptFor) this.#pulls.delete(key)
     return this.#pulls
   }
 
   progress(op: AgentOp, progress: PullProgress): void {
     const key = progressKey(op)
-    if (key === undefined) return
+    // What is told when it has ended says nothing any more.
+    if (key === undefined || !this.#running.has(key)) return
     const { layers = [], ...pull } = this.#pulls.get(key) ?? { running: true }
     const known = layers.some(({ layer }) => layer === progress.layer)
     const next = known
       ? layers.map((each) => (each.layer === progress.layer ? progress : each))
       : [...layers, progress]
     this.#pulls.set(key, { ...pull, layers: next })
-    if (this.#clock.now() - this.#shownAt < showEvery) return
+    if (Math.abs(this.#clock.now() - this.#shownAt) < showEvery) return
     this.#shownAt = this.#clock.now()
     this.#onProgress()
   }

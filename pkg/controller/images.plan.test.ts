@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
-import type { Rejection } from '#pkg/apis/image.rejected.ts'
+import { mostRejections, type Rejection } from '#pkg/apis/image.rejected.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { approvedAnnotation } from '#pkg/apis/wellknown.ts'
 import { container, imageObject } from '#test/helpers/world.ts'
@@ -94,4 +94,16 @@ test('the last twenty are remembered', (t) => {
   t.is(after?.length, 20)
   t.deepEqual(after?.at(-1), rejection)
   t.is(after?.[0]?.digest, 'sha256:1')
+})
+
+test('of more than an Image tells the oldest are left out, once', (t) => {
+  const failures = Array.from({ length: mostRejections + 5 }, (_, index) => {
+    const image = `app:1@sha256:${index.toString(16).padStart(64, 'c')}`
+    return rolledBack({ image, time: `2026-01-01T12:00:${String(index).padStart(2, '0')}Z` })
+  })
+  const told = planRejections(followed(), failures) ?? []
+  t.is(told.length, mostRejections)
+  t.is(told.at(-1)?.time, '2026-01-01T12:00:24Z')
+  t.is(planRejections(followed(told), failures), undefined)
+  t.is(planRejections(followed(told), failures.toReversed()), undefined)
 })

@@ -2,6 +2,7 @@
  * Which digests an Image that follows its registry must not take again: those that a Container was rolled back from. A
  * container that failed without another image before it says nothing about the image. Pure.
  */
+import { sameJson } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import {
@@ -36,7 +37,14 @@ export function planRejections(
       ? [...rejected.filter(({ digest }) => digest !== rejection.digest), rejection]
       : rejected
   }, before)
-  return after === before ? undefined : after.slice(-mostRejections)
+  if (after === before) return undefined
+  const kept = after.toSorted(byTime).slice(-mostRejections)
+  // Of more than are told the oldest are left out again and again.
+  return sameJson(kept, before) ? undefined : kept
+}
+
+function byTime(a: Rejection, b: Rejection): number {
+  return Date.parse(a.time) - Date.parse(b.time)
 }
 
 /** Of one that serves with another image since. */

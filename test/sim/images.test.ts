@@ -123,3 +123,26 @@ test('an Image whose lead was killed in the middle of it is finished by the next
     t.is(await idOn(cluster, 'n1', 'reg.test:5000/copy:1'), undefined)
   }
 })
+
+test('who leads again goes by what was found meanwhile, not by what it once knew', async (t) => {
+  const cluster = await start(t, { nodes: 2 })
+  const leadTo = async (nodeName: string, spec: object = {}) => {
+    const patch = { spec: { nodeName, ...spec } }
+    await cluster.client.patch(imageKind, { namespace: 'default', name: 'app' }, patch, never)
+    await cluster.advance(30_000)
+  }
+  await create(cluster, 'app', { reference, nodeSelector: {}, nodeName: 'n1', pullPolicy: 'Always' })
+  await cluster.advance(30_000)
+  const first = (await get(cluster, 'app')).status?.reference
+  cluster.registry.set(reference, { env: { V: '2' } })
+  await leadTo('n2')
+  const second = (await get(cluster, 'app')).status?.reference
+  t.not(second, first)
+  await leadTo('n1', { pullPolicy: 'IfNotPresent' })
+  const { status } = await get(cluster, 'app')
+  t.is(status?.reference, second)
+  t.deepEqual(
+    Object.values(status?.nodes ?? {}).map(({ id }) => id),
+    [status?.id, status?.id],
+  )
+})

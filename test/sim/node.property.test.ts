@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { isOurs } from '#pkg/agent/container.look.ts'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import type { EngineMethod } from '#pkg/engine/simfault.ts'
 import { makeSimImage } from '#pkg/engine/simregistry.ts'
@@ -164,10 +165,17 @@ async function meddle(engine: SimEngine, [action, index]: readonly [string, numb
       if (first !== undefined) await engine.disconnectNetwork(found.id, first.network)
     },
     restart: async () => {
-      if (found.state === 'running') await engine.restartContainer(found.id, 0)
+      if (found.state === 'running' && (await hasNetwork(engine, found)))
+        await engine.restartContainer(found.id, 0)
     },
   }
   await acts[action]?.()
+}
+
+/** No engine starts a container in the network of one that does not run. */
+async function hasNetwork(engine: SimEngine, { networkMode }: ObservedContainer): Promise<boolean> {
+  const [, owner] = networkMode.split('container:')
+  return owner === undefined || (await engine.inspectContainer(owner))?.state === 'running'
 }
 
 async function volumeNames(engine: SimEngine): Promise<string[]> {

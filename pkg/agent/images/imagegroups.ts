@@ -24,3 +24,13 @@ export function pushGroup(meta: Named): string {
 export function imageGroups(meta: Named): string[] {
   return [groupOf('Image', meta), digestGroup(meta), askGroup(meta), pushGroup(meta)]
 }
+
+/** Key of the Image whose ops the group has; undefined for groups of other objects. */
+export function imageOfGroup(group: string): string | undefined {
+  return /^(?:Image|Digest|Ask|Push)\/(.*)$/.exec(group)?.[1]
+}
+
+/** Of a group that may pull for it. */
+export function pullingImageOf(group: string): string | undefined {
+  return group.startsWith('Push/') ? undefined : imageOfGroup(group)
+}

@@ -60,11 +60,15 @@ export class ImageRoom {
       this.#follower = new UpdateFollower({ clock: ambient.clock, registry, credentials, onAnswer: onChange })
   }
 
-  /** What planners are to know of it. */
-  facts(): Pick<
+  /** What planners are to know of it; what was known of objects that this node does not lead any more is forgotten. */
+  facts({
+    images,
+  }: Pick<Desired, 'images'>): Pick<
     World,
     'registryAnswers' | 'imageStatuses' | 'imageAsks' | 'imageSizes' | 'registryHolds' | 'pulledAt'
   > {
+    const led = [...images.values()].filter((image) => leads(image, this.#options))
+    this.#book.keep(new Set(led.map(({ metadata }) => metadata.uid ?? '')))
     return {
       registryAnswers: this.#follower?.answers() ?? new Map(),
       imageStatuses: this.#book.statuses(),
@@ -128,11 +132,6 @@ export class ImageRoom {
       this.#book.taken(image.metadata.uid ?? '', status)
       return [{ kind: anyKind(imageKind), object: withOwnWord(image, world), status }]
     })
-  }
-
-  /** Forgets what is known of objects that are no more. */
-  forget({ images }: Desired): void {
-    this.#book.keep(new Set([...images.values()].map(({ metadata }) => metadata.uid ?? '')))
   }
 
   /** When time alone changes what is decided on an Image that follows. */

@@ -10,6 +10,7 @@ import type { Registry } from '#pkg/apis/registry.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 import type { AgentOp } from '../ops.ts'
 import type { RegistryHold, World } from '../world.ts'
+import { pullingImageOf } from './imagegroups.ts'
 import { registryOf } from './registryname.ts'
 
 type Asked = Pick<World, 'now' | 'desired' | 'busy' | 'pulledAt' | 'registryHolds'>
@@ -91,8 +92,7 @@ function limitOf(registry: string, registries: Iterable<Registry>): Registry['sp
 function atWork(registry: string, { busy, desired }: Pick<World, 'busy' | 'desired'>): number {
   const referenceOf = (group: string) => {
     if (group.startsWith('Pull/')) return group.slice('Pull/'.length).split(' ')[0]
-    const [, key] = /^(?:Image|Ask|Digest)\/(.*)$/.exec(group) ?? []
-    return key === undefined ? undefined : desired.images.get(key)?.spec.reference
+    return desired.images.get(pullingImageOf(group) ?? '')?.spec.reference
   }
   return [...busy].filter((group) => registryOf(referenceOf(group) ?? '') === registry).length
 }

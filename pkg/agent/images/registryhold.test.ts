@@ -92,3 +92,13 @@ test('pulls count when they have ended, well or not', async (t) => {
   book.note({ planned, outcome: 'skipped' })
   t.deepEqual(book.pulledAt().get('r.io'), [start, start + 1000])
 })
+
+test('a clock that is put back makes no rest longer', (t) => {
+  let now = Date.parse('2030-01-01T00:00:00Z')
+  const clock = { now: () => now, after: () => () => {} }
+  const book = new RegistryBook({ clock, random: { next: () => 0.5, uuid: () => '' } })
+  book.note(failed('RegistryRateLimited', 21_600))
+  t.is(book.holds().size, 1)
+  now -= 365 * 86_400_000
+  t.is(book.holds().size, 0)
+})

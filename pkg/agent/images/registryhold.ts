@@ -15,6 +15,8 @@ import { registryOf } from './registryname.ts'
 const first = { RegistryRateLimited: 30_000, RegistryUnavailable: 2_000 } as const
 const most = { RegistryRateLimited: 900_000, RegistryUnavailable: 60_000 } as const
 
+/** Whatever a registry asks for; ms. */
+const longestRest = 24 * 3_600_000
 /** Of pulls that count; ms. */
 const longestWindow = 7 * 86_400_000
 const mostCounted = 10_000
@@ -34,8 +36,11 @@ export class RegistryBook {
 
   holds(): ReadonlyMap<string, RegistryHold> {
     const { clock } = this.#ambient
-    for (const [host, { until }] of this.#holds)
-      if (until < clock.now() - most.RegistryRateLimited) this.#holds.delete(host)
+    for (const [host, { until }] of this.#holds) {
+      const left = until - clock.now()
+      // Nobody waits for the time of a clock that was put back.
+      if (left < -most.RegistryRateLimited || left > longestRest) this.#holds.delete(host)
+    }
     return this.#holds
   }
 
@@ -82,7 +87,8 @@ export class RegistryBook {
     const isSame = before !== undefined && before.until > clock.now() && before.reason === reason
     const failures = (before?.failures ?? 0) + (isSame ? 0 : 1)
     const usual = Math.min(most[reason], first[reason] * 2 ** (failures - 1)) * (0.9 + random.next() / 5)
-    const asked = clock.now() + Math.max(usual, (error.details.retryAfterSeconds ?? 0) * 1000)
+    const wished = Math.max(usual, (error.details.retryAfterSeconds ?? 0) * 1000)
+    const asked = clock.now() + Math.min(longestRest, wished)
     const until = isSame ? Math.max(before.until, asked) : asked
     const message = `registry ${host} is not asked before ${timestamp(until)}: ${messageOf(error)}`
     this.#holds.set(host, { until, failures, reason, message })

@@ -44,7 +44,7 @@ export class SizeBook {
     if (ids === this.#asked || this.#abort.signal.aborted) return
     this.#asked = ids
     const { clock } = this.#options.ambient
-    const wait = Math.max(settle, this.#notBefore - clock.now())
+    const wait = Math.min(rest, Math.max(settle, this.#notBefore - clock.now()))
     this.#cancel ??= clock.after(wait, () => {
       this.#cancel = undefined
       this.#job = this.#ask()

@@ -21,7 +21,7 @@ export function leads({ spec }: Image, { nodeName }: Pick<World, 'nodeName'>): b
   return spec.nodeName === nodeName
 }
 
-/** Newer than what the API's copy may show, where this node writes it. */
+/** Newer than what the API's copy may show, where this node leads: of all others nothing is kept. */
 export function statusOf(
   { metadata, status }: Image,
   { imageStatuses }: Pick<World, 'imageStatuses'>,

@@ -1,6 +1,7 @@
 /** When the registry is asked next about an Image that follows it. Pure. */
 import type { Image } from '#pkg/apis/image.ts'
 import { checkAnnotation } from '#pkg/apis/wellknown.ts'
+import { isAhead } from '../ahead.ts'
 import type { Question, RegistryAnswer } from './update.answer.ts'
 import { nextCheck, nextTry, offsetOf, type Update } from './update.times.ts'
 
@@ -16,17 +17,21 @@ export function whenToAsk(
   image: Image,
   update: Update,
   given: RegistryAnswer | undefined,
-  { key, askedWith }: Pick<Question, 'key'> & { readonly askedWith?: string | undefined },
+  {
+    key,
+    askedWith,
+    now,
+  }: Pick<Question, 'key'> & { readonly askedWith?: string | undefined; readonly now: number },
 ): Asking {
   const { metadata, status = {} } = image
   const answer = given?.question === key ? given : undefined
   const request = unanswered(image, answer)
   if (request !== undefined) return { askAt: 0, request }
   const isFirst = status.reference === undefined
-  const isRefused = answer?.error !== undefined && answer.askedWith !== askedWith
-  if (given !== answer || isRefused || (isFirst && answer === undefined)) return { askAt: 0 }
+  if (given !== answer || isOpen(answer, { isFirst, askedWith })) return { askAt: 0 }
   const offset = offsetOf(metadata.uid ?? '')
   const asked = answer?.at ?? Date.parse(status.checkedAt ?? '')
+  if (isAhead(asked, now)) return { askAt: 0 }
   // As many Images as were made at once.
   if (Number.isNaN(asked)) return { askAt: Date.parse(metadata.creationTimestamp ?? '') + offset || 0 }
   const known = knownNext(image, asked)
@@ -35,6 +40,15 @@ export function whenToAsk(
   if (answer?.error !== undefined)
     return { askAt: nextTry(scheduled, { ...answer, ...answer.error, offset, isFirst }) }
   return scheduled === undefined ? {} : { askAt: scheduled }
+}
+
+/** Nobody has asked yet what it is at first, or only with other credentials. */
+function isOpen(
+  answer: RegistryAnswer | undefined,
+  { isFirst, askedWith }: { readonly isFirst: boolean; readonly askedWith: string | undefined },
+): boolean {
+  if (answer === undefined) return isFirst
+  return answer.error !== undefined && answer.askedWith !== askedWith
 }
 
 /** A check that a person asks for and has not got. */

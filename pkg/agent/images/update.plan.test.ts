@@ -382,3 +382,10 @@ test('the first version is taken at once, and soon asked for again when the regi
   t.is(failed.askAt, start + 10_000)
   t.regex(failed.condition.message, /^no answer; there is no image yet, and the registry is asked again at/)
 })
+
+test('after a clock was put back it is asked at once, not when that time comes again', (t) => {
+  const checked = { checkedAt: timestamp(start), nextCheckAt: timestamp(start + hour) }
+  t.is(decide(following({ status: checked }), undefined, start - 48 * hour).askAt, 0)
+  const image = following()
+  t.is(decide(image, answer(image, { tag: '1', digest: a }), start - 48 * hour).askAt, 0)
+})

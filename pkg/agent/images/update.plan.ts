@@ -55,7 +55,7 @@ export function planUpdate({
   if (update === undefined || question === undefined) return undefined
   if (image.status?.reference === undefined && update.policy === 'Digest') return undefined
   const answer = given?.question === question.key ? given : undefined
-  const asking = whenToAsk(image, update, given, { ...question, askedWith })
+  const asking = whenToAsk(image, update, given, { ...question, askedWith, now })
   const back = whereToGoBack(image)
   const base = { image, update, answer, now }
   const candidate = back === undefined ? candidateOf(base) : undefined

@@ -8,6 +8,7 @@ import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
 import { makeSlots, type Slots } from '#pkg/plan/execute.ts'
 import type { Asking, Credentials, RegistryClient } from '#pkg/registry/port.ts'
+import { isAhead } from '../ahead.ts'
 import type { Question, RegistryAnswer } from './update.answer.ts'
 import { newestTag } from './versions.ts'
 
@@ -22,6 +23,12 @@ export interface UpdateCheck {
   readonly askedWith?: string
   /** As they are when it is asked. */
   readonly credentials: (signal: AbortSignal) => Promise<readonly Credentials[]>
+}
+
+interface Rest {
+  readonly from: number
+  readonly until: number
+  readonly refusal: StatusError
 }
 
 export interface UpdateCheckerOptions {
@@ -42,8 +49,8 @@ export class UpdateChecker {
   /** By uid of the Image. */
   readonly #answers = new Map<string, RegistryAnswer>()
   readonly #underWay = new Map<string, Promise<void>>()
-  /** Registries that want to be left alone: until when, and what they said; ms since the epoch. */
-  readonly #resting = new Map<string, { readonly until: number; readonly refusal: StatusError }>()
+  /** Registries that want to be left alone: from when until when, and what they said; ms since the epoch. */
+  readonly #resting = new Map<string, Rest>()
   #checks: ReadonlyMap<string, UpdateCheck> = new Map()
   #cancel: () => void = () => {}
 
@@ -151,7 +158,7 @@ export class UpdateChecker {
   async #politely<T>(server: string, ask: () => Promise<T>): Promise<T> {
     const now = this.#options.clock.now()
     const rest = this.#resting.get(server)
-    if (rest !== undefined && now < rest.until) {
+    if (rest !== undefined && now < rest.until && !isAhead(rest.from, now)) {
       const { reason, message } = rest.refusal
       throw new StatusError(reason, message, { retryAfterSeconds: Math.ceil((rest.until - now) / 1000) })
     }
@@ -161,7 +168,7 @@ export class UpdateChecker {
     } catch (error) {
       const seconds = error instanceof StatusError ? error.details.retryAfterSeconds : undefined
       if (error instanceof StatusError && seconds !== undefined)
-        this.#resting.set(server, { until: now + seconds * 1000, refusal: error })
+        this.#resting.set(server, { from: now, until: now + seconds * 1000, refusal: error })
       throw error
     }
   }

@@ -10,6 +10,7 @@ import type { ListedImage } from '#pkg/engine/images.ts'
 import type { ObservedContainer, ObservedNetwork, ObservedVolume } from '#pkg/engine/port.ts'
 import { isOurs } from '../container.look.ts'
 import { wantedImage } from '../image.ts'
+import { imageGroups } from '../images/imagegroups.ts'
 import { tellOwner } from '../owned.ts'
 import type { PruneSight } from './sight.ts'
 
@@ -98,7 +99,8 @@ function keepObject(
   const key = objectKey(image.metadata)
   const { spec, status } = image
   const isLocal = spec.source !== undefined || status?.reference?.startsWith('sha256:') === true
-  const mayGo = spec.prunePolicy === 'Collect' && !isLocal && !busy.has(`Image/${key}`)
+  const isAtWork = imageGroups(image.metadata).some((group) => busy.has(group))
+  const mayGo = spec.prunePolicy === 'Collect' && !isLocal && !isAtWork
   if (mayGo) return
   const why = `Image ${key} is to be here`
   const names = [spec.reference, ...spec.tags, status?.reference, status?.digest, status?.id]

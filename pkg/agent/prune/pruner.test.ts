@@ -101,3 +101,14 @@ test('an engine that fails is told of in the status and as an event', async (t) 
     [['Warning', 'FailedPrune']],
   )
 })
+
+test('a run in the time of a clock that was put back keeps no other from its time', async (t) => {
+  const all = new PruneWorld()
+  all.image('old', { tags: ['old:1'] })
+  const spec = { schedule: '0 12 * * *', images: { unused: true } }
+  const nodes = { [nodeName]: { lastRun: '2031-01-01T12:00:00Z', totalReclaimedBytes: 7 } }
+  all.objects = [prunePolicy('daily', spec, { metadata: born, status: { nodes } })]
+  const { pass, own } = make(all)
+  await pass()
+  t.like(own(), { lastRun: '2026-01-01T12:00:00Z', totalReclaimedBytes: 17 })
+})

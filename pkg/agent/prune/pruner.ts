@@ -13,6 +13,7 @@ import type {
   PrunePolicyStatus,
 } from '#pkg/apis/prunepolicy.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
+import { isAhead } from '../ahead.ts'
 import type { World } from '../world.ts'
 import { withImagesOf } from './collected.ts'
 import { type PruningParts, prune } from './pruning.ts'
@@ -63,6 +64,7 @@ export class Pruner {
   consider(world: World, signal: AbortSignal): number | undefined {
     const policies = policiesFor(world.desired)
     for (const policy of policies) this.#remember(policy)
+    this.#mendTimes(world.now)
     const input = {
       policies,
       states: this.#states,
@@ -120,6 +122,13 @@ export class Pruner {
     const { uid = '' } = metadata
     const known = status?.nodes?.[this.#options.nodeName]
     if (!this.#states.has(uid) && known !== undefined) this.#states.set(uid, known)
+  }
+
+  /** What was done in the time of a clock that was put back counts as done at no time. */
+  #mendTimes(now: number): void {
+    for (const [uid, { lastRun, ...state }] of this.#states)
+      if (isAhead(Date.parse(lastRun ?? ''), now)) this.#states.set(uid, state)
+    if (this.#noSpaceAt !== undefined && isAhead(this.#noSpaceAt, now)) this.#noSpaceAt = undefined
   }
 
   async #runPolicy({ policy, because }: DuePrune, signal: AbortSignal): Promise<void> {
