@@ -1,9 +1,11 @@
 import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { image, now } from '#test/helpers/world.ts'
+import { encodeBook } from './lastused.text.ts'
 import { LastUsed, type UseStore } from './lastused.ts'
 
-const day = 86_400_000
+const hour = 3_600_000
+const day = 24 * hour
 const a = image('a:1', `sha256:${'a'.repeat(64)}`)
 const b = image('b:1', `sha256:${'b'.repeat(64)}`)
 
@@ -34,8 +36,10 @@ test('the first look counts as use, and a container uses its image as long as it
   const { clock, open } = make()
   const book = open()
   book.sync([a, b], [{ imageID: a.id }])
-  await clock.advance(day)
-  book.sync([a, b], [{ imageID: a.id }])
+  for (let passed = 0; passed < day; passed += hour) {
+    await clock.advance(hour)
+    book.sync([a, b], [{ imageID: a.id }])
+  }
   t.deepEqual([book.of(a.id), book.of(b.id)], [now + day, now])
 })
 
@@ -43,11 +47,28 @@ test('to pull an image or to name it is to use it, by whatever name the engine t
   const { clock, open } = make()
   const book = open()
   book.sync([a, b], [])
-  await clock.advance(day)
+  await clock.advance(hour)
   book.noteEvent({ type: 'image', action: 'pull', id: 'a:1', name: 'a:1', at: now + 5000 })
   book.noteEvent({ type: 'image', action: 'delete', id: b.id, name: b.id })
   book.sync([a, b], [])
   t.deepEqual([book.of(a.id), book.of(b.id)], [now + 5000, now])
+})
+
+test('a clock that is set forward, and a machine that has slept, make nothing older', async (t) => {
+  const { clock, open } = make(encodeBook(new Map([[a.id, now + 60 * day]])))
+  const book = open()
+  // As at the start of a machine that has no clock of its own.
+  await book.recall()
+  book.sync([a, b], [])
+  await clock.advance(60_000)
+  book.sync([a, b], [])
+  t.is(book.of(a.id), now)
+  await clock.advance(20_000 * day)
+  book.sync([a, b], [])
+  t.deepEqual([book.of(a.id), book.of(b.id)], [now + 20_000 * day, now + 20_000 * day])
+  await clock.advance(60_000)
+  book.sync([a, b], [])
+  t.is(book.of(a.id), now + 20_000 * day)
 })
 
 test('a restart forgets nothing', async (t) => {

@@ -25,6 +25,11 @@ interface Options {
 
 /** Not written more often; ms. */
 const saveEvery = 600_000
+/**
+ * Passes come every half minute: with more between two of them the clock was set, or the machine has slept. A machine without
+ * a clock of its own begins in 1970 and learns the time later. ms.
+ */
+const jump = 3_600_000
 /** By these the engine tells that somebody has to do with an image. */
 const uses: ReadonlySet<string> = new Set(['pull', 'tag', 'load', 'import', 'push', 'save'])
 
@@ -36,6 +41,7 @@ export class LastUsed {
   /** By what name the engine said that images were used, and when, since the last look. */
   readonly #told = new Map<string, number>()
   #savedAt = Number.NEGATIVE_INFINITY
+  #syncedAt: number | undefined
   #saving: Promise<void> | undefined
   #stale = false
 
@@ -72,6 +78,7 @@ export class LastUsed {
   /** What the engine holds now. */
   sync(images: readonly ObservedImage[], containers: readonly Pick<ObservedContainer, 'imageID'>[]): void {
     const now = this.#options.ambient.clock.now()
+    this.#leap(now)
     for (const { imageID } of containers) this.#use(imageID, now)
     if (images === this.#images && this.#told.size === 0) return
     for (const { id, references, digests } of images) {
@@ -97,6 +104,14 @@ export class LastUsed {
   async close(): Promise<void> {
     await this.#saving
     if (this.#stale) await this.#save()
+  }
+
+  /** Time in which nobody could look, or that never was, makes nothing older. */
+  #leap(now: number): void {
+    const leapt = now - (this.#syncedAt ?? now)
+    this.#syncedAt = now
+    if (leapt <= jump) return
+    for (const [image, at] of this.#book) this.#use(image, at + leapt)
   }
 
   #use(image: string, at: number): void {
