@@ -15,7 +15,11 @@ const cove = '/apis/cove.run/v1/namespaces/default'
 interface Scene extends Cluster {
   readonly told: string[]
   /** Makes an object; `path` is its collection's. */
-  create(kind: 'Container' | 'Volume' | 'Network' | 'Secret', name: string, fields?: object): Promise<void>
+  create(
+    kind: 'Container' | 'Image' | 'Volume' | 'Network' | 'Secret',
+    name: string,
+    fields?: object,
+  ): Promise<void>
   patch(name: string, spec: object): Promise<void>
   get(name: string): Promise<Container>
   seen(name: string): Promise<ObservedContainer | undefined>
@@ -418,4 +422,27 @@ test('a server that takes requests and never answers holds nobody up', async (t)
     (await scene.client.list(containerKind, {}, never)).items.map(({ metadata }) => metadata.name),
     ['web'],
   )
+})
+
+test('after a reboot without the server a Container that follows an Image is what that last said, also when it is made anew', async (t) => {
+  const scene = await start(t)
+  await scene.create('Image', 'app', { spec: { reference: 'app:1' } })
+  for (const name of ['kept', 'lost'])
+    await scene.create('Container', name, { spec: { imageFrom: { image: 'app' } } })
+  await scene.advance(30_000)
+  const [kept, lost] = [await scene.seen('kept'), await scene.seen('lost')]
+  t.regex(kept?.image ?? '', /^app:1@sha256:|library\/app:1@sha256:/)
+  scene.wire('n1').cut()
+  await scene.engine('n1').removeContainer('lost', { anonymousVolumes: true })
+  await scene.reboot()
+  await scene.advance(60_000)
+  t.is((await scene.seen('kept'))?.id, kept?.id)
+  const anew = await scene.seen('lost')
+  t.is(anew?.state, 'running')
+  t.not(anew?.id, lost?.id)
+  t.is(anew?.image, lost?.image)
+  const { mutations } = scene.engine('n1')
+  scene.wire('n1').mend()
+  await scene.advance(60_000)
+  t.is(scene.engine('n1').mutations, mutations)
 })
