@@ -2,6 +2,7 @@
  * Which images may go by a policy, in which order, and why the others stay. An image goes whole or not at all: of one that
  * stays no name is taken away. Pure.
  */
+import { matchesGlob } from '#pkg/apimachinery/glob.ts'
 import { humanDuration, parseDuration } from '#pkg/apimachinery/quantity.ts'
 import { familiarReference, parseReference } from '#pkg/apimachinery/reference.ts'
 import type { PrunePolicySpec } from '#pkg/apis/prunepolicy.ts'
@@ -75,7 +76,7 @@ function whyNotMeant(
   { references, digests, labels }: ListedImage,
   rules: ImageRules | undefined,
 ): string | undefined {
-  const patterns = rules?.references?.map(globOf)
+  const patterns = rules?.references
   const names = references.length > 0 ? references : digests
   const other = patterns && names.find((name) => !patterns.some((pattern) => isNamed(name, pattern)))
   if (other !== undefined) return `${other} is none of the names that are to go`
@@ -84,21 +85,16 @@ function whyNotMeant(
   return missing && `it has not got the label ${missing.join('=')}`
 }
 
-function globOf(pattern: string): RegExp {
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`)
-}
-
 /** By its short or its long form, or without its tag. */
-function isNamed(name: string, pattern: RegExp): boolean {
+function isNamed(name: string, pattern: string): boolean {
   const parsed = parseReference(name)
-  if (!parsed.ok) return pattern.test(name)
+  if (!parsed.ok) return matchesGlob(pattern, name)
   const { registry, repository, tag } = parsed.reference
   const short = familiarReference(parsed.reference)
   const bare = familiarReference({ registry, repository })
   const long = `${registry}/${repository}`
   const forms = [name, short, bare, long, ...(tag === undefined ? [] : [`${long}:${tag}`])]
-  return forms.some((form) => pattern.test(form))
+  return forms.some((form) => matchesGlob(pattern, form))
 }
 
 /** Why each of them is among the newest of a repository, by id. */
@@ -116,7 +112,7 @@ function newestOf(images: readonly ListedImage[], keepLast: number): ReadonlyMap
 
 function whyTooYoung(image: ListedImage, { sight, rules, full }: ImageQuestion): string | undefined {
   const age = Math.max(0, sight.now - sight.lastUsed(image.id))
-  const least = full ? graceMs : (parseDuration(rules?.olderThan ?? usualAge) ?? 0)
+  const least = full ? graceMs : (parseDuration(rules?.olderThan ?? usualAge) ?? Number.POSITIVE_INFINITY)
   return age >= least ? undefined : `used ${humanDuration(age)} ago: it goes after ${humanDuration(least)}`
 }
 

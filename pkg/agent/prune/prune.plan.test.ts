@@ -30,6 +30,26 @@ test('a dangling image goes; one that a stopped container was made from and what
   )
 })
 
+test('an age that cannot be read makes nothing old enough', async (t) => {
+  const all = new PruneWorld()
+  all.image('lost')
+  const { removed } = await all.run(
+    pruneSpec({ images: { dangling: true, unused: true, olderThan: 'soon' } }),
+  )
+  t.deepEqual(removed, [])
+})
+
+test('a pattern of many stars is looked for in little time', async (t) => {
+  const all = new PruneWorld()
+  all.image('long', { tags: [`${'a'.repeat(120)}:1`] })
+  const started = performance.now()
+  const { removed } = await all.run(
+    pruneSpec({ images: { unused: true, references: [`${'a*'.repeat(60)}b`] } }),
+  )
+  t.deepEqual(removed, [])
+  t.true(performance.now() - started < 2000)
+})
+
 test('an image that is pinned by its digest stays although it has no name', async (t) => {
   const all = new PruneWorld()
   const pinned = all.image('pinned', { digests: ['registry.test/lib/bb'] })

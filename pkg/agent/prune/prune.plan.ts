@@ -170,7 +170,7 @@ function tooYoung(
   olderThan: string | undefined,
   { now }: PruneSight,
 ): string | undefined {
-  const least = parseDuration(olderThan ?? usualAge) ?? 0
+  const least = parseDuration(olderThan ?? usualAge) ?? Number.POSITIVE_INFINITY
   const age = Math.max(0, now - Date.parse(since ?? ''))
   if (age >= least || least === 0) return undefined
   if (Number.isNaN(age)) return 'the engine does not say how old it is'
@@ -236,7 +236,7 @@ function planCache({ spec, because }: PruneRequest, sight: PruneSight): Part {
   const rules = spec.buildCache ?? (because === 'Disk' ? { olderThan: '0s' } : undefined)
   if (buildCache.length === 0) return { isAsked: false, going: [], kept: [] }
   if (rules === undefined) return { isAsked: false, going: [], kept: [] }
-  const olderThanMs = parseDuration(rules.olderThan ?? usualCacheAge) ?? 0
+  const olderThanMs = parseDuration(rules.olderThan ?? usualCacheAge) ?? Number.POSITIVE_INFINITY
   const keepBytes = parseQuantity(rules.keepStorage ?? 0) ?? 0
   const old = buildCache.filter(
     ({ inUse, createdAt, lastUsedAt = createdAt }) =>
