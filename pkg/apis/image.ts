@@ -156,7 +156,8 @@ export const imageKind: Kind<Image> = {
     {
       name: 'Update',
       type: 'string',
-      description: 'How it stands to its registry, when it follows that: Newest, WaitingForApproval, Rejected.',
+      description:
+        'How it stands to its registry, when it follows that: Newest, WaitingForApproval, Rejected.',
       jsonPath: '.status.conditions[?(@.type=="UpToDate")].reason',
       cell: ({ status }) => findCondition(status?.conditions, 'UpToDate')?.reason ?? '',
     },
