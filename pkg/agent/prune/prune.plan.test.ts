@@ -33,9 +33,9 @@ test('a dangling image goes; one that a stopped container was made from and what
 test('an age that cannot be read makes nothing old enough', async (t) => {
   const all = new PruneWorld()
   all.image('lost')
-  const { removed } = await all.run(
-    pruneSpec({ images: { dangling: true, unused: true, olderThan: 'soon' } }),
-  )
+  // The API lets none in; what was stored otherwise must do no harm.
+  const images = { ...dangling.images, dangling: true, unused: true, olderThan: 'soon' }
+  const { removed } = await all.run({ ...dangling, images })
   t.deepEqual(removed, [])
 })
 
