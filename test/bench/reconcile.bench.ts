@@ -9,9 +9,10 @@ import { join } from 'node:path'
 import { reportImage } from '#pkg/agent/images/imagestatus.plan.ts'
 import { planUpdates, withUpdate } from '#pkg/agent/images/updates.ts'
 import { type NodeDecision, planNode } from '#pkg/agent/node.plan.ts'
-import { containerReports, infraReports } from '#pkg/agent/reports.ts'
+import { type ContainerReport, containerReports, infraReports } from '#pkg/agent/reports.ts'
 import { groupOf, type World } from '#pkg/agent/world.ts'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import { byKey } from '#pkg/apimachinery/meta.ts'
 import type { ImageStatus } from '#pkg/apis/image.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { makeSimImage } from '#pkg/engine/simregistry.ts'
@@ -70,13 +71,15 @@ async function settled(projectionRoot: string): Promise<NodeHarness> {
   throw new Error('the node does not come to rest')
 }
 
-/** What the agent does in a pass, but for the writes. */
-function passOver(seen: World): ImageStatus[] {
+/** What the agent does in a pass, but for the writes: what it would tell of Containers and Images, in their order. */
+function passOver(seen: World): {
+  readonly containers: readonly ContainerReport[]
+  readonly images: readonly ImageStatus[]
+} {
   const decision = planNode(seen)
   const input = { world: seen, decision, busy: seen.busy, lastAction: () => undefined }
   infraReports(input)
-  containerReports(input)
-  return imageStatuses(seen, decision)
+  return { containers: containerReports(input), images: imageStatuses(seen, decision) }
 }
 
 function imageStatuses(seen: World, { decisions }: NodeDecision): ImageStatus[] {
@@ -88,15 +91,18 @@ function imageStatuses(seen: World, { decisions }: NodeDecision): ImageStatus[] 
   })
 }
 
-/** With the statuses of its Images, as the API has them when all is told. */
+/** An hour later, with its statuses as the API has them when all is told: nobody is watched or waited for any more. */
 async function told(harness: NodeHarness): Promise<NodeHarness> {
+  harness.world = { ...harness.world, now: harness.world.now + 3_600_000 }
   for (let round = 0; round < 2; round++) {
-    const statuses = passOver(await look(harness))
+    const { containers: reports, images: statuses } = passOver(await look(harness))
     const { desired } = harness.world
-    const images = [...desired.images].map(
-      ([key, image], index) => [key, { ...image, status: statuses[index] ?? {} }] as const,
-    )
-    harness.world = { ...harness.world, desired: { ...desired, images: new Map(images) } }
+    const told = reports.map(({ container, status }) => ({ ...container, status }))
+    const found = [...desired.images.values()].map((image, at) => ({ ...image, status: statuses[at] ?? {} }))
+    harness.world = {
+      ...harness.world,
+      desired: { ...desired, containers: byKey(told), images: byKey(found) },
+    }
   }
   const lacking = [...harness.world.desired.images.values()].filter(
     ({ status }) => status?.reference === undefined,
