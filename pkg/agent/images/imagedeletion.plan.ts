@@ -40,26 +40,34 @@ export function planImageDeletion(image: Image, world: World): Decision {
 /** By image: what the object called its own here, without what others want as well. */
 function namesGoing(image: Image, world: World): Going[] {
   const held = heldImage(image, world)
-  if (held.state !== 'here') return []
+  const here = held.state === 'here' ? held : undefined
+  // Of a repository with all its tags the one that is known by its digest may have been the first to go.
+  if (here === undefined && !(image.spec.allTags && held.state === 'absent')) return []
   const others = wantedByOthers(image, world)
   const own = namesHere(image, world).flatMap((name) => {
     const found = findImage(world.observed.images, name)
-    const isOurs = found !== undefined && (found.id === held.image.id || image.spec.allTags)
-    return isOurs && canComeBack(image, found) && !others.has(canonicalImage(name))
+    const isOurs = found !== undefined && (found.id === here?.image.id || image.spec.allTags)
+    return isOurs && canComeBack(image, here, found) && !others.has(canonicalImage(name))
       ? [{ image: found, name }]
       : []
   })
   const byImage = Map.groupBy(own, (each) => each.image)
   const going = [...byImage].map(([each, names]) => ({ image: each, names: names.map(({ name }) => name) }))
-  return going.length > 0 ? going : digestGoing(held, others)
+  return going.length > 0 || here === undefined ? going : digestGoing(here, others)
 }
 
 /**
  * An object that takes its image from a registry may have found one there that no registry knows, which somebody made on the
- * node: who names it in an object and deletes that would destroy it.
+ * node: who names it in an object and deletes that would destroy it. The engine forgets digests with the last name of their
+ * repository, which may have been the first to go.
  */
-function canComeBack({ spec }: Image, found: ObservedImage): boolean {
-  return !comesFromRegistry(spec) || found.digests.length > 0
+function canComeBack(
+  { spec }: Image,
+  here: { readonly image: ObservedImage; readonly reference: string } | undefined,
+  found: ObservedImage,
+): boolean {
+  const wasPulled = found.id === here?.image.id && digestIn(here.reference) !== undefined
+  return !comesFromRegistry(spec) || found.digests.length > 0 || wasPulled
 }
 
 /** Of what has no tag at all: its digest is its last name. */
