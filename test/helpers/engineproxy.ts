@@ -11,14 +11,14 @@ import { makeTempDir, type Teardown } from './tempdir.ts'
 export interface Strike {
   /** Which of the changing calls from now on, counted from 1. */
   readonly call: number
-  /** Whether the call reaches the engine; its answer never arrives. */
-  readonly when: 'before' | 'after'
+  /** Whether the call reaches the engine, whole or in part; its answer never arrives. */
+  readonly when: 'before' | 'during' | 'after'
   /** Ends whoever is calling. */
   readonly act: () => void
 }
 
 /** Looking is no change; health checks are not asked for here. */
-const changes = /^\/v[\d.]+\/(containers|networks|volumes|images)\//
+const changes = /^\/v[\d.]+\/((containers|networks|volumes|images|build)\/|commit\b)/
 
 export class EngineProxy {
   readonly #upstream: string
@@ -66,12 +66,13 @@ export class EngineProxy {
       strike.act()
       return void answer.destroy()
     }
+    if (strike?.when === 'during') incoming.once('data', () => strike.act())
     const outgoing = request({ socketPath: this.#upstream, method, path: url, headers: incoming.headers })
     answer.on('close', () => outgoing.destroy())
     const arrived = once(outgoing, 'response') as Promise<[IncomingMessage]>
-    await pipeline(incoming, outgoing)
-    const [response] = await arrived
-    if (strike !== undefined) {
+    const [[response]] = await Promise.all([arrived, pipeline(incoming, outgoing)])
+    if (strike?.when === 'during') response.once('data', () => strike.act())
+    if (strike?.when === 'after') {
       response.resume()
       await once(response, 'end')
       strike.act()
