@@ -1,13 +1,13 @@
 /** Who rests after a failure, and until when. Pure. */
 
 import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { referencesOfImage } from '#pkg/apis/image.references.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
 import { wantsToExist } from './container.look.ts'
 import { imageGroup, numberOf, pullGeneration, wantedImage } from './image.ts'
-import { followedImage } from './images/following.ts'
 import { imageOfGroup } from './images/imagegroups.ts'
 import { statusOf } from './images/source.ts'
 import { type AgentOp, describeOp } from './ops.ts'

@@ -10,13 +10,14 @@ import {
   type ImageReference,
   parseReference,
 } from '#pkg/apimachinery/reference.ts'
+import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { PlanBuilder } from '#pkg/plan/plan.ts'
 import { currentContainer } from './container.cast.ts'
 import { wantsToExist } from './container.look.ts'
 import { credentialVersions, withLogin } from './images/credentials.ts'
-import { followedImage, whyNotHere } from './images/following.ts'
+import { whyNotHere } from './images/following.ts'
 import { registryRests } from './images/registryhold.ts'
 import type { AgentOp } from './ops.ts'
 import { type Decision, type Desired, groupOf, type Pull, type Waiting, type World } from './world.ts'

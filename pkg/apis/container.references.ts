@@ -2,6 +2,7 @@
  * Which other objects a Container names: what its node must read to run it, and therefore may read. One function for
  * the server, which decides by it, and for the agent, which asks by it. Pure.
  */
+import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
 import type { Container } from './container.ts'
 import { loginSecretName } from './wellknown.ts'
@@ -80,4 +81,10 @@ function inMounts({
     ...networks.map(({ name }): Named => ['Network', name]),
     ['Image', imageFrom?.image],
   ]
+}
+
+/** Key of the Image that it follows; undefined: it names its image itself. */
+export function followedImage({ metadata, spec }: Referring): string | undefined {
+  const name = spec.imageFrom?.image
+  return name === undefined ? undefined : objectKey({ namespace: metadata.namespace ?? 'default', name })
 }

@@ -18,12 +18,6 @@ import { approvedAnnotation } from '#pkg/apis/wellknown.ts'
 /** What is read of a Container. */
 export type Follower = Pick<Container, 'metadata' | 'status'> & { spec: Pick<Container['spec'], 'imageFrom'> }
 
-/** Key of the Image that it follows. */
-export function followedImage({ metadata, spec }: Follower): string | undefined {
-  const name = spec.imageFrom?.image
-  return name === undefined ? undefined : objectKey({ namespace: metadata.namespace ?? 'default', name })
-}
-
 /** All that is rejected, when that is more than the Image says; undefined: nothing is new. */
 export function planRejections(
   image: Image,

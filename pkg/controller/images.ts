@@ -4,6 +4,7 @@ import { isReason } from '#pkg/apimachinery/errors.ts'
 import { sameJson } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
+import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Rejection } from '#pkg/apis/image.rejected.ts'
 import { type Image, imageKind } from '#pkg/apis/image.ts'
@@ -11,7 +12,7 @@ import { anyKind } from '#pkg/apis/kind.ts'
 import { Informer } from '#pkg/client/informer.ts'
 import { Loop } from '#pkg/client/loop.ts'
 import type { Client } from '#pkg/client/rest.ts'
-import { type Follower, followedImage, planRejections } from './images.plan.ts'
+import { type Follower, planRejections } from './images.plan.ts'
 
 export class ImageController {
   readonly #client: Client

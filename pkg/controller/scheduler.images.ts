@@ -1,10 +1,3 @@
-/**
- * On which nodes an Image is, and which of them leads. The lead is where a Container follows it, or the node of the
- * Container that it is made of, else any that fits; held it is by the lead, by all nodes of its selector, and wherever a
- * Container follows it. Nothing takes it off a node but its deletion: Containers and labels come and go. Pure.
- */
-import { objectKey } from '#pkg/apimachinery/meta.ts'
-import type { Container } from '#pkg/apis/container.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
@@ -41,13 +34,6 @@ export function homeOfImage(
   if (nodeName === undefined) return found
   // It goes on without a lead, with whoever has it.
   return { nodes: holdersOf(image, around, nodeName), cause: `its lead ${nodeName} is gone` }
-}
-
-/** The Container follows the Image of that name in its namespace, and goes on doing so. */
-export function followedImage({ metadata, spec }: Container): string | undefined {
-  const name = spec.imageFrom?.image
-  if (name === undefined || metadata.deletionTimestamp !== undefined) return undefined
-  return objectKey({ namespace: metadata.namespace ?? 'default', name })
 }
 
 /** The lead held it, and its Node is there no longer. A node that is named before it joins is waited for. */

@@ -7,6 +7,7 @@
  */
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
+import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import type { Network } from '#pkg/apis/network.ts'
@@ -23,7 +24,7 @@ import {
   roomOf,
   takeRoom,
 } from './scheduler.fit.ts'
-import { followedImage, homeOfImage } from './scheduler.images.ts'
+import { homeOfImage } from './scheduler.images.ts'
 
 export interface Placeable {
   readonly containers: ReadonlyMap<string, Container>

@@ -3,17 +3,12 @@
  * so that nobody who plans needs to know where it came from. Another reference is another wish, and replaces the container
  * as a change of the spec does. Pulling it is the business of the Image. Pure.
  */
-import { findCondition, objectKey } from '#pkg/apimachinery/meta.ts'
+import { findCondition } from '#pkg/apimachinery/meta.ts'
+import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Desired, Waiting, World } from '../world.ts'
 
 type Images = Desired['images']
-
-/** Key of the Image that it follows; undefined: it names its image itself. */
-export function followedImage({ metadata, spec }: Pick<Container, 'metadata' | 'spec'>): string | undefined {
-  const name = spec.imageFrom?.image
-  return name === undefined ? undefined : objectKey({ namespace: metadata.namespace ?? 'default', name })
-}
 
 /** Every follower with its reference in spec.image, as far as there is one. */
 export function withFollowedImages(
