@@ -141,6 +141,19 @@ test('what failed with one image does not rest with another one', (t) => {
   t.true(Number.isSafeInteger(one))
 })
 
+test('what failed for one image of an Image object does not rest for the next one; pushes are not about that', (t) => {
+  const [one, same, other] = [digest('a'), digest('a'), digest('b')].map((each) =>
+    following([found(`app:1@${each}`)]),
+  )
+  for (const kind of ['Image', 'Push', 'Ask', 'Digest']) {
+    const [first, again, next] = [one, same, other].map(
+      (each) => each && generationOf(`${kind}/default/app`, each),
+    )
+    t.is(first, again)
+    t.is(first === next, kind !== 'Image', kind)
+  }
+})
+
 test('containers that name their image are the very same values', (t) => {
   const given = world({ objects: [container('web')] })
   t.is(withFollowedImages(given.desired.containers, given.desired.images), given.desired.containers)
