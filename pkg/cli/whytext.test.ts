@@ -3,7 +3,7 @@ import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { Lease } from '#pkg/apis/lease.ts'
 import type { Node } from '#pkg/apis/node.ts'
-import { container, now, volume } from '#test/helpers/world.ts'
+import { container, imageObject, now, volume } from '#test/helpers/world.ts'
 import { type WhyFacts, whyText } from './whytext.ts'
 
 const at = (seconds: number) => `${new Date(now + seconds * 1000).toISOString().slice(0, 19)}Z`
@@ -309,6 +309,59 @@ test('other kinds: their conditions, what was done, and their node', (t) => {
     'Done:      FailedCreateVolume 5s ago: create volume data.',
     ...nodeLines,
   ])
+})
+
+test('an Image: what it wants, what was found, where it is not yet, and what is tried again', (t) => {
+  const failed = condition('Ready', 'False', 'ImageNotFound', 'pull image app:2: no such tag')
+  const image = imageObject(
+    'app',
+    { reference: 'app:2', push: [{ reference: 'reg.test/app:2' }], tags: ['app:now'] },
+    {
+      status: {
+        phase: 'Failed',
+        conditions: [failed],
+        nodes: { n1: { state: 'Failed', reason: 'ImageNotFound', message: 'no such tag' } },
+      },
+    },
+  )
+  t.deepEqual(why(image), [
+    'image default/app is not ready: ImageNotFound: pull image app:2: no such tag.',
+    'Desired:   Image app:2, pullPolicy IfNotPresent; its lead is n1; this is generation 1.',
+    '           It is called app:now too.',
+    '           It is to be pushed to reg.test/app:2.',
+    `Observed:  Ready is False since ${at(-300)} (5m ago): ImageNotFound: pull image app:2: no such tag.`,
+    '           On node n1 it is Failed: no such tag.',
+    'Next:      What failed is tried again by itself with growing pauses, and at once when the Image or a Secret of it changes.',
+    ...nodeLines,
+  ])
+})
+
+test('an Image that follows: what waits, for whom, and when the registry is asked', (t) => {
+  const status = {
+    phase: 'Ready',
+    reference: 'app:1@sha256:1',
+    usedBy: ['web'],
+    conditions: [condition('Ready', 'True', 'Present', 'it is on node n1')],
+    nextCheckAt: at(60),
+  }
+  const candidate = { reference: 'app:1', digest: 'sha256:2', firstSeen: at(-20) }
+  const update = { policy: 'Digest', schedule: '* * * * *', approval: 'Manual' }
+  const next = (parts: object, spec: object = { update }) =>
+    why(imageObject('app', spec, { status: { ...status, ...parts } }))
+  const waits = next({ candidate: { ...candidate, waitingFor: 'Approval' } })
+  t.true(waits.includes('           It was found to be app:1@sha256:1, and used by web.'))
+  t.true(
+    waits.includes(
+      `Next:      app:1@sha256:2 was found at ${at(-20)} (20s ago); cove image approve app lets it be taken.`,
+    ),
+  )
+  t.true(waits.includes(`           The registry is asked what is new at ${at(60)} (in 60s).`))
+  t.true(
+    next({ candidate: { ...candidate, waitingFor: 'Age', takenAt: at(60) } }).includes(
+      `Next:      app:1@sha256:2 was found at ${at(-20)} (20s ago), and is taken at ${at(60)} (in 60s).`,
+    ),
+  )
+  t.true(next({}, {}).includes('Next:      It stays what it is until its spec changes.'))
 })
 
 test('of many events the newest are told, and how many more there are', (t) => {

@@ -4,10 +4,12 @@
  */
 import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
+import type { Image } from '#pkg/apis/image.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import { type EventView, viewEvents } from './eventrows.ts'
 import { type NodeFacts, nodeNameOf, nodeSentences } from './nodetext.ts'
 import { desiredOf, differencesOf, headlineOf, nextOf, observedOf, timesOf } from './why.container.ts'
+import { desiredOfImage, foundOfImage, nextOfImage } from './why.image.ts'
 import { agoText, whenText } from './why.times.ts'
 
 export interface WhyFacts extends NodeFacts {
@@ -29,6 +31,10 @@ export function whyText(facts: WhyFacts): string {
     .filter(([, sentences]) => sentences.length > 0)
     .map(sectionText)
     .join('')
+}
+
+function isImage(object: KubeObject): object is Image {
+  return object.kind === 'Image' && object.apiVersion.startsWith('cove.run/')
 }
 
 function isContainer(object: KubeObject): object is Container {
@@ -58,10 +64,19 @@ function plainSections(facts: WhyFacts): Section[] {
   const going = `is being deleted since ${whenText(deletionTimestamp, now)}`
   const waits = finalizers.length === 0 ? '' : `; it waits for ${finalizers.join(', ')}`
   const why = ready === undefined ? '' : `: ${ready.reason}: ${ready.message}`
+  const image = isImage(object) ? object : undefined
   return [
     ['', [`${nameOf(object)} ${deletionTimestamp === undefined ? `${state}${why}` : `${going}${waits}`}.`]],
-    ['Observed', conditions.map((condition) => conditionText(condition, now))],
+    ['Desired', image === undefined ? [] : desiredOfImage(image)],
+    [
+      'Observed',
+      [
+        ...conditions.map((condition) => conditionText(condition, now)),
+        ...(image === undefined ? [] : foundOfImage(image)),
+      ],
+    ],
     ['Done', eventsOf(facts)],
+    ['Next', image === undefined ? [] : nextOfImage(image, now)],
     ['Node', nodeSentences(nodeNameOf(object), facts, now)],
   ]
 }
