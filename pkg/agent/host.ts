@@ -12,6 +12,7 @@ import type { Disk, ReadDisk } from './disk.ts'
 import { patienceMs } from './engineconfig/engineconfig.plan.ts'
 import { EngineSettings } from './engineconfig/enginesettings.ts'
 import type { EngineFiles, EngineSettingsSight } from './engineconfig/port.ts'
+import { imageArchitecture } from './images/architecture.ts'
 import { bringsImage, mustFit, type PullRoomOptions } from './images/pullroom.ts'
 import type { AgentOp, OpOf } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
@@ -36,13 +37,6 @@ export interface HostSight {
 
 export type RoomContext = Pick<PullRoomOptions, 'engine' | 'credentials'>
 
-/** Engines tell the machine as its kernel does, images as Go does. */
-const imageArchitecture: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  aarch64: 'arm64',
-  armv7l: 'arm',
-  i686: '386',
-}
 /** What an engine says of a registry that it should reach otherwise. */
 const changedBySettings: readonly Reason[] = ['RegistryInsecure', 'RegistryUnavailable', 'ImageNotFound']
 /** So much more room is worth a try. */
@@ -123,7 +117,7 @@ export class Host {
     const disk = await this.#parts?.readDisk?.(rootDirectory)
     if (disk === undefined) return
     const { engine, credentials } = context
-    const platform = `linux/${imageArchitecture[architecture] ?? architecture}`
+    const platform = `linux/${imageArchitecture(architecture)}`
     const registry = this.#parts?.registry
     await mustFit(op, { disk, engine, credentials, platform, registry }, signal)
   }

@@ -10,6 +10,7 @@ import type { Image } from '#pkg/apis/image.ts'
 import { numberOf } from '../image.ts'
 import type { OpOf } from '../ops.ts'
 import { groupOf, type Waiting, type World } from '../world.ts'
+import { imageArchitecture } from './architecture.ts'
 import { atDigest, digestIn, nameOf, ownerOfName } from './names.ts'
 import { comesFromRegistry, foundReference, leads, sourceFingerprint, statusOf } from './source.ts'
 
@@ -111,17 +112,8 @@ function turnOf(image: Image, count: number, { nodeName }: World): number {
   return count === 0 ? 0 : numberOf([image.metadata.uid, nodeName], 8) % count
 }
 
-const architectures: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  aarch64: 'arm64',
-  armv7l: 'arm',
-  armv6l: 'arm',
-  i386: '386',
-  i686: '386',
-}
-
 /** The same digest may stand for images of several processors; where this node's is not known it is taken for the lead's. */
 function fits(architecture: string | undefined, { desired }: World): boolean {
   const own = desired.node?.status?.architecture
-  return own === undefined || architecture === undefined || (architectures[own] ?? own) === architecture
+  return own === undefined || architecture === undefined || imageArchitecture(own) === architecture
 }
