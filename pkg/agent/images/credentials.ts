@@ -98,7 +98,7 @@ export function withLogin(
 }
 
 /** Keys of the Secrets that stand in a Registry for everybody. */
-export function sharedSecretsOf(registry: string, registries: Iterable<Registry>): string[] {
+function sharedSecretsOf(registry: string, registries: Iterable<Registry>): string[] {
   const meant = [...registries].filter(({ spec }) => hubAsOne(spec.server) === registry)
   return meant.flatMap(({ spec }) => (spec.secret === undefined ? [] : [objectKey(spec.secret)]))
 }

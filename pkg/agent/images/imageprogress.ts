@@ -22,7 +22,7 @@ export function progressKey(op: AgentOp): string | undefined {
 }
 
 /** Who asks with other Secrets, or for another platform, may get another answer, so that is another pull. */
-export function pullKeyOf(wish: {
+function pullKeyOf(wish: {
   readonly reference: string
   readonly secrets: readonly string[]
   readonly platform?: string

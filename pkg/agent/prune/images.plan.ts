@@ -16,7 +16,7 @@ type ImageRules = NonNullable<PrunePolicySpec['images']>
 /** Ages of what a policy does not say. */
 export const usualAge = '24h'
 /** What has only just come is not taken away again for the disk's sake: somebody is about to use it. ms. */
-export const graceMs = 120_000
+const graceMs = 120_000
 
 export interface ImageChoice {
   /** What is made of another goes before that. */

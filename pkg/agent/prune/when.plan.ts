@@ -24,9 +24,9 @@ export interface DuePrune {
 }
 
 /** For a full disk no policy runs more often; ms. */
-export const diskEvery = 60_000
+const diskEvery = 60_000
 /** When the last run found nothing that may go. */
-export const diskEveryInVain = 600_000
+const diskEveryInVain = 600_000
 
 /** Those for this node, by name; none is while they are being deleted. */
 export function policiesFor({ prunePolicies, node }: Pick<Desired, 'prunePolicies' | 'node'>): PrunePolicy[] {
