@@ -346,7 +346,7 @@ test('an Image that follows: what waits, for whom, and when the registry is aske
   }
   const candidate = { reference: 'app:1', digest: 'sha256:2', firstSeen: at(-20) }
   const update = { policy: 'Digest', schedule: '* * * * *', approval: 'Manual' }
-  const next = (parts: object, spec: object = { update }) =>
+  const next = (parts: object, spec: Record<string, unknown> = { update }) =>
     why(imageObject('app', spec, { status: { ...status, ...parts } }))
   const waits = next({ candidate: { ...candidate, waitingFor: 'Approval' } })
   t.true(waits.includes('           It was found to be app:1@sha256:1, and used by web.'))
