@@ -57,7 +57,7 @@ test('killed after the first thing that it prunes: the next run takes the rest, 
     async () => {
       assert.equal(await left(), 0)
       const { status } = await cove.client.get(prunePolicyKind, { name: 'often' }, noSignal)
-      assert.equal(status?.nodes?.[cove.nodeName]?.because, 'Schedule')
+      assert.equal(status?.nodes?.[cove.nodeName ?? '']?.because, 'Schedule')
     },
     { timeoutMs: 90_000, pauseMs: 500, what: 'the rest' },
   )
