@@ -28,6 +28,7 @@ import { generationOf, isWanted, namesAtWork } from './holds.ts'
 import { Host } from './host.ts'
 import { type CredentialSources, credentialsOf, type Offered } from './images/credentials.ts'
 import { ImageRoom } from './images/imageroom.ts'
+import { withImagesHere } from './images/imageshere.ts'
 import { tailsWanted } from './logtails.ts'
 import { NodeMemory, withoutServer } from './memory.ts'
 import { type NodeDecision, planNode } from './node.plan.ts'
@@ -287,7 +288,10 @@ export class Agent {
         clusterID,
         now: ambient.clock.now(),
         projectionRoot: files.root,
-        desired,
+        desired: {
+          ...desired,
+          containers: withImagesHere(desired.containers, seen.images, this.#statuses),
+        },
         ...(!this.#desired.isTold() && { remembered: true as const }),
         observed: this.#checked(seen, desired, clusterID),
         holds: this.#runner.holds(),

@@ -10,7 +10,7 @@ import { isAlive } from './container.look.ts'
 import { rolledBack, whyNotUpToDate } from './container.rollout.ts'
 import { generationOf } from './holds.ts'
 import { canonicalImage, findImage, wantedImage } from './image.ts'
-import { whyNoReference } from './images/following.ts'
+import { whyNoReference, whyStillBefore } from './images/following.ts'
 import { groupOf, type Hold, type ReportInput } from './world.ts'
 
 export interface ConditionInput extends ReportInput {
@@ -60,7 +60,9 @@ function imageReady({ container, decision, world, observed }: ConditionInput): D
   return { type: 'ImageReady', status: 'False', reason, message }
 }
 
-function upToDate({ decision, observed, container }: ConditionInput): Draft {
+function upToDate({ decision, observed, container, world }: ConditionInput): Draft {
+  const before = whyStillBefore(container, world)
+  if (before !== undefined) return { type: 'UpToDate', status: 'False', ...before }
   const replacing = whyNotUpToDate(decision, observed)
   if (replacing !== undefined) return replacing
   // What is taken away was of no use to what is desired.

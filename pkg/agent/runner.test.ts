@@ -42,6 +42,27 @@ test('the same group never runs twice at once; others run beside it', async (t) 
   t.is(runner.lastAction('a')?.action, 'start container one')
 })
 
+test('a registry that stands still keeps nobody waiting for another one', async (t) => {
+  const begun: string[] = []
+  const gate = Promise.withResolvers<void>()
+  const { runner } = make(async (op) => {
+    if (op.type !== 'pullImage') return
+    begun.push(op.reference)
+    if (op.reference.startsWith('slow.')) await gate.promise
+  })
+  const pull = (reference: string) =>
+    new PlanBuilder<AgentOp>(`Pull/${reference}`)
+      .add({ type: 'pullImage', reference, secrets: [] }, 'why')
+      .build()
+  const slow = ['a', 'b', 'c', 'd'].map((name) => `slow.example.com/${name}`)
+  runner.launch(mergePlans([...slow, 'fast.example.com/a'].map(pull)), () => 1, signal)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.deepEqual(begun, [...slow.slice(0, 3), 'fast.example.com/a'])
+  gate.resolve()
+  await runner.idle()
+  t.is(begun.length, 5)
+})
+
 test('a group that fails rests ever longer, until it succeeds or its object changes', async (t) => {
   let broken = true
   const { clock, runner, told } = make(async () => {

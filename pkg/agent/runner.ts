@@ -6,6 +6,7 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { classify, isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { execute, makeSlots, type OpResult, type Slots } from '#pkg/plan/execute.ts'
 import type { Plan, PlannedOp } from '#pkg/plan/plan.ts'
+import { registryOf } from './images/registryname.ts'
 import { type AgentOp, describeOp } from './ops.ts'
 import { Repeats, restAfterRounds } from './repeats.ts'
 import type { Hold, LastAction } from './world.ts'
@@ -19,9 +20,10 @@ export interface RunnerOptions {
   readonly onGroupEnd: (group: string) => void
 }
 
-/** More calls at once only make each of them slower; pulls wait on networks and get slots of their own. */
+/** More calls at once only make each of them slower; what waits on networks gets slots of its own. */
 const engineSlots = 8
-const pullSlots = 3
+/** For each registry, node and server of files: one that stands still keeps nobody waiting for the others. */
+const transferSlots = 3
 
 /** Why ops of a group are not begun or broken off, other than the end of the agent. */
 class Superseded extends Error {}
@@ -37,7 +39,8 @@ interface Running {
 export class Runner {
   readonly #options: RunnerOptions
   readonly #slots: Slots = makeSlots(engineSlots)
-  readonly #pullSlots: Slots = makeSlots(pullSlots)
+  /** By where they are from or go to. */
+  readonly #transferSlots = new Map<string, Slots>()
   readonly #running = new Map<string, Running>()
   readonly #holds = new Map<string, Hold>()
   readonly #actions = new Map<string, LastAction>()
@@ -112,7 +115,7 @@ export class Runner {
   async #runGroup(plan: Plan<AgentOp>, generation: number, signal: AbortSignal): Promise<void> {
     const [first] = plan.ops
     if (first === undefined) return
-    const slots = isTransfer(first.op) ? this.#pullSlots : this.#slots
+    const slots = this.#slotsOf(first.op)
     // A slot is held from the first op to the last: what was made is started before the next one is made.
     const free = await slots.take()
     const results = await execute(plan, {
@@ -127,6 +130,14 @@ export class Runner {
       this.#holds.delete(first.group)
       if (!signal.aborted) this.#noteRound(plan, first, generation)
     }
+  }
+
+  #slotsOf(op: AgentOp): Slots {
+    const place = farEnd(op)
+    if (place === undefined) return this.#slots
+    const slots = this.#transferSlots.get(place) ?? makeSlots(transferSlots)
+    this.#transferSlots.set(place, slots)
+    return slots
   }
 
   #noteRound(plan: Plan<AgentOp>, { group, op, cause }: PlannedOp<AgentOp>, generation: number): void {
@@ -171,15 +182,20 @@ export class Runner {
 }
 
 /** Waits for a network more than for the engine. */
-function isTransfer({ type }: AgentOp): boolean {
-  const types: readonly AgentOp['type'][] = [
-    'pullImage',
-    'pushImage',
-    'loadImage',
-    'importImage',
-    'transferImage',
-  ]
-  return types.includes(type)
+/** Where the images that it moves are from, or go to; undefined: it moves none. */
+function farEnd(op: AgentOp): string | undefined {
+  switch (op.type) {
+    case 'pullImage':
+    case 'pushImage':
+      return `registry ${registryOf(op.reference)}`
+    case 'transferImage':
+      return `node ${op.from}`
+    case 'loadImage':
+    case 'importImage':
+      return 'files'
+    default:
+      return undefined
+  }
 }
 
 /** Broken off, not broken: at the end of the agent everything is, else what says so itself. */

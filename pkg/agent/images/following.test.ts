@@ -8,7 +8,8 @@ import { generationOf } from '../holds.ts'
 import { findImage, planImages } from '../image.ts'
 import { resolve } from '../resolve.ts'
 import type { Decision, World } from '../world.ts'
-import { withFollowedImages } from './following.ts'
+import { whyStillBefore, withFollowedImages } from './following.ts'
+import { withImagesHere } from './imageshere.ts'
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`
 const web = () => container('web', { imageFrom: { image: 'app' } })
@@ -119,6 +120,40 @@ test('another reference of the Image replaces its followers, the same one under 
   const moved = planned(following([web(), found(`app:1@${next}`)], { images, containers: [running] }))
   t.regex(print(moved.decision.plan), /create container web_next/)
   t.regex(print(moved.decision.plan), new RegExp(`spec.image: want app:1@${next}, found app:1@${old}`))
+})
+
+test('until another image is on the node, a follower goes on with what it is made from', (t) => {
+  const [old, next] = [digest('a'), digest('b')].map((each) => `app:1@${each}`)
+  const here = (each: string) => ({ ...image('app:1', `id-${each}`), digests: [`app@${each}`] })
+  const [one, both] = [[here(digest('a'))], [here(digest('a')), here(digest('b'))]]
+  const made = { ...web(), status: { image: { reference: old ?? '' } } }
+  const { desired } = following([made, found(next)])
+  const wanted = (images: typeof one, statuses: World['statuses'] = new Map()) =>
+    withImagesHere(desired.containers, images, statuses).get('default/web')?.spec.image
+  t.is(wanted(one), old)
+  t.is(wanted(both), next)
+  t.is(wanted([]), next, 'where neither is, the newer one is waited for')
+  t.is(
+    wanted(one, new Map([[made.metadata.uid ?? '', {}]])),
+    next,
+    'one that was made from nothing yet waits',
+  )
+  const { decision } = planned({
+    ...following([made, found(next)], { images: one }),
+    desired: { ...desired, containers: withImagesHere(desired.containers, one, new Map()) },
+  })
+  t.is(imageOf(decision), old, 'it is made anew from the old one when it has gone')
+  const given = {
+    ...following([made, found(next)], { images: one }),
+    desired: { ...desired, containers: withImagesHere(desired.containers, one, new Map()) },
+  }
+  const { subject } = planned(given)
+  t.deepEqual(whyStillBefore(subject, given), {
+    reason: 'Pulling',
+    message: `Image default/app brings ${next} to the node; until it is there, this goes on with ${old}`,
+  })
+  const [now] = desired.containers.values()
+  t.is(now && whyStillBefore(now, given), undefined)
 })
 
 test('an image that was made here is followed by its id', (t) => {

@@ -60,3 +60,13 @@ export function whyNotHere(container: Container, world: World): Waiting {
     }
   return { reason: 'Pulling', message: `Image ${key} brings ${container.spec.image ?? 'it'} to the node` }
 }
+
+/** What a follower is still to be made from, while it goes on with what it has; undefined: nothing. */
+export function whyStillBefore(container: Container, world: World): Waiting | undefined {
+  const key = followedImage(container)
+  const image = key === undefined ? undefined : world.desired.images.get(key)?.status?.reference
+  const { spec } = container
+  if (image === undefined || spec.image === undefined || image === spec.image) return undefined
+  const { reason, message } = whyNotHere({ ...container, spec: { ...spec, image } }, world)
+  return { reason, message: `${message}; until it is there, this goes on with ${spec.image}` }
+}
