@@ -380,7 +380,7 @@ test('cluster-info and version tell what there is, api-resources chooses by grou
     '-o',
     'name',
   ])
-  t.is(cluster, 'nodes.cove.run\n')
+  t.is(cluster, ['nodes', 'prunepolicies', 'registries'].map((plural) => `${plural}.cove.run\n`).join(''))
   const creatable = await kubectl.ok(['api-resources', '--verbs=create', '-o', 'name'])
   t.true(creatable.includes('subjectaccessreviews.authorization.k8s.io\n'))
   t.false(creatable.includes('pods\n'))
