@@ -53,6 +53,9 @@ function oneOfEach(namespace: string): string {
     cove('Container', 'web', { spec: { image: 'nginx:1.27', nodeName: 'n1' } }),
     cove('Volume', 'data'),
     cove('Network', 'net'),
+    cove('Image', 'app', { spec: { reference: 'app:1', nodeName: 'n1' } }),
+    cove('Registry', namespace, { spec: { server: 'registry.example.com' } }),
+    cove('PrunePolicy', namespace),
     cove('Node', namespace),
     {
       apiVersion: 'v1',
@@ -99,6 +102,9 @@ const headers: Readonly<Record<string, readonly [string, string]>> = {
   Container: ['NAME READY STATUS HEALTH RESTARTS IMAGE PORTS AGE', 'NODE IP CONTAINER_ID COMMAND CREATED'],
   Volume: ['NAME STATUS DRIVER RECLAIM NODE AGE', 'USED_BY REASON'],
   Network: ['NAME STATUS DRIVER INTERNAL AGE', 'SUBNETS'],
+  Image: ['NAME REFERENCE STATUS IMAGE_ID SIZE NODES UPDATE AGE', 'DIGEST USED_BY REASON'],
+  Registry: ['NAME SERVER SECRET READY AGE', ''],
+  PrunePolicy: ['NAME SCHEDULE DISK DRY_RUN RECLAIMED AGE', ''],
   Node: ['NAME STATUS ENGINE CPU MEMORY AGE', 'KERNEL OS'],
   Namespace: ['NAME STATUS AGE', ''],
   Secret: ['NAME TYPE DATA AGE', ''],
@@ -187,6 +193,9 @@ const described: readonly (readonly [string, RegExp])[] = [
   ['ctr/web', /Kind: +Container\n[\s\S]*Image: +nginx:1\.27[\s\S]*Events:/],
   ['vol/data', /Kind: +Volume\n[\s\S]*Reclaim Policy: +Retain/],
   ['net/net', /Kind: +Network\n[\s\S]*Driver: +bridge/],
+  ['img/app', /Kind: +Image\n[\s\S]*Reference: +app:1/],
+  ['reg/described', /Kind: +Registry\n[\s\S]*Server: +registry\.example\.com/],
+  ['prune/described', /Kind: +PrunePolicy\n[\s\S]*Dry Run: +false/],
   ['no/described', /Kind: +Node\n[\s\S]*Unschedulable: +false/],
   ['ns/described', /^Name: +described\n[\s\S]*Status: +Active/],
   ['secret/s', /Type: +Opaque\n\nData\n====\npassword: +15 bytes/],
@@ -222,14 +231,17 @@ test('one command gets several types, names and files, under every name that a t
   for (const type of types) t.is(await kubectl.ok(['get', type, '-o', 'name']), web, type)
   t.is(await kubectl.ok(['get', 'ctr,vol', '-o', 'name']), `${web}volume.cove.run/data\n`)
   t.is(await kubectl.ok(['get', 'ctr/web', 'cm/c', '-o', 'name']), `${web}configmap/c\n`)
-  t.is(await kubectl.ok(['get', 'all', '-o', 'name']), `${web}volume.cove.run/data\nnetwork.cove.run/net\n`)
+  t.is(
+    await kubectl.ok(['get', 'all', '-o', 'name']),
+    `${web}volume.cove.run/data\nnetwork.cove.run/net\nimage.cove.run/app\n`,
+  )
   t.true((await kubectl.ok(['get', 'cove', '-o', 'name'])).includes('node.cove.run/several\n'))
   const tables = await kubectl.ok(['get', 'all'])
   t.regex(tables, /^container\.cove\.run\/web +Unknown/m)
   t.regex(tables, /^volume\.cove\.run\/data +Pending/m)
   const file = join(await makeTempDir(t, 'files'), 'all.json')
   await writeFile(file, oneOfEach('several'))
-  t.is((await kubectl.ok(['get', '-f', file, '-o', 'name'])).trim().split('\n').length, 14)
+  t.is((await kubectl.ok(['get', '-f', file, '-o', 'name'])).trim().split('\n').length, 17)
   const unknown = await kubectl.run(['get', 'frobs'])
   t.deepEqual(
     [unknown.code, unknown.stderr],
@@ -387,7 +399,13 @@ test('cluster-info and version tell what there is, api-resources chooses by grou
 })
 
 test('the configuration of kubectl itself: contexts, namespaces, and no key in what is shown', async (t) => {
-  const { kubectl } = world()
+  const { kubectl: shared, server } = world()
+  // kubectl empties the file for a moment as it writes it, which others would read.
+  const file = join(await makeTempDir(t, 'config'), 'config')
+  await writeFile(file, server.kubeconfig)
+  const kubectl = {
+    ok: (words: readonly string[], input?: string) => shared.ok([`--kubeconfig=${file}`, ...words], input),
+  }
   await kubectl.ok(['create', 'namespace', 'configured'])
   await kubectl.ok(['create', '-n', 'configured', '-f', '-'], containerText('here'))
   const context = (await kubectl.ok(['config', 'current-context'])).trim()
