@@ -1,5 +1,5 @@
 /** Columns that more than one kind has. */
-import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { type Condition, findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import type { Column } from './kind.ts'
 
@@ -9,6 +9,18 @@ export const ageColumn: Column<KubeObject> = {
   description: 'Time since the object was created.',
   jsonPath: '.metadata.creationTimestamp',
   cell: ({ metadata }, now) => since(metadata.creationTimestamp, now),
+}
+
+/** Of kinds that have a condition Ready; for the wide table. */
+export const reasonColumn: Column<KubeObject<unknown, { conditions?: Condition[] }>> = {
+  name: 'Reason',
+  type: 'string',
+  description: 'Why it is not ready.',
+  wide: true,
+  cell: ({ status }) => {
+    const ready = findCondition(status?.conditions, 'Ready')
+    return ready?.status === 'False' ? ready.reason : ''
+  },
 }
 
 export function since(time: string | undefined, now: number): string {

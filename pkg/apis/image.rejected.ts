@@ -11,8 +11,8 @@ export type Rejection = NonNullable<ImageStatus['rejected']>[number]
 /** As many as the schema holds. */
 export const mostRejections = 20
 
-/** Of a reference such as `app:1@sha256:...`, or of an id. */
-export function digestIn(reference: string | undefined): string | undefined {
+/** Which bytes are meant: the digest of a reference such as `app:1@sha256:...`, or an id as it stands. */
+export function bytesIn(reference: string | undefined): string | undefined {
   if (reference === undefined) return undefined
   if (reference.startsWith('sha256:')) return reference
   const parsed = parseReference(reference)

@@ -6,7 +6,7 @@ import type { Static } from 'typebox'
 import * as Type from 'typebox'
 import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
-import { ageColumn } from './columns.ts'
+import { ageColumn, reasonColumn } from './columns.ts'
 import { imageSource, imageSourceRules } from './image.source.ts'
 import { imageStatus } from './image.status.ts'
 import { imageUpdate, imageUpdateRules } from './image.update.ts'
@@ -177,16 +177,7 @@ export const imageKind: Kind<Image> = {
       wide: true,
       cell: ({ status }) => status?.usedBy?.join(', ') ?? '',
     },
-    {
-      name: 'Reason',
-      type: 'string',
-      description: 'Why it is not ready.',
-      wide: true,
-      cell: ({ status }) => {
-        const ready = findCondition(status?.conditions, 'Ready')
-        return ready?.status === 'False' ? ready.reason : ''
-      },
-    },
+    reasonColumn,
   ],
   rules: [],
   warn: imageWarnings,

@@ -1,8 +1,8 @@
 /** Volume: data that outlives containers. Nothing automatic ever deletes one. */
 import type { Static } from 'typebox'
 import * as Type from 'typebox'
-import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
-import { ageColumn } from './columns.ts'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { ageColumn, reasonColumn } from './columns.ts'
 import type { Kind } from './kind.ts'
 import { conditions } from './meta.ts'
 import { objectSchema } from './object.ts'
@@ -129,16 +129,7 @@ export const volumeKind: Kind<Volume> = {
       wide: true,
       cell: ({ status }) => status?.usedBy?.join(', ') ?? '',
     },
-    {
-      name: 'Reason',
-      type: 'string',
-      description: 'Why it is not ready.',
-      wide: true,
-      cell: ({ status }) => {
-        const ready = findCondition(status?.conditions, 'Ready')
-        return ready?.status === 'False' ? ready.reason : ''
-      },
-    },
+    reasonColumn,
   ],
   rules: [],
 }

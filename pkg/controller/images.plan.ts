@@ -6,7 +6,7 @@ import { sameJson } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import {
-  digestIn,
+  bytesIn,
   mostRejections,
   type Rejection,
   rejectionOf,
@@ -45,11 +45,11 @@ function byTime(a: Rejection, b: Rejection): number {
 function failureOf({ metadata, status }: Follower, image: Image): Rejection | undefined {
   const { failed } = status?.rollout ?? {}
   const back = status?.image?.reference
-  const digest = digestIn(failed?.image)
+  const digest = bytesIn(failed?.image)
   if (failed === undefined || digest === undefined || failed.generation !== metadata.generation)
     return undefined
   if (repositoryIn(failed.image) !== repositoryIn(image.spec.reference)) return undefined
-  if (back === undefined || digestIn(back) === undefined || digestIn(back) === digest) return undefined
+  if (back === undefined || bytesIn(back) === undefined || bytesIn(back) === digest) return undefined
   const { reason, message, time } = failed
   const approval = image.metadata.annotations?.[approvedAnnotation]
   return {

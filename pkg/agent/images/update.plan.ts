@@ -4,7 +4,7 @@
  */
 import { type Condition, timestamp } from '#pkg/apimachinery/meta.ts'
 import { canonicalReference, familiarReference, parseReference } from '#pkg/apimachinery/reference.ts'
-import { approvedDigest, digestIn, rejectionOf, repositoryIn } from '#pkg/apis/image.rejected.ts'
+import { approvedDigest, bytesIn, rejectionOf, repositoryIn } from '#pkg/apis/image.rejected.ts'
 import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import { isInRange } from '#pkg/apis/versions.ts'
 import type { Candidate, Outcome, Question, RegistryAnswer } from './update.answer.ts'
@@ -108,10 +108,10 @@ function checks(
 /** What served before one that Containers were rolled back from, unless that is no better, or not asked for any more. */
 function whereToGoBack(image: Image): string | undefined {
   const { reference, previous } = image.status ?? {}
-  const rejection = rejectionOf(image, digestIn(reference))
+  const rejection = rejectionOf(image, bytesIn(reference))
   if (rejection === undefined) return undefined
   return [rejection.back, previous].find(
-    (each) => isName(each, image.spec) && rejectionOf(image, digestIn(each)) === undefined,
+    (each) => isName(each, image.spec) && rejectionOf(image, bytesIn(each)) === undefined,
   )
 }
 
@@ -128,7 +128,7 @@ function candidateOf({ image, update, answer }: Base): Candidate | undefined {
   const found = answer?.error === undefined ? answer?.found : undefined
   const isNews = answer !== undefined && answer.error === undefined
   const candidate = isNews ? seen(image, found, answer.at) : known
-  if (candidate === undefined || candidate.digest === digestIn(reference)) return undefined
+  if (candidate === undefined || candidate.digest === bytesIn(reference)) return undefined
   if (rejectionOf(image, candidate.digest) !== undefined) return undefined
   return isOfSpec(image, update, candidate) ? candidate : undefined
 }

@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { timestamp } from '#pkg/apimachinery/meta.ts'
-import { digestIn } from '#pkg/apis/image.rejected.ts'
+import { bytesIn } from '#pkg/apis/image.rejected.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { approvedAnnotation } from '#pkg/apis/wellknown.ts'
 import { imageObject } from '#test/helpers/world.ts'
@@ -100,7 +100,7 @@ interface Taken {
 }
 
 const isApproved = ({ image, to }: Taken) =>
-  image.metadata.annotations?.[approvedAnnotation]?.startsWith(digestIn(to) ?? '?') === true
+  image.metadata.annotations?.[approvedAnnotation]?.startsWith(bytesIn(to) ?? '?') === true
 const versionOf = (reference: string) => /:([\d.]+)@/.exec(reference)?.[1] ?? ''
 
 const promises: Readonly<Record<string, (taken: Taken) => boolean>> = {
@@ -109,7 +109,7 @@ const promises: Readonly<Record<string, (taken: Taken) => boolean>> = {
   'not without approval': (taken) => taken.rules.approval !== 'Manual' || isApproved(taken),
   'not what was rejected': (taken) =>
     isApproved(taken) ||
-    taken.image.status?.rejected?.every(({ digest }) => digest !== digestIn(taken.to)) === true,
+    taken.image.status?.rejected?.every(({ digest }) => digest !== bytesIn(taken.to)) === true,
   'only while the window is open': ({ rules: { window }, now }) => {
     const at = new Date(now)
     const minute = at.getUTCHours() * 60 + at.getUTCMinutes()

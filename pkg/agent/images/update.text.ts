@@ -1,6 +1,6 @@
 /** What is told of following: the condition UpToDate, and events between two statuses. Pure. */
 import { type Condition, timestamp } from '#pkg/apimachinery/meta.ts'
-import { digestIn, rejectionOf } from '#pkg/apis/image.rejected.ts'
+import { bytesIn, rejectionOf } from '#pkg/apis/image.rejected.ts'
 import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import type { EventNote } from '#pkg/client/recorder.ts'
 import type { Candidate, Outcome, RegistryAnswer } from './update.answer.ts'
@@ -31,7 +31,7 @@ export function upToDate(telling: Telling): Draft {
     return say(
       'False',
       'Rejected',
-      `${rejectedText(image, digestIn(reference))}; back to ${outcome.reference}`,
+      `${rejectedText(image, bytesIn(reference))}; back to ${outcome.reference}`,
     )
   if (outcome.is === 'wait')
     return say('False', `WaitingFor${outcome.waitingFor}`, waitText(telling, outcome))
@@ -43,7 +43,7 @@ export function upToDate(telling: Telling): Draft {
       `${message}; ${stays(telling)}, and the registry is asked again${whenText(telling)}`,
     )
   }
-  const rejected = digestIn(reference)
+  const rejected = bytesIn(reference)
   if (rejectionOf(image, rejected) !== undefined)
     return say('False', 'Rejected', `${rejectedText(image, rejected)}; there is nothing to go back to`)
   if (answer !== undefined) return ofAnswer(telling, answer, say)
@@ -73,7 +73,7 @@ function ofAnswer(
       'NoVersion',
       `the registry has no tag${update.filter === undefined ? '' : ` like ${update.filter}`} with a version in ${update.range}; ${stays({ image })}`,
     )
-  const held = digestIn(reference)
+  const held = bytesIn(reference)
   if (found.digest === held) return say('True', 'Newest', `the registry has nothing newer than ${reference}`)
   const rejection = rejectionOf(image, found.digest)
   if (rejection !== undefined)
@@ -134,7 +134,7 @@ export function updateNotes(image: Image, before: ImageStatus | undefined, after
     })
   const old = before?.reference
   if (old === undefined || reference === undefined || old === reference) return notes
-  const rejection = rejectionOf(image, digestIn(old))
+  const rejection = rejectionOf(image, bytesIn(old))
   if (rejection !== undefined && before?.previous === reference)
     notes.push({
       object: image,
