@@ -8,7 +8,15 @@ import { encodeCopy, type NodeCopy } from './nodecopy.ts'
 function copyOf(names: readonly string[], restartCount = 0): NodeCopy {
   const named = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {}, Image: {} }
   const containers = names.map((name) => container(name))
-  const empty = { volumes: [], networks: [], images: [], registries: [], prunePolicies: [], nodes: [] }
+  const empty = {
+    volumes: [],
+    networks: [],
+    images: [],
+    builds: [],
+    registries: [],
+    prunePolicies: [],
+    nodes: [],
+  }
   const desired = { ...empty, containers, named }
   return { nodeName: 'n1', clusterID: 'one', desired, statuses: { a: { restartCount } }, events: [] }
 }

@@ -4,6 +4,8 @@
  */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { byKey, type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { referencesOfBuild } from '#pkg/apis/build.references.ts'
+import { type Build, buildKind } from '#pkg/apis/build.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { type Reference, referencesOf } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
@@ -41,6 +43,7 @@ export class DesiredState {
   readonly #volumes: Informer<Volume>
   readonly #networks: Informer<Network>
   readonly #images: Informer<Image>
+  readonly #builds: Informer<Build>
   readonly #registries: Informer<Registry>
   readonly #prunePolicies: Informer<PrunePolicy>
   /** The node's own. */
@@ -72,6 +75,7 @@ export class DesiredState {
     this.#volumes = informer(volumeKind, { fieldSelector: `spec.nodeName=${nodeName}` })
     this.#networks = informer(networkKind, { labelSelector: nodeLabel(nodeName) })
     this.#images = informer(imageKind, { labelSelector: nodeLabel(nodeName) })
+    this.#builds = informer(buildKind, { fieldSelector: `spec.nodeName=${nodeName}` })
     this.#registries = informer(registryKind, {})
     this.#prunePolicies = informer(prunePolicyKind, {})
     this.#nodes = informer(nodeKind, { fieldSelector: `metadata.name=${nodeName}` })
@@ -95,6 +99,7 @@ export class DesiredState {
     this.#volumes.seed(volumes)
     this.#networks.seed(networks)
     this.#images.seed(copy.images)
+    this.#builds.seed(copy.builds)
     this.#registries.seed(copy.registries)
     this.#prunePolicies.seed(copy.prunePolicies)
     this.#nodes.seed(copy.nodes)
@@ -113,6 +118,7 @@ export class DesiredState {
       volumes: [...this.#volumes.list()],
       networks: [...this.#networks.list()],
       images: [...this.#images.list()],
+      builds: [...this.#builds.list()],
       registries: [...this.#registries.list()],
       prunePolicies: [...this.#prunePolicies.list()],
       nodes: [...this.#nodes.list()],
@@ -153,6 +159,7 @@ export class DesiredState {
       secrets: byKey(Secret.list()),
       configMaps: byKey(ConfigMap.list()),
       images,
+      builds: byKey(this.#builds.list()),
       registries: byKey(this.#registries.list()),
       prunePolicies: byKey(this.#prunePolicies.list()),
       ...(node !== undefined && { node }),
@@ -172,9 +179,13 @@ export class DesiredState {
     const images = [...this.#images.list()].filter((image) =>
       referencesOfImage(image).some((reference) => this.#isLoading(reference)),
     )
+    const builds = [...this.#builds.list()].filter((build) =>
+      referencesOfBuild(build).some((reference) => this.#isLoading(reference)),
+    )
     return new Set([
       ...waiting.map(({ metadata }) => groupOf('Container', metadata)),
       ...images.flatMap(({ metadata }) => imageGroups(metadata)),
+      ...builds.map(({ metadata }) => groupOf('Build', metadata)),
     ])
   }
 
@@ -201,6 +212,7 @@ export class DesiredState {
       Container: this.#containers,
       Volume: this.#volumes,
       Network: this.#networks,
+      Build: this.#builds,
     }
     const image = imageOfGroup(group)
     const object =
@@ -230,6 +242,7 @@ export class DesiredState {
   *#allReferences(): Generator<Reference> {
     for (const container of this.#containers.list()) yield* this.#referencesOf(container)
     for (const image of this.#images.list()) yield* referencesOfImage(image)
+    for (const build of this.#builds.list()) yield* referencesOfBuild(build)
     for (const { spec } of this.#registries.list()) if (spec.secret) yield { kind: 'Secret', ...spec.secret }
   }
 
@@ -248,7 +261,7 @@ export class DesiredState {
   }
 
   #copies() {
-    return [...this.#placed(), this.#images, this.#registries, this.#prunePolicies, this.#nodes]
+    return [...this.#placed(), this.#images, this.#builds, this.#registries, this.#prunePolicies, this.#nodes]
   }
 }
 

@@ -11,6 +11,7 @@ const engine: EngineInfo = {
   hostname: 'h',
   version: '20.10.24',
   apiVersion: '1.41',
+  builder: 'Classic',
   kernel: 'k',
   operatingSystem: 'o',
   architecture: 'x86_64',

@@ -9,6 +9,7 @@ function desired(parts: Partial<DesiredCopy> = {}): DesiredCopy {
   const empty = {
     containers: [],
     volumes: [],
+    builds: [],
     networks: [],
     images: [],
     registries: [],

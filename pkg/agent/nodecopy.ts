@@ -5,6 +5,7 @@
 import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
 import type { Event } from '#pkg/apis/event.ts'
@@ -23,6 +24,7 @@ export interface DesiredCopy {
   readonly volumes: readonly Volume[]
   readonly networks: readonly Network[]
   readonly images: readonly Image[]
+  readonly builds: readonly Build[]
   readonly registries: readonly Registry[]
   readonly prunePolicies: readonly PrunePolicy[]
   /** The node's own; none or one. */
@@ -48,7 +50,7 @@ export interface NodeCopy {
 }
 
 /** A copy of another format is of no use: the server is waited for then. */
-const format = 2
+const format = 3
 
 export function encodeCopy(copy: NodeCopy): string {
   return JSON.stringify({ format, ...copy })

@@ -7,6 +7,7 @@ import type {
   ResourceLimits,
   VolumeCreate,
 } from '#pkg/engine/port.ts'
+import { type BuildOrder, type ContextSource, describeContext } from './builds/port.ts'
 import type { EngineConfigRecord, EngineProcess } from './engineconfig/port.ts'
 
 /** Files of a ConfigMap or Secret that a container mounts; `directory` is relative and names their content. */
@@ -80,6 +81,16 @@ export type AgentOp =
       readonly references: readonly string[]
       readonly made?: string
     }
+  /** Brings the files of a context, as they are at that revision, to the node's disk. */
+  | {
+      readonly type: 'fetchContext'
+      readonly build: ObjectName
+      readonly source: ContextSource
+      readonly maxBytes: number
+      readonly ignore: readonly string[]
+    }
+  /** One build by the engine; its names are the image's when it ends well. */
+  | { readonly type: 'buildImage'; readonly build: ObjectName; readonly order: BuildOrder }
   | { readonly type: 'createVolume'; readonly create: VolumeCreate }
   | { readonly type: 'removeVolume'; readonly volume: string }
   | { readonly type: 'createNetwork'; readonly create: NetworkCreate }
@@ -125,7 +136,7 @@ export type AgentOp =
   /** Tells the API that nothing of the object is left on this node. */
   | {
       readonly type: 'releaseObject'
-      readonly kind: 'Container' | 'Volume' | 'Network' | 'Image'
+      readonly kind: 'Container' | 'Volume' | 'Network' | 'Image' | 'Build'
       readonly object: ObjectName
     }
 
@@ -143,6 +154,8 @@ const describers: Describers = {
   importImage: (op) => `import image ${op.reference} from ${describeFile(op.from)}`,
   commitImage: (op) => `commit container ${short(op.container)} as image ${op.reference}`,
   transferImage: (op) => `get image ${shortImage(op.image)} from node ${op.from}`,
+  fetchContext: (op) => `fetch context ${describeContext(op.source)}`,
+  buildImage: ({ order }) => `build image ${order.tags[0] ?? ''} (attempt ${order.attempt})`,
   createVolume: (op) => `create volume ${op.create.name}`,
   removeVolume: (op) => `remove volume ${op.volume}`,
   createNetwork: (op) => `create network ${op.create.name}`,
@@ -202,6 +215,8 @@ const opReasons: { readonly [Type in OpType]: OpReasons } = {
   importImage: { done: 'Imported', failed: 'FailedImport' },
   commitImage: { done: 'Committed', failed: 'FailedCommit' },
   transferImage: { done: 'Transferred', failed: 'FailedTransfer' },
+  fetchContext: { done: 'ContextFetched', failed: 'FailedFetchContext' },
+  buildImage: { done: 'Built', failed: 'FailedBuild' },
   createVolume: { done: 'VolumeCreated', failed: 'FailedCreateVolume' },
   removeVolume: { done: 'VolumeRemoved', failed: 'FailedRemoveVolume' },
   createNetwork: { done: 'NetworkCreated', failed: 'FailedCreateNetwork' },

@@ -1,5 +1,6 @@
 /** Doing: one op, one call. Nothing is decided here. */
 import { isReason } from '#pkg/apimachinery/errors.ts'
+import { buildKind } from '#pkg/apis/build.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { imageKind } from '#pkg/apis/image.ts'
 import { anyKind, type Kind } from '#pkg/apis/kind.ts'
@@ -7,6 +8,7 @@ import { networkKind } from '#pkg/apis/network.ts'
 import { volumeKind } from '#pkg/apis/volume.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import type { Client } from '#pkg/client/rest.ts'
+import * as builds from './builds/performbuilds.ts'
 import type { Host } from './host.ts'
 import * as images from './images/performimages.ts'
 import { transferImage } from './images/transfer.ts'
@@ -37,6 +39,8 @@ const performers: Performers = {
   importImage: images.importImage,
   commitImage: images.commitImage,
   transferImage,
+  fetchContext: builds.fetchContext,
+  buildImage: builds.buildImage,
   createVolume: ({ create }, { engine }) => engine.createVolume(create),
   removeVolume: ({ volume }, { engine }) => gone(engine.removeVolume(volume)),
   createNetwork: ({ create }, { engine }) => engine.createNetwork(create),
@@ -91,6 +95,7 @@ const released: Readonly<Record<OpOf<'releaseObject'>['kind'], Kind>> = {
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
   Image: anyKind(imageKind),
+  Build: anyKind(buildKind),
 }
 
 /** Takes this node's finalizer off, against the revision it was read at. */

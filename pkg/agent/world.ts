@@ -3,6 +3,7 @@
  * neither holds. All of it is given; planners ask nobody.
  */
 import type { Reason } from '#pkg/apimachinery/errors.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
 import type { Image, ImageStatus } from '#pkg/apis/image.ts'
@@ -22,6 +23,7 @@ import type {
 import type { ImageConfig } from '#pkg/engine/settings.ts'
 import type { Plan } from '#pkg/plan/plan.ts'
 import type { EngineRegistries } from '#pkg/registry/access.ts'
+import type { BuildFacts } from './builds/port.ts'
 import type { Attempt } from './container.ladder.ts'
 import type { Disk } from './disk.ts'
 import type { EngineSettingsSight } from './engineconfig/port.ts'
@@ -37,6 +39,8 @@ export interface Desired {
   readonly configMaps: ReadonlyMap<string, ConfigMap>
   /** Placed on this node, or named by a Container of it. */
   readonly images: ReadonlyMap<string, Image>
+  /** That this node makes. */
+  readonly builds: ReadonlyMap<string, Build>
   /** All of the cluster, by name. */
   readonly registries: ReadonlyMap<string, Registry>
   readonly prunePolicies: ReadonlyMap<string, PrunePolicy>
@@ -138,6 +142,8 @@ export interface World {
   readonly imageSizes: ReadonlyMap<string, ImageSizes>
   /** Registries that are left alone for now, as references name them. */
   readonly registryHolds: ReadonlyMap<string, RegistryHold>
+  /** What is known of builds besides their objects; absent: nothing is built here. */
+  readonly building?: BuildFacts
   /** When pulls from a registry ended, the oldest first; ms since the epoch. Absent: none did. */
   readonly pulledAt?: ReadonlyMap<string, readonly number[]>
 }

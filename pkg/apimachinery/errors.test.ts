@@ -35,6 +35,7 @@ const table: Readonly<Record<Reason, readonly [number, string]>> = {
   Timeout: [504, 'retry'],
   EngineUnavailable: [503, 'wait'],
   EngineError: [500, 'wait'],
+  BuildFailed: [422, 'stall'],
   ImageNotFound: [404, 'wait'],
   RegistryUnauthorized: [401, 'wait'],
   RegistryRateLimited: [429, 'wait'],

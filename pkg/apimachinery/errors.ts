@@ -37,6 +37,7 @@ const reasons = {
   RegistryUnavailable: { code: 503, follow: 'wait' },
   RegistryInsecure: { code: 503, follow: 'wait' },
   SourceUnavailable: { code: 503, follow: 'wait' },
+  BuildFailed: { code: 422, follow: 'stall' },
   NoSpace: { code: 507, follow: 'wait' },
   InUse: { code: 409, follow: 'wait' },
   HasChildren: { code: 409, follow: 'wait' },

@@ -2,5 +2,7 @@
 import type { ContainerSpec } from './container.ts'
 
 export function imageText({ image, imageFrom }: Pick<ContainerSpec, 'image' | 'imageFrom'>): string {
-  return image ?? (imageFrom?.image === undefined ? '' : `that of Image ${imageFrom.image}`)
+  if (image !== undefined) return image
+  if (imageFrom?.build !== undefined) return `that of Build ${imageFrom.build}`
+  return imageFrom?.image === undefined ? '' : `that of Image ${imageFrom.image}`
 }

@@ -79,12 +79,12 @@ function inMounts({
       ['Volume', volume],
     ]),
     ...networks.map(({ name }): Named => ['Network', name]),
-    ['Image', imageFrom?.image],
+    ['Image', imageFrom?.image ?? imageFrom?.build],
   ]
 }
 
-/** Key of the Image that it follows; undefined: it names its image itself. */
+/** Key of the Image that it follows, which of a Build is the one of the same name; undefined: it names its image itself. */
 export function followedImage({ metadata, spec }: Referring): string | undefined {
-  const name = spec.imageFrom?.image
+  const name = spec.imageFrom?.image ?? spec.imageFrom?.build
   return name === undefined ? undefined : objectKey({ namespace: metadata.namespace ?? 'default', name })
 }

@@ -41,7 +41,6 @@ import {
   quantity,
   rules,
   stringMap,
-  unimplemented,
   type Validation,
 } from './schema.ts'
 
@@ -100,13 +99,15 @@ const finishes: Validation = {
 
 const imageFrom = Type.Object(
   {
-    build: unimplemented(text('Name of a Build.')),
+    build: Type.Optional(
+      objectName('Name of a Build of the namespace, which is followed through its Image.'),
+    ),
     image: Type.Optional(objectName('Name of an Image of the namespace.')),
   },
   {
     description:
-      'Made from the image that an Image has found, and replaced as by a change of the spec when that changes.',
-    ...rules({ rule: 'has(self.image)', message: 'needs image', reason: 'FieldValueRequired' }),
+      'Made from the image that an Image has found or a Build has made, and replaced as by a change of the spec when that changes.',
+    ...rules(...exactlyOneOf('build', 'image')),
   },
 )
 

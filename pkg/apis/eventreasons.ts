@@ -37,6 +37,13 @@ export const eventReasons = {
   FailedImport: trouble('Image', 'The archive could not be had, or is none.'),
   Committed: done('Image', 'The image was made of what a container has written.'),
   FailedCommit: trouble('Image', 'That failed.'),
+  ContextFetched: done('Build', 'The files that the image is made of are on the node.'),
+  FailedFetchContext: trouble('Build', 'They could not be had; it is tried again ever more slowly.'),
+  Built: done('Build', 'The image was built.'),
+  FailedBuild: trouble(
+    'Build',
+    'A step failed, or the build could not be begun. It is tried again when an input moves, and by itself only when a registry or a server was away.',
+  ),
   VolumeCreated: done('Volume', 'The volume was made on the engine.'),
   FailedCreateVolume: trouble('Volume', 'That failed.'),
   VolumeRemoved: done(

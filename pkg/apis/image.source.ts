@@ -87,6 +87,13 @@ export const imageSource = Type.Object(
         },
       ),
     ),
+    build: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 253,
+        description: 'Name of a Build of the namespace: always the last good image that came of it.',
+      }),
+    ),
     node: Type.Optional(
       Type.String({
         minLength: 1,
@@ -98,7 +105,7 @@ export const imageSource = Type.Object(
   },
   {
     description: 'Where it comes from. Absent: the registry of the reference.',
-    ...rules(...exactlyOneOf('registry', 'archive', 'rootfs', 'commit', 'node')),
+    ...rules(...exactlyOneOf('registry', 'archive', 'rootfs', 'commit', 'build', 'node')),
   },
 )
 

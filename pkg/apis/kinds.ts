@@ -1,4 +1,5 @@
 /** Every kind that Cove stores, in the order of discovery: where two groups share a plural, the earlier one wins. */
+import { buildKind } from './build.ts'
 import { containerKind } from './container.kind.ts'
 import { controllerRevisionKind } from './controllerrevision.ts'
 import { configMapKind, namespaceKind, secretKind } from './core.ts'
@@ -20,6 +21,7 @@ export const kinds: readonly Kind[] = [
   anyKind(volumeKind),
   anyKind(networkKind),
   anyKind(imageKind),
+  anyKind(buildKind),
   anyKind(registryKind),
   anyKind(prunePolicyKind),
   anyKind(nodeKind),

@@ -4,7 +4,8 @@
  */
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 
-export const uploadDigestPattern = /^sha256:[0-9a-f]{64}$/
+/** `sha256:` of the bytes of a file; `tree:` of the files in a tar archive, by names, modes and contents. */
+export const uploadDigestPattern = /^(?:sha256|tree):[0-9a-f]{64}$/
 
 /**
  * Where an object can say that it is made of a file: as `upload`, by its digest, or as `path` in manifests, which whoever
@@ -15,6 +16,7 @@ const places: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['spec', 'source', 'archive'],
     ['spec', 'source', 'rootfs'],
   ],
+  'cove.run/Build': [['spec', 'context']],
 }
 
 /** Whether objects of the kind can name uploads. */

@@ -121,6 +121,15 @@ export const approvedAnnotation = 'cove.run/approved'
 /** On an Image: asks the registry once for each value it is given, such as the time of asking. `cove image check` sets it. */
 export const checkAnnotation = 'cove.run/check-requested'
 
+/**
+ * On a Build: asks for one build for each value it is given, such as the time of asking, perhaps followed by a blank and
+ * `no-cache` or `pull`. `cove build NAME` sets it.
+ */
+export const buildAnnotation = 'cove.run/build-requested'
+
+/** On a Build: breaks off what is under way, once for each value it is given. `cove build cancel NAME` sets it. */
+export const cancelAnnotation = 'cove.run/cancel-requested'
+
 /** The nearest name that an object may have, of what engines and Compose call a thing. */
 export function nearestObjectName(name: string): string {
   const plain = name

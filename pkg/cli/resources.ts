@@ -35,6 +35,7 @@ export const builtinResources: readonly Resource[] = [
   { ...cove, kind: 'Volume', plural: 'volumes', singular: 'volume', shortNames: ['vol'] },
   { ...cove, kind: 'Network', plural: 'networks', singular: 'network', shortNames: ['net'] },
   { ...cove, kind: 'Image', plural: 'images', singular: 'image', shortNames: ['img'] },
+  { ...cove, kind: 'Build', plural: 'builds', singular: 'build', shortNames: ['bld'] },
   { ...whole, kind: 'Registry', plural: 'registries', singular: 'registry', shortNames: ['reg'] },
   { ...whole, kind: 'PrunePolicy', plural: 'prunepolicies', singular: 'prunepolicy', shortNames: ['prune'] },
   { ...whole, kind: 'Node', plural: 'nodes', singular: 'node', shortNames: ['no'] },

@@ -30,7 +30,7 @@ export class ImageController {
       client,
       kind: containerKind,
       ambient,
-      keep: ({ spec }) => spec.imageFrom?.image !== undefined,
+      keep: ({ spec }) => spec.imageFrom !== undefined,
       trim: trimmed,
       matters: (before, after) => !sameJson(verdictOf(before), verdictOf(after)),
       onChange,

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
+import type { BuildOptions, BuiltImage } from './builds.ts'
 import { DockerConnection } from './dockerconnection.ts'
 import { unavailable } from './dockererror.ts'
 import { dialOptions, type TlsFiles } from './dockerhost.ts'
@@ -73,6 +74,10 @@ class DockerEngine extends DockerImages implements Engine {
     this.#host = host
     this.#clock = parts.clock
     this.#connection = parts.connection
+  }
+
+  buildImage(_options: BuildOptions): Promise<BuiltImage> {
+    return Promise.reject(new StatusError('EngineError', 'nothing is built yet'))
   }
 
   async info(): Promise<EngineInfo> {

@@ -114,6 +114,8 @@ export function readInfo(answer: unknown, apiVersion: string): EngineInfo {
     storageDriver: text(root['Driver']),
     rootDirectory: text(root['DockerRootDir']),
     registries: readRegistries(object(root, 'RegistryConfig')),
+    // What builds by itself, docker decides by the same version.
+    builder: Number.parseInt(text(root['ServerVersion']), 10) >= 23 ? 'BuildKit' : 'Classic',
     containers: number(root['Containers']),
     images: number(root['Images']),
   }

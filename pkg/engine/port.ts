@@ -10,6 +10,7 @@
  * Durations are milliseconds, sizes bytes, times RFC 3339.
  */
 
+import type { EngineBuilds } from './builds.ts'
 import type { EngineImages } from './images.ts'
 import type { ContainerState, EngineLooks } from './looks.ts'
 import type { Healthcheck, ImageConfig, ObservedSettings, RuntimeSettings } from './settings.ts'
@@ -35,6 +36,8 @@ export interface EngineInfo {
     /** Hosts, and networks as CIDRs, that it speaks plain HTTP to or whose certificates it does not check. */
     readonly insecure: readonly string[]
   }
+  /** What builds when nobody says: BuildKit from 23 on. */
+  readonly builder: 'Classic' | 'BuildKit'
   /** How many, whatever their state. */
   readonly containers: number
   readonly images: number
@@ -337,7 +340,7 @@ export interface ExecProcess extends AttachedProcess {
   exitCode(): Promise<number>
 }
 
-export interface Engine extends EngineLooks, EngineImages {
+export interface Engine extends EngineLooks, EngineImages, EngineBuilds {
   info(): Promise<EngineInfo>
 
   /** By name or id; undefined when there is none. */

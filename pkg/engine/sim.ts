@@ -4,6 +4,8 @@
  * the same promises as docker.ts (test/conformance/engine.ts). Acting behind an agent's back is calling the methods.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import type { BuildOptions, BuiltImage } from './builds.ts'
 import { limitsLifted } from './dockerspec.ts'
 import type {
   AttachedProcess,
@@ -132,12 +134,17 @@ export class SimEngine extends SimImages implements Engine {
     this.host.holdImage(image, reference, this.#clock.now())
   }
 
+  buildImage(_options: BuildOptions): Promise<BuiltImage> {
+    return Promise.reject(new StatusError('EngineError', 'nothing is built yet'))
+  }
+
   info(): Promise<EngineInfo> {
     const { name, cpus } = this.host.options
     return this.#door.call('info', [], () => ({
       id: `sim:${name}`,
       hostname: name,
       version: 'sim',
+      builder: 'Classic' as const,
       apiVersion: simApiVersion,
       kernel: 'sim',
       operatingSystem: 'sim',

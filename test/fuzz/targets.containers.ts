@@ -230,7 +230,7 @@ const probeLabel: Target = {
 
 const key = Buffer.alloc(32, 7)
 const named = { Secret: {}, ConfigMap: {}, Volume: {}, Network: {}, Image: {} }
-const placed = { containers: [], volumes: [], networks: [], images: [] }
+const placed = { containers: [], volumes: [], networks: [], images: [], builds: [] }
 const desired = { ...placed, registries: [], prunePolicies: [], nodes: [], named }
 const copy = { nodeName: 'n1', clusterID: 'c', desired, statuses: {}, events: [] }
 const text = encodeCopy(copy)
@@ -239,7 +239,7 @@ const sealed = sealCopy(key, text)
 const nodeCopy: Target = {
   name: 'nodecopy',
   seeds: [sealed, sealed.subarray(0, 40), text, text.replace('"n1"', '"n2"')],
-  words: ['cove node copy v1\n', '"format":1', '"named":', '{}', '[]', 'null'],
+  words: ['cove node copy v1\n', '"format":3', '"named":', '{}', '[]', 'null'],
   run: (input) => {
     refused(() => {
       const opened = unsealCopy(key, input)

@@ -92,6 +92,7 @@ function forget(harness: NodeHarness<Engine>, kind: OpOf<'releaseObject'>['kind'
     Volume: { ...desired, volumes: without(desired.volumes) },
     Network: { ...desired, networks: without(desired.networks) },
     Image: { ...desired, images: without(desired.images) },
+    Build: { ...desired, builds: without(desired.builds) },
   }[kind]
   harness.world = { ...harness.world, desired: next }
 }

@@ -3,6 +3,7 @@ import type { AgentOp } from '#pkg/agent/ops.ts'
 import { describeOp } from '#pkg/agent/ops.ts'
 import type { World } from '#pkg/agent/world.ts'
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import { makeRuleChecker } from '#pkg/apis/cel.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { ConfigMap, Secret } from '#pkg/apis/core.ts'
@@ -143,6 +144,7 @@ export function world(parts: WorldParts = {}, more: Partial<World> = {}): World 
       secrets: ofKind<Secret>(parts.objects, 'Secret'),
       configMaps: ofKind<ConfigMap>(parts.objects, 'ConfigMap'),
       images: ofKind<Image>(parts.objects, 'Image'),
+      builds: ofKind<Build>(parts.objects, 'Build'),
       registries: ofKind<Registry>(parts.objects, 'Registry'),
       prunePolicies: ofKind<PrunePolicy>(parts.objects, 'PrunePolicy'),
       isWhole: true,

@@ -4,6 +4,7 @@
  * names until the new one is here too. Pure.
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { emptyPlan, mergePlans, PlanBuilder } from '#pkg/plan/plan.ts'
@@ -120,8 +121,7 @@ function isNeeded(image: Image, world: World): boolean {
   const names = new Set(namesOf(image.spec).map(canonicalImage))
   return [...world.desired.containers.values()].some(
     (container) =>
-      ((container.metadata.namespace ?? 'default') === namespace &&
-        container.spec.imageFrom?.image === name) ||
+      followedImage(container) === objectKey({ namespace, name }) ||
       names.has(canonicalImage(wantedImage(container))),
   )
 }

@@ -1,0 +1,20 @@
+/** Which other objects a Build names: what the node that makes it must read for it, and therefore may read. Pure. */
+import type { Build } from './build.ts'
+import { type Reference, withLogins } from './container.references.ts'
+
+type Referring = Pick<Build, 'metadata'> & { readonly spec: Partial<Build['spec']> }
+
+/**
+ * Each object once. The namespace's logins for base images are not among them: which those are, the Dockerfile says,
+ * which may be read later.
+ */
+export function referencesOfBuild({ metadata, spec }: Referring): Reference[] {
+  const { namespace = 'default' } = metadata
+  const names = [
+    ...(spec.pullSecrets ?? []).map(({ name }) => name),
+    ...(spec.secrets ?? []).map(({ secret }) => secret),
+    ...(spec.context?.git?.secret === undefined ? [] : [spec.context.git.secret]),
+  ]
+  const named = [...new Set(names)].map((name) => ({ kind: 'Secret', namespace, name }) as const)
+  return withLogins(named, namespace, spec.cacheFrom ?? [])
+}
