@@ -142,5 +142,11 @@ export function nearestObjectName(name: string): string {
 /** The Secret of a namespace that `cove login` writes for a registry as references name it: `login.r.example.com-5000`. */
 export function loginSecretName(registry: string): string {
   const plain = registry.toLowerCase().replace(/[^a-z0-9.-]+/g, '-')
-  return `login.${plain.replace(/^[-.]+|[-.]+$/g, '')}`
+  return `${loginPrefix}${plain.replace(/^[-.]+|[-.]+$/g, '')}`
+}
+
+const loginPrefix = 'login.'
+
+export function isLoginSecretName(name: string): boolean {
+  return name.startsWith(loginPrefix)
 }

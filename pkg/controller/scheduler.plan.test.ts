@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import type { Network } from '#pkg/apis/network.ts'
@@ -9,6 +10,7 @@ import type { Volume } from '#pkg/apis/volume.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { printPlan } from '#pkg/plan/plan.ts'
 import * as make from '#test/helpers/world.ts'
+import { basesOfBuilds } from './scheduler.builds.ts'
 import { describePlaceOp, type Placeable, type PlaceOp, planPlacement } from './scheduler.plan.ts'
 
 const now = '2026-01-01T12:00:00Z'
@@ -46,7 +48,11 @@ function image(name: string, spec: Partial<Image['spec']> = {}, metadata = {}): 
   }
 }
 
-type Placed = Container | Volume | Network | Image
+function build(name: string, spec: Record<string, unknown> = {}, metadata = {}): Build {
+  return make.build(name, { nodeName: null, ...spec }, { metadata: { ...fresh, ...metadata } })
+}
+
+type Placed = Container | Volume | Network | Image | Build
 
 interface NodeParts extends Pick<NonNullable<Node['status']>, 'allocatable'>, Pick<Node['spec'], 'taints'> {
   readonly labels?: Record<string, string>
@@ -81,14 +87,20 @@ function state(nodes: readonly Node[], objects: readonly Placed[]): Placeable {
         .filter((object): object is T => object.kind === kind)
         .map((object) => [objectKey(object.metadata), object]),
     )
+  const builds = of<Build>('Build')
   return {
     nodes,
+    builds,
+    buildBases: basesOfBuilds(builds, fromOf),
     containers: of<Container>('Container'),
     volumes: of<Volume>('Volume'),
     networks: of<Network>('Network'),
     images: of<Image>('Image'),
   }
 }
+
+const fromOf = ({ spec }: Build) =>
+  [...(spec.dockerfileInline ?? '').matchAll(/^FROM (\S+)/gm)].flatMap(([, image]) => image ?? [])
 
 function plan(nodes: readonly Node[], ...objects: Placed[]): string[] {
   const { plan: planned, unplaced } = planPlacement(state(nodes, objects))
@@ -415,15 +427,75 @@ function after(before: Placeable, ops: readonly PlaceOp[]): Placeable {
         return [key, { ...object, metadata, spec }]
       }),
     )
-  const { containers, volumes, networks, images, nodes } = before
+  const { containers, volumes, networks, images, builds, buildBases, nodes } = before
   return {
     containers: written(containers),
     volumes: written(volumes),
     networks: written(networks),
     images: written(images),
+    builds: written(builds),
+    buildBases,
     nodes,
   }
 }
+
+const from = (image: string) => ({ dockerfileInline: `FROM ${image}\n` })
+
+test('a Build goes to the only node, and else where Containers wait for its image', (t) => {
+  t.deepEqual(plan([node('n1')], build('app')), [
+    'place Build default/app on node n1 because it is the only node',
+  ])
+  const waiting = container('web', { nodeName: 'n2', image: null, imageFrom: { build: 'app' } })
+  t.deepEqual(
+    plan([node('n1'), node('n2')], build('app'), container('busy', { nodeName: 'n1' }), waiting).at(-1),
+    'place Build default/app on node n2 because a Container there follows its image',
+  )
+  t.deepEqual(plan([node('n1'), node('n2')], build('one'), build('two')), [
+    'place Build default/one on node n1 because it has the fewest Containers and Builds of the nodes that fit',
+    'place Build default/two on node n2 because it has the fewest Containers and Builds of the nodes that fit',
+  ])
+})
+
+test('a Build goes beside the one whose image it is made from, whichever of them is looked at first', (t) => {
+  const nodes = [node('n1'), node('n2')]
+  const base = build('lib', { nodeName: 'n2', tags: ['team/lib:1'] }, { finalizers: [nodeFinalizer('n2')] })
+  t.deepEqual(plan(nodes, build('app', from('docker.io/team/lib:1')), base), [
+    'place Build default/app on node n2 because Build default/lib, whose image it is made from, is there',
+  ])
+  const [first, second] = plan(
+    nodes,
+    build('app', from('localhost/default/lib')),
+    build('lib'),
+    container('busy', { nodeName: 'n1' }, { finalizers: [nodeFinalizer('n1')] }),
+  )
+  t.regex(first ?? '', /^place Build default\/lib on node n2/)
+  t.regex(second ?? '', /^place Build default\/app on node n2 because Build default\/lib/)
+})
+
+test('Builds that are made from each other are placed all the same', (t) => {
+  const circle = [build('aa', from('localhost/default/bb')), build('bb', from('localhost/default/aa'))]
+  t.is(plan([node('n1'), node('n2')], ...circle).length, 2)
+})
+
+test('a Build is held by the node that makes it alone, and gets another when that one is gone', (t) => {
+  const moved = build('app', { nodeName: 'n2' }, { finalizers: [nodeFinalizer('n1')] })
+  const { ops } = planPlacement(state([node('n1'), node('n2')], [moved])).plan
+  t.deepEqual(
+    ops.map(({ op }) => op.finalizers),
+    [[nodeFinalizer('n2')]],
+  )
+  const lost = build('app', { nodeName: 'n1' }, { finalizers: [nodeFinalizer('n1')] })
+  t.deepEqual(plan([node('n2')], lost), ['place Build default/app on node n2 because it is the only node'])
+})
+
+test('a Build that no node takes says why', (t) => {
+  t.deepEqual(
+    plan([node('n1'), node('n2', { ready: false })], build('app', { nodeSelector: { disk: 'ssd' } })),
+    [
+      "app: 0/2 nodes are available: 1 node(s) didn't match Build's node affinity/selector, 1 node(s) were not ready",
+    ],
+  )
+})
 
 const nodeName = fc.constantFrom('n1', 'n2', 'n3')
 const metadata = fc.record({
@@ -445,8 +517,9 @@ const states = fc
     images: fc.array(fc.tuple(metadata, placement, fc.option(fc.constantFrom({}, { a: 'b' }))), {
       maxLength: 2,
     }),
+    builds: fc.array(fc.tuple(metadata, placement, fc.constantFrom('aa', 'bb')), { maxLength: 2 }),
   })
-  .map(({ nodes, containers, volumes, networks, images }) =>
+  .map(({ nodes, containers, volumes, networks, images, builds }) =>
     state(
       nodes.map((each) => node(each.name, each)),
       [
@@ -465,6 +538,9 @@ const states = fc
             { ...(nodeName !== null && { nodeName }), ...(nodeSelector !== null && { nodeSelector }) },
             meta,
           ),
+        ),
+        ...builds.map(([meta, nodeName, base], index) =>
+          build(names[index] ?? '', { nodeName, ...from(`localhost/default/${base}`) }, meta),
         ),
       ],
     ),

@@ -1,11 +1,12 @@
 /**
  * Placement: which node holds what. A Container goes to one node, a Volume to the node of the Container that
  * mounts it first, a Network to every node with a Container that joins it, an Image to its lead and wherever it is
- * wanted (scheduler.images.ts), and there it stays. Placing writes the
- * node's name, or where there may be several of them their labels, and the node's finalizer, so that the object stays
- * until that node has cleaned up. Pure.
+ * wanted (scheduler.images.ts), a Build to the node that makes it (scheduler.builds.ts), and there it stays. Placing
+ * writes the node's name, or where there may be several of them their labels, and the node's finalizer, so that the
+ * object stays until that node has cleaned up. Pure.
  */
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
@@ -15,6 +16,7 @@ import type { Node } from '#pkg/apis/node.ts'
 import type { Volume } from '#pkg/apis/volume.ts'
 import { nodeFinalizer, nodeLabel, nodeOfFinalizer } from '#pkg/apis/wellknown.ts'
 import { type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
+import { type BuildBases, basesFirst, homeOfBuild } from './scheduler.builds.ts'
 import {
   aversion,
   type Companion,
@@ -31,13 +33,15 @@ export interface Placeable {
   readonly volumes: ReadonlyMap<string, Volume>
   readonly networks: ReadonlyMap<string, Network>
   readonly images: ReadonlyMap<string, Image>
+  readonly builds: ReadonlyMap<string, Build>
+  readonly buildBases: BuildBases
   readonly nodes: readonly Node[]
 }
 
 /** One API call: the object's finalizers, and its node where it gets one. */
 export interface PlaceOp {
   readonly type: 'place'
-  readonly kind: 'Container' | 'Volume' | 'Network' | 'Image'
+  readonly kind: 'Container' | 'Volume' | 'Network' | 'Image' | 'Build'
   readonly object: { readonly namespace: string; readonly name: string; readonly resourceVersion: string }
   readonly finalizers: readonly string[]
   readonly nodeName?: string
@@ -47,7 +51,7 @@ export interface PlaceOp {
 
 /** An object that no node takes, and how many nodes each filter turned away. */
 export interface Unplaced {
-  readonly object: Container | Volume | Network | Image
+  readonly object: Container | Volume | Network | Image | Build
   readonly message: string
 }
 
@@ -67,7 +71,8 @@ export function planPlacement(state: Placeable): {
   const { joined, followed } = usedOf(state)
   const room = roomOf(state.nodes, state.containers.values())
   const placed = new Map<string, string>()
-  const choosing = { load, chosen, joined, followed, room, placed }
+  const buildNodes = new Map<string, string>()
+  const choosing = { load, chosen, joined, followed, room, placed, buildNodes }
   const note = (object: Unplaced['object'], found: Placed) => {
     if ('message' in found) unplaced.push({ object, message: found.message })
     else ops.push(...found.plan.ops)
@@ -77,13 +82,15 @@ export function planPlacement(state: Placeable): {
   for (const volume of state.volumes.values()) note(volume, placeVolume(volume, state, chosen))
   for (const network of state.networks.values()) note(network, placeNetwork(network, state, joined))
   for (const image of state.images.values()) note(image, placeImage(image, state, choosing))
+  for (const build of basesFirst(state.builds, state.buildBases))
+    note(build, placeBuild(build, state, choosing))
   return { plan: { ops }, unplaced }
 }
 
 type Placed = { readonly plan: Plan<PlaceOp> } | { readonly message: string }
 
 interface Choosing {
-  /** Containers per node, those placed in this pass included. */
+  /** Containers and Builds per node, those placed in this pass included. */
   readonly load: Map<string, number>
   /** Where Volumes belong because of a Container that mounts them, by key: their other users follow. */
   readonly chosen: Map<string, Home>
@@ -95,6 +102,8 @@ interface Choosing {
   readonly room: Map<string, Room>
   /** Nodes of Containers that are placed in this pass, by key. */
   readonly placed: Map<string, string>
+  /** Nodes of the Builds that were looked at in this pass, by key. */
+  readonly buildNodes: Map<string, string>
 }
 
 interface Home {
@@ -225,12 +234,37 @@ function placeImage(image: Image, state: Placeable, choosing: Choosing): Placed 
   return place('Image', image, home.nodes, { cause, state, labelled: true, ...named })
 }
 
+function placeBuild(build: Build, state: Placeable, choosing: Choosing): Placed {
+  const { metadata } = build
+  if (metadata.deletionTimestamp !== undefined)
+    return place('Build', build, [], { cause: 'it is being deleted', state })
+  const key = objectKey({ namespace: metadata.namespace ?? 'default', name: metadata.name })
+  const bases = (state.buildBases.get(key) ?? []).flatMap((base) => {
+    const node = choosing.buildNodes.get(base)
+    return node === undefined ? [] : [{ name: base, node }]
+  })
+  const home = homeOfBuild(build, {
+    nodes: state.nodes,
+    followers: choosing.followed.get(key) ?? new Set(),
+    bases,
+    load: (node) => loadOn(node, choosing),
+  })
+  if ('message' in home) return home
+  const { node, cause, chosen } = home
+  choosing.buildNodes.set(key, node)
+  if (chosen) choosing.load.set(node, loadOn(node, choosing) + 1)
+  // What another node has left of earlier builds its pruning takes, and it hears of this Build no more.
+  return place('Build', build, [node], { cause, state, alone: true, ...(chosen && { nodeName: node }) })
+}
+
 interface Why {
   readonly cause: string
   readonly state: Placeable
   readonly nodeName?: string
   /** Whether its nodes find it by their labels. */
   readonly labelled?: true
+  /** Whether no other node has anything to clean up any more. */
+  readonly alone?: true
 }
 
 /** The write that puts the object on the nodes, if it is not there already; nothing is added to what is being deleted. */
@@ -239,7 +273,8 @@ function place(kind: PlaceOp['kind'], object: KubeObject, nodes: readonly string
   const known = new Set(why.state.nodes.map(({ metadata }) => metadata.name))
   const kept = finalizers.filter((finalizer) => {
     const node = nodeOfFinalizer(finalizer)
-    return node === undefined || known.has(node)
+    if (node === undefined) return true
+    return known.has(node) && (why.alone !== true || nodes.includes(node))
   })
   const wanted = object.metadata.deletionTimestamp === undefined ? nodes.map(nodeFinalizer) : []
   const next = [...new Set([...kept, ...wanted])]
@@ -248,7 +283,10 @@ function place(kind: PlaceOp['kind'], object: KubeObject, nodes: readonly string
   if (finalized && Object.keys(labels).length === 0 && why.nodeName === undefined)
     return { plan: { ops: [] } }
   const dropped = finalizers.filter((finalizer) => !kept.includes(finalizer))
-  const cause = dropped.length === 0 ? why.cause : `no Node stands behind ${dropped.join(', ')} any more`
+  const cause =
+    dropped.length === 0 || why.alone === true
+      ? why.cause
+      : `no Node stands behind ${dropped.join(', ')} any more`
   const op: PlaceOp = {
     type: 'place',
     kind,
@@ -317,8 +355,8 @@ function addNode(users: Map<string, Set<string>>, key: string, node: string): vo
   else nodes.add(node)
 }
 
-function loadOf({ containers }: Placeable): Map<string, number> {
-  const placed = [...containers.values()].flatMap(({ spec }) => spec.nodeName ?? [])
+function loadOf({ containers, builds }: Placeable): Map<string, number> {
+  const placed = [...containers.values(), ...builds.values()].flatMap(({ spec }) => spec.nodeName ?? [])
   return new Map([...Map.groupBy(placed, (name) => name)].map(([name, all]) => [name, all.length]))
 }
 

@@ -3,7 +3,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { container } from '#test/helpers/world.ts'
-import { matters, movesImage, trimmed, trimmedImage } from './scheduler.ts'
+import { matters, movesPlaced, trimmed, trimmedImage } from './scheduler.ts'
 
 const placed = container('web', {
   resources: { limits: { cpu: 2 }, requests: { cpu: 1 } },
@@ -46,10 +46,10 @@ test('what nodes say of an Image that has a lead is not kept and matters to nobo
   }
   const pulled = { ...image, status: { phase: 'Ready' as const, conditions: [] } }
   t.is(trimmedImage(pulled).status, undefined)
-  t.false(movesImage(trimmedImage(image), trimmedImage(pulled)))
-  t.true(movesImage(image, { ...image, spec: { ...image.spec, nodeSelector: {} } }))
+  t.false(movesPlaced(trimmedImage(image), trimmedImage(pulled)))
+  t.true(movesPlaced(image, { ...image, spec: { ...image.spec, nodeSelector: {} } }))
   const { nodeName: _nowhere, ...spec } = image.spec
-  t.true(movesImage(image, { ...image, spec }))
+  t.true(movesPlaced(image, { ...image, spec }))
 })
 
 test('of a Container that is where it belongs, only its end for good matters to others', (t) => {

@@ -1,8 +1,9 @@
-/** Places Containers, Volumes, Networks and Images on nodes: watches, lets the plan decide, writes. */
+/** Places Containers, Volumes, Networks, Images and Builds on nodes: watches, lets the plan decide, writes. */
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { sameJson } from '#pkg/apimachinery/hash.ts'
 import { byKey, type KubeObject, objectKey, setCondition } from '#pkg/apimachinery/meta.ts'
+import { type Build, buildKind } from '#pkg/apis/build.ts'
 import { hasEndedForGood } from '#pkg/apis/container.finished.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container } from '#pkg/apis/container.ts'
@@ -17,6 +18,7 @@ import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { execute, makeSlots } from '#pkg/plan/execute.ts'
+import { basesOfBuilds } from './scheduler.builds.ts'
 import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
 
 const writesAtOnce = 16
@@ -28,6 +30,7 @@ const kinds: Readonly<Record<PlaceOp['kind'], Kind>> = {
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
   Image: anyKind(imageKind),
+  Build: anyKind(buildKind),
 }
 
 export class Scheduler {
@@ -37,6 +40,7 @@ export class Scheduler {
   readonly #volumes: Informer<Volume>
   readonly #networks: Informer<Network>
   readonly #images: Informer<Image>
+  readonly #builds: Informer<Build>
   readonly #nodes: Informer<Node>
   readonly #recorder: EventRecorder
   readonly #loop: Loop
@@ -65,14 +69,23 @@ export class Scheduler {
       kind: imageKind,
       ambient,
       trim: trimmedImage,
-      matters: movesImage,
+      matters: movesPlaced,
+      onChange,
+    })
+    this.#builds = new Informer({
+      client,
+      kind: buildKind,
+      ambient,
+      trim: trimmedBuild,
+      matters: movesPlaced,
       onChange,
     })
     this.#nodes = informer(nodeKind)
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const informers = [this.#containers, this.#volumes, this.#networks, this.#images, this.#nodes]
+    const placed = [this.#containers, this.#volumes, this.#networks, this.#images, this.#builds]
+    const informers = [...placed, this.#nodes]
     const running = [...informers.map((informer) => informer.run(signal)), this.#recorder.run(signal)]
     await Promise.all(informers.map((informer) => informer.synced(signal)))
     await this.#loop.run(signal)
@@ -80,11 +93,14 @@ export class Scheduler {
   }
 
   async #pass(signal: AbortSignal): Promise<undefined> {
+    const builds = byKey(this.#builds.list())
     const { plan, unplaced } = planPlacement({
       containers: byKey(this.#containers.list()),
       volumes: byKey(this.#volumes.list()),
       networks: byKey(this.#networks.list()),
       images: byKey(this.#images.list()),
+      builds,
+      buildBases: basesOfBuilds(builds, () => []),
       nodes: [...this.#nodes.list()],
     })
     const results = await execute(plan, {
@@ -201,8 +217,16 @@ export function trimmedImage({ metadata, spec, status, ...type }: Image): Image 
   return { ...type, metadata: named, spec, ...(said && { status: { conditions } }) }
 }
 
-/** Of an Image with a lead, what its nodes say of it places nothing. */
-export function movesImage(before: Image, after: Image): boolean {
+/** Steps and histories are nothing that is placed by. */
+export function trimmedBuild({ metadata, spec, status, ...type }: Build): Build {
+  const { annotations: _annotations, ownerReferences: _owners, ...named } = metadata
+  const { conditions } = status ?? {}
+  const said = spec.nodeName === undefined && conditions !== undefined
+  return { ...type, metadata: named, spec, ...(said && { status: { conditions } }) }
+}
+
+/** Of an Image with a lead, and of a Build with a node, what nodes say of it places nothing. */
+export function movesPlaced(before: Image | Build, after: Image | Build): boolean {
   const { finalizers = [], labels = {}, deletionTimestamp } = after.metadata
   const { nodeName } = after.spec
   if (nodeName === undefined || !finalizers.includes(nodeFinalizer(nodeName))) return true

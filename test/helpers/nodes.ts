@@ -1,5 +1,6 @@
 /** What the server knows of nodes and of what is placed on them, made by hand. */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { buildKind } from '#pkg/apis/build.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { eventKind } from '#pkg/apis/event.ts'
 import { imageKind } from '#pkg/apis/image.ts'
@@ -17,6 +18,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
   Image: anyKind(imageKind),
+  Build: anyKind(buildKind),
   Registry: anyKind(registryKind),
   PrunePolicy: anyKind(prunePolicyKind),
   Node: anyKind(nodeKind),
@@ -42,7 +44,7 @@ export function makeNode(name: string): ApiObject {
 
 /** `key` is NAMESPACE/NAME. */
 export function makePlaced(
-  kind: 'Container' | 'Volume' | 'Network' | 'Image',
+  kind: 'Container' | 'Volume' | 'Network' | 'Image' | 'Build',
   key: string,
   more: { readonly spec?: object; readonly status?: object; readonly finalizers?: string[] } = {},
 ): ApiObject {

@@ -101,6 +101,34 @@ export function imageObject(
   return make<Image>(cove('Image'), { name, ...more, spec: { reference: 'app:1', nodeName, ...spec } })
 }
 
+export function build(
+  name: string,
+  spec: Record<string, unknown> = {},
+  more: Omit<Parts, 'name'> = {},
+): Build {
+  const context = { empty: {} }
+  const dockerfileInline = 'FROM scratch\n'
+  return make<Build>(cove('Build'), {
+    name,
+    ...more,
+    spec: { context, dockerfileInline, nodeName, ...spec },
+  })
+}
+
+/** Of files in the manifest, which say nothing but where it begins, unless `spec` says more. */
+export function buildObject(
+  name: string,
+  spec: Record<string, unknown> = {},
+  more: Omit<Parts, 'name'> = {},
+): Build {
+  const context = { empty: {} }
+  return make<Build>(cove('Build'), {
+    name,
+    ...more,
+    spec: { context, dockerfileInline: 'FROM base:1\n', nodeName, ...spec },
+  })
+}
+
 export function prunePolicy(
   name: string,
   spec: Record<string, unknown> = {},

@@ -4,11 +4,11 @@
  * more. What a node may change in what it may write: noderestriction.ts. Reasons are worded as Kubernetes words them.
  */
 import type { UserInfo } from '#pkg/apimachinery/transport.ts'
-import { nodeLabel } from '#pkg/apis/wellknown.ts'
+import { isLoginSecretName, nodeLabel } from '#pkg/apis/wellknown.ts'
 import type { ResourceAttributes } from './attributes.ts'
 import { certifiedAt, mayRegister, nodesGroup, nodeUserPrefix } from './authenticate.ts'
 import { type Authorizer, allowed, type Decision, noOpinion } from './authorizer.ts'
-import { type NodeIndex, objectID } from './nodeindex.ts'
+import { loginsOf, type NodeIndex, objectID } from './nodeindex.ts'
 
 export interface NodeRule {
   readonly verbs: readonly string[]
@@ -38,7 +38,7 @@ const scopes = {
     mayRegister(user) ? undefined : `node '${node}' gets its Node object when it joins`,
   /** What is placed on it. */
   held: (asked) => related(asked, ({ index, node }, id) => index.holds(node, id)),
-  /** That, and what its Containers and Images name. */
+  /** That, and what its Containers, Images and Builds name. */
   named: (asked) =>
     related(asked, ({ index, node }, id) => index.holds(node, id) || index.refersTo(node, id)),
   /** Many at once: those whose spec names it. */
@@ -51,6 +51,13 @@ const scopes = {
     labelSelector.some(({ key, operator }) => key === nodeLabel(node) && operator === 'Exists')
       ? undefined
       : `can only list/watch ${resource} with the label selector ${nodeLabel(node)}`,
+  /** The namespace's logins to registries, for whoever builds there: which ones a build takes, its Dockerfile says. */
+  logins: (asked) =>
+    related(
+      asked,
+      ({ index, node, attributes: { namespace, name } }) =>
+        isLoginSecretName(name ?? '') && index.refersTo(node, loginsOf(namespace)),
+    ),
   /** What a Registry names, for whichever node asks it. */
   shared: (asked) => related(asked, ({ index }, id) => index.isForAll(id)),
   /** What of an image another node has and this one is to have: its layers, and nothing else of that node. */
@@ -83,21 +90,22 @@ const status = (...plurals: string[]) => plurals.map((plural) => `${plural}/stat
 /** Also the rules of the ClusterRole `cove:node`, which tells people what nodes may do, apart from of which objects. */
 export const nodeRules: readonly NodeRule[] = [
   { verbs: ['get', ...write], group: cove, resources: ['containers'], of: 'held' },
-  { verbs: look, group: cove, resources: ['containers'], of: 'bySpec' },
+  { verbs: ['get', ...write], group: cove, resources: ['builds'], of: 'held' },
+  { verbs: look, group: cove, resources: ['containers', 'volumes', 'builds'], of: 'bySpec' },
   { verbs: ['get', ...look], group: cove, resources: ['volumes', 'networks', 'images'], of: 'named' },
-  { verbs: look, group: cove, resources: ['volumes'], of: 'bySpec' },
   { verbs: look, group: cove, resources: ['networks', 'images'], of: 'byLabel' },
   { verbs: write, group: cove, resources: ['volumes', 'networks', 'images'], of: 'held' },
   {
     verbs: ['get', ...write],
     group: cove,
-    resources: status('containers', 'volumes', 'networks', 'images'),
+    resources: status('containers', 'volumes', 'networks', 'images', 'builds'),
     of: 'held',
   },
   { verbs: ['get', ...look], group: cove, resources: ['registries', 'prunepolicies'], of: 'any' },
   { verbs: ['get', ...write], group: cove, resources: status('registries', 'prunepolicies'), of: 'any' },
   { verbs: ['get', ...look], group: '', resources: ['secrets', 'configmaps'], of: 'named' },
   { verbs: ['get', ...look], group: '', resources: ['secrets'], of: 'shared' },
+  { verbs: ['get', ...look], group: '', resources: ['secrets'], of: 'logins' },
   { verbs: ['get'], group: cove, resources: ['uploads'], of: 'named' },
   { verbs: ['get'], group: cove, resources: ['nodes/images'], of: 'handed' },
   { verbs: ['get'], group: '', resources: ['namespaces'], of: 'cluster' },
@@ -171,6 +179,7 @@ const kindOf: Readonly<Record<string, string>> = {
   volumes: 'Volume',
   networks: 'Network',
   images: 'Image',
+  builds: 'Build',
   uploads: 'Upload',
   secrets: 'Secret',
   configmaps: 'ConfigMap',

@@ -1,9 +1,11 @@
 /**
- * Which node has to do with which object, kept current by the cache: Containers bound to it, the Volumes, Networks and
- * Images that it holds, and what these name; and the Secrets that Registries name, for all nodes. The cache asks before it tells watchers, so a node that hears of a Container may
- * read what the Container names at that very moment.
+ * Which node has to do with which object, kept current by the cache: Containers and Builds bound to it, the Volumes,
+ * Networks and Images that it holds, and what these name; and the Secrets that Registries name, for all nodes. The cache
+ * asks before it tells watchers, so a node that hears of a Container may read what the Container names at that very moment.
  */
 import { parseReference } from '#pkg/apimachinery/reference.ts'
+import { referencesOfBuild } from '#pkg/apis/build.references.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import { type Reference, referencesOf } from '#pkg/apis/container.references.ts'
 import type { Event } from '#pkg/apis/event.ts'
 import { referencesOfImage } from '#pkg/apis/image.references.ts'
@@ -25,7 +27,7 @@ interface Bound {
 
 const coveGroup = 'cove.run'
 const nobody: readonly string[] = []
-const placedKinds: ReadonlySet<string> = new Set(['Container', 'Volume', 'Network', 'Image'])
+const placedKinds: ReadonlySet<string> = new Set(['Container', 'Volume', 'Network', 'Image', 'Build'])
 /** Pairs of a node and what it lately held: events about something may be written after it has gone. */
 const mostDeparted = 4096
 
@@ -33,14 +35,19 @@ export function objectID(kind: string, namespace: string | undefined, name: stri
   return `${kind}/${namespace ?? ''}/${name}`
 }
 
+/** Stands for all logins of a namespace. */
+export function loginsOf(namespace: string | undefined): ObjectID {
+  return objectID('Logins', namespace, '')
+}
+
 export class NodeIndex {
   /** When each Node was made; milliseconds since the epoch. */
   readonly #nodes = new Map<string, number>()
-  /** Nodes that hold each Container, Volume, Network and Image. */
+  /** Nodes that hold each object that is placed. */
   readonly #held = new Map<ObjectID, readonly string[]>()
   /** Lists of one node, by its name. */
   readonly #alone = new Map<string, readonly string[]>()
-  /** Containers and Images that are somewhere and name something. */
+  /** Containers, Images and Builds that are somewhere and name something. */
   readonly #bound = new Map<ObjectID, Bound>()
   /** By node: how many of those there name each object. */
   readonly #references = new Map<string, Map<ObjectID, number>>()
@@ -71,12 +78,12 @@ export class NodeIndex {
     return this.#nodes.get(node)
   }
 
-  /** A Container, Volume, Network or Image that is placed on the node, or is leaving it. */
+  /** Something that is placed on the node, or is leaving it. */
   holds(node: string, id: ObjectID): boolean {
     return this.#held.get(id)?.includes(node) === true
   }
 
-  /** Whether a Container or an Image of the node names the object. */
+  /** Whether a Container, an Image or a Build of the node names the object. */
   refersTo(node: string, id: ObjectID): boolean {
     return this.#references.get(node)?.has(id) === true
   }
@@ -185,10 +192,16 @@ type Namer = (object: ApiObject) => readonly ObjectID[]
 
 const namers: Readonly<Record<string, Namer>> = {
   Container: (object) => referencesOf(asContainer(object)).map(idOf),
-  Image: (object) => [
-    ...referencesOfImage(asImage(object)).map(idOf),
-    ...uploadsOf(object).map((digest) => objectID('Upload', object.metadata.namespace, digest)),
+  Image: (object) => [...referencesOfImage(asImage(object)).map(idOf), ...uploadIDsOf(object)],
+  Build: (object) => [
+    ...referencesOfBuild(asBuild(object)).map(idOf),
+    ...uploadIDsOf(object),
+    loginsOf(object.metadata.namespace),
   ],
+}
+
+function uploadIDsOf(object: ApiObject): ObjectID[] {
+  return uploadsOf(object).map((digest) => objectID('Upload', object.metadata.namespace, digest))
 }
 
 function idOf({ kind, namespace, name }: Reference): ObjectID {
@@ -254,6 +267,11 @@ export function asEvent(object: ApiObject): Event {
 /** The kind says that it is one, and its schema has accepted it. */
 function asImage(object: ApiObject): Image {
   return object as unknown as Image
+}
+
+/** The kind says that it is one, and its schema has accepted it. */
+function asBuild(object: ApiObject): Build {
+  return object as unknown as Build
 }
 
 /** The kind says that it is one, and its schema has accepted it. */
