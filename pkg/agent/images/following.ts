@@ -35,14 +35,22 @@ export function whyNoReference(
   const key = followedImage(container)
   if (key === undefined) return undefined
   const image = desired.images.get(key)
-  if (image === undefined)
-    return { reason: 'ImageNotFound', message: `spec.imageFrom: Image ${key} does not exist` }
+  if (image === undefined) return missing(container, key)
   if (image.status?.reference !== undefined) return undefined
   const why = findCondition(image.status?.conditions, 'Ready')?.message ?? 'no node works for it yet'
   return {
     reason: 'WaitingForImage',
     message: `Image ${image.metadata.name} has found nothing yet: ${why}`,
   }
+}
+
+/** Who makes a Build's Image is the control plane, once there is a Build. */
+function missing({ spec }: Container, key: string): Waiting {
+  const build = spec.imageFrom?.build
+  if (build === undefined)
+    return { reason: 'ImageNotFound', message: `spec.imageFrom: Image ${key} does not exist` }
+  const message = `spec.imageFrom: Build ${key} does not exist, or has only just been made`
+  return { reason: 'WaitingForBuild', message }
 }
 
 /** What a follower waits for whose image is not on the node. */

@@ -3,6 +3,7 @@ import type { Image, ImageStatus } from '#pkg/apis/image.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { findImage } from '../image.ts'
 import type { World } from '../world.ts'
+import { builtImage } from './built.ts'
 import { digestIn, namesHere, settledReference } from './names.ts'
 import { comesFromRegistry, foundReference, leads, statusOf } from './source.ts'
 
@@ -21,6 +22,8 @@ export type Held =
 export function heldImage(image: Image, world: World): Held {
   const { reference } = image.spec
   const found = foundReference(image, world)
+  const built = leads(image, world) ? builtImage(image, world) : undefined
+  if (built !== undefined) return heldOfBuild(image, { built, found }, world)
   if (found !== undefined) return locate(image, found, world)
   if (!leads(image, world) || !comesFromRegistry(image.spec)) return { state: 'unknown' }
   if (digestIn(reference) !== undefined) return locate(image, reference, world)
@@ -28,6 +31,17 @@ export function heldImage(image: Image, world: World): Held {
   const present = mayTake(image, world) ? findImage(world.observed.images, name) : undefined
   if (present === undefined || !fitsPlatform(image, present, world)) return { state: 'unknown' }
   return { state: 'here', image: present, reference: settledReference(name, present), digestLost: false }
+}
+
+/** The image before stays what it is until the new one is seen on the node. */
+function heldOfBuild(
+  image: Image,
+  { built, found }: { readonly built: string; readonly found: string | undefined },
+  world: World,
+): Held {
+  const held = locate(image, built, world)
+  const before = held.state === 'here' || found === undefined ? held : locate(image, found, world)
+  return before.state === 'here' ? before : held
 }
 
 /** Of a repository with all its tags that lacks the one of the reference: the first that there is. */

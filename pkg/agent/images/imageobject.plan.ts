@@ -11,6 +11,7 @@ import { emptyPlan, mergePlans, PlanBuilder } from '#pkg/plan/plan.ts'
 import { canonicalImage, findImage, wantedImage } from '../image.ts'
 import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
+import { isBeingBuilt } from './built.ts'
 import { type Held, heldImage, wasAsked } from './held.ts'
 import { planImageDeletion } from './imagedeletion.plan.ts'
 import { askGroup, digestGroup } from './imagegroups.ts'
@@ -156,7 +157,7 @@ function pullOf(
 }
 
 function planHeld(image: Image, held: Extract<Held, { state: 'here' }>, world: World): Decision {
-  const names = planNames(image, held.image, world)
+  const names = isBeingBuilt(image, world) ? undefined : planNames(image, held.image, world)
   const digest = held.digestLost ? planDigest(image, held.reference, world) : undefined
   const pushes = leads(image, world) ? planPushes(image, held.image, world) : undefined
   const parts = [names, digest, pushes].filter((part) => part !== undefined)

@@ -1,4 +1,4 @@
-/** Images that no registry has: made of an archive, of files, of what a container has written. By the lead alone. Pure. */
+/** Images that no registry has: of an archive, of files, of what a container has written, of a Build. By the lead alone. Pure. */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
@@ -7,6 +7,7 @@ import { currentContainer } from '../container.cast.ts'
 import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
 import { toldAddress } from './address.ts'
+import { whyNotBuilt } from './built.ts'
 import { fileOf, sourceFingerprint } from './source.ts'
 
 /** `lost`: the id of what was made before, which the node has not got any more. */
@@ -19,6 +20,7 @@ export function planMaking(image: Image, lost: string | undefined, world: World)
   const op = fromFile(image)
   if (op !== undefined) return { plan: groupOfImage(image).add(op, cause).build() }
   if (source?.commit !== undefined) return planCommit(image, { lost, cause }, world)
+  if (source?.build !== undefined) return waits(whyNotBuilt(image, world))
   return waits({ reason: 'SourceMissing', message: `spec.source says nothing that a node could do` })
 }
 

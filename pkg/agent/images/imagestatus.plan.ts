@@ -7,6 +7,7 @@ import type { Image, ImageNodeState, ImageStatus } from '#pkg/apis/image.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { canonicalImage, digestOf } from '../image.ts'
 import { type Decision, groupOf, type Hold, type Waiting, type World } from '../world.ts'
+import { troubleOfBuild } from './built.ts'
 import { type Held, heldImage } from './held.ts'
 import { askGroup, pushGroup } from './imagegroups.ts'
 import { isCollected } from './imageobject.plan.ts'
@@ -80,7 +81,10 @@ function stateHere({ image, held, decision, world }: Looking): StateHere {
     return {
       state: 'Ready',
       reason: 'Present',
-      message: presentMessage(hold ?? world.holds.get(askGroup(image.metadata)), world),
+      message: presentMessage(
+        troubleOf(image, hold ?? world.holds.get(askGroup(image.metadata)), world),
+        world,
+      ),
     }
   if (isCollected(image, world))
     return { state: 'Collected', reason: 'Collected', message: 'it was pruned here; nothing needs it' }
@@ -102,9 +106,14 @@ function pulling(layers: NonNullable<ImageNodeState['layers']>): StateHere {
   return { state: 'Pulling', reason: 'Pulling', message, layers }
 }
 
-function presentMessage(hold: Hold | undefined, { nodeName }: World): string {
-  const trouble = hold === undefined ? '' : `; ${hold.action}: ${hold.message}`
-  return `it is on node ${nodeName}${trouble}`
+function presentMessage(trouble: string | undefined, { nodeName }: World): string {
+  return `it is on node ${nodeName}${trouble === undefined ? '' : `; ${trouble}`}`
+}
+
+/** What goes wrong with something newer than what is here. */
+function troubleOf(image: Image, hold: Hold | undefined, world: World): string | undefined {
+  if (hold !== undefined) return `${hold.action}: ${hold.message}`
+  return leads(image, world) ? troubleOfBuild(image, world) : undefined
 }
 
 function nodeState(here: StateHere, held: Held, world: World): ImageNodeState {

@@ -2,7 +2,7 @@
  * Which images a node gets from another node instead of a registry, and from which. Pure.
  *
  * - The lead of an Image with `spec.source.node` gets what that node calls by `spec.reference`.
- * - All other nodes get an image that no registry has (archive, rootfs, commit, node) by its id: from the lead, or, while
+ * - All other nodes get an image that no registry has (archive, rootfs, commit, build, node) by its id: from the lead, or, while
  *   that is not ready, from any other node that is.
  * - With `spec.peers` the image of a registry comes from a node that is ready, too; when that fails, from the registry.
  */
