@@ -88,6 +88,8 @@ export type AgentOp =
       readonly source: ContextSource
       readonly maxBytes: number
       readonly ignore: readonly string[]
+      /** Path of the Dockerfile whose text is wanted; absent: the Build has the text itself. */
+      readonly dockerfile?: string
     }
   /** One build by the engine; its names are the image's when it ends well. */
   | { readonly type: 'buildImage'; readonly build: ObjectName; readonly order: BuildOrder }

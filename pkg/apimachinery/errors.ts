@@ -37,6 +37,8 @@ const reasons = {
   RegistryUnavailable: { code: 503, follow: 'wait' },
   RegistryInsecure: { code: 503, follow: 'wait' },
   SourceUnavailable: { code: 503, follow: 'wait' },
+  RefNotFound: { code: 404, follow: 'wait' },
+  ContextTooLarge: { code: 413, follow: 'stall' },
   BuildFailed: { code: 422, follow: 'stall' },
   NoSpace: { code: 507, follow: 'wait' },
   InUse: { code: 409, follow: 'wait' },

@@ -1,0 +1,217 @@
+/**
+ * Contexts on the node's disk: each an archive named by the digest of what is in it, and a note for each key that it was
+ * fetched for. Notes are written last, so that what a note says is there, whatever ended the agent meanwhile; the rest is
+ * swept at the next start.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { diskError, readIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
+import { isPlainObject, jsonValue } from '#pkg/apimachinery/hash.ts'
+import type { StoredContext } from '../port.ts'
+
+export type Bytes = AsyncIterable<Uint8Array>
+
+/** What is known of an archive when all of it has been read. */
+export interface ContextContents {
+  readonly digest: string
+  readonly bytes: number
+  readonly files: number
+  readonly dockerfiles: Readonly<Record<string, string>>
+}
+
+/** An archive as it comes, and what is known of it at its end. */
+export interface ContextFetched {
+  readonly content: Bytes
+  /** Called when `content` has come to its end. */
+  readonly contents: () => ContextContents
+  /** What a person knows it by; absent: its digest. */
+  readonly revision?: string
+}
+
+/** `scratch`: a folder of its own, gone when it is done. */
+export type ContextFetch = (scratch: string) => Promise<ContextFetched>
+
+export interface ContextStore {
+  /** What was kept before a start; what was half written goes. Once, before all else. */
+  recall(): Promise<void>
+  /** By `contextKey`. */
+  facts(): ReadonlyMap<string, StoredContext>
+  /** Fetches it unless it is there; several at once for one key are to be one. Throws NoSpace, and what `fetch` throws. */
+  put(key: string, fetch: ContextFetch): Promise<StoredContext>
+  /** The tar archive of a digest of `facts`. Throws NotFound when it is not there any more. */
+  open(digest: string): Promise<Bytes>
+  /** Removes what no key of these leads to, and is not being fetched. */
+  sweep(keep: ReadonlySet<string>): Promise<void>
+}
+
+interface Note {
+  readonly key: string
+  readonly context: StoredContext
+  /** Bytes of the archive. */
+  readonly size: number
+}
+
+export class DiskContextStore implements ContextStore {
+  readonly #trees: string
+  readonly #notes: string
+  readonly #aside: string
+  readonly #known = new Map<string, Note>()
+  /** Archives that are to be named or noted, by digest: how many want each. */
+  readonly #landing = new Map<string, number>()
+
+  /** `directory` is the store's own. */
+  constructor(directory: string) {
+    this.#trees = join(directory, 'trees')
+    this.#notes = join(directory, 'keys')
+    this.#aside = join(directory, 'aside')
+  }
+
+  async recall(): Promise<void> {
+    await rm(this.#aside, { recursive: true, force: true })
+    for (const path of [this.#trees, this.#notes, this.#aside])
+      await mkdir(path, { recursive: true, mode: 0o700 })
+    for (const name of await readdir(this.#notes)) await this.#recallNote(join(this.#notes, name))
+    await this.#sweepTrees()
+  }
+
+  facts(): ReadonlyMap<string, StoredContext> {
+    return new Map([...this.#known].map(([key, { context }]) => [key, context]))
+  }
+
+  async put(key: string, fetch: ContextFetch): Promise<StoredContext> {
+    const known = this.#known.get(key)
+    if (known !== undefined && (await this.#isWhole(known))) return known.context
+    const scratch = join(this.#aside, randomUUID())
+    try {
+      await mkdir(scratch, { recursive: true, mode: 0o700 })
+      const { content, contents, revision } = await fetch(scratch)
+      const path = join(scratch, 'context.tar')
+      const size = await writeWhole(content, path)
+      const found = contents()
+      const context = { ...found, revision: revision ?? found.digest }
+      await this.#land(path, { key, context, size })
+      return context
+    } catch (error) {
+      throw isErrno(error) ? diskError(error, 'a context cannot be kept') : error
+    } finally {
+      await rm(scratch, { recursive: true, force: true })
+    }
+  }
+
+  async open(digest: string): Promise<Bytes> {
+    const note = [...this.#known.values()].find(({ context }) => context.digest === digest)
+    if (note !== undefined && (await this.#isWhole(note))) return createReadStream(this.#treePath(digest))
+    throw new StatusError('NotFound', `the context ${digest.slice(0, 17)} is not on the node's disk any more`)
+  }
+
+  async sweep(keep: ReadonlySet<string>): Promise<void> {
+    for (const [key] of [...this.#known].filter(([each]) => !keep.has(each))) {
+      this.#known.delete(key)
+      await rm(this.#notePath(key), { force: true })
+    }
+    await this.#sweepTrees()
+  }
+
+  async #land(path: string, note: Note): Promise<void> {
+    const { digest } = note.context
+    this.#landing.set(digest, (this.#landing.get(digest) ?? 0) + 1)
+    try {
+      await rename(path, this.#treePath(digest))
+      await syncDirectory(this.#trees)
+      await replaceFile(this.#notePath(note.key), JSON.stringify(note))
+      this.#known.set(note.key, note)
+    } finally {
+      const left = (this.#landing.get(digest) ?? 1) - 1
+      if (left > 0) this.#landing.set(digest, left)
+      else this.#landing.delete(digest)
+    }
+  }
+
+  async #recallNote(path: string): Promise<void> {
+    const note = readNote(await readIfThere(path))
+    if (note !== undefined && path === this.#notePath(note.key) && (await this.#isWhole(note)))
+      this.#known.set(note.key, note)
+    else await rm(path, { force: true })
+  }
+
+  async #isWhole({ context, size }: Note): Promise<boolean> {
+    try {
+      return (await stat(this.#treePath(context.digest))).size === size
+    } catch (error) {
+      if (isErrno(error) && error.code === 'ENOENT') return false
+      throw error
+    }
+  }
+
+  async #sweepTrees(): Promise<void> {
+    const digests = [...this.#known.values()].map(({ context }) => context.digest)
+    const wanted = new Set([...digests, ...this.#landing.keys()].map((digest) => this.#treePath(digest)))
+    const there = (await readdir(this.#trees)).map((name) => join(this.#trees, name))
+    // Asked again at each, for one may have landed meanwhile.
+    for (const path of there) if (!wanted.has(path) && !this.#isLanding(path)) await rm(path, { force: true })
+  }
+
+  #isLanding(path: string): boolean {
+    const digests = [
+      ...this.#landing.keys(),
+      ...[...this.#known.values()].map(({ context }) => context.digest),
+    ]
+    return digests.some((digest) => this.#treePath(digest) === path)
+  }
+
+  #treePath(digest: string): string {
+    return join(this.#trees, `${digest.replace(/^tree:/, '')}.tar`)
+  }
+
+  #notePath(key: string): string {
+    return join(this.#notes, `${createHash('sha256').update(key).digest('hex')}.json`)
+  }
+}
+
+/** Resolves with how many bytes they are. */
+async function writeWhole(content: Bytes, path: string): Promise<number> {
+  const file = await open(path, 'wx', 0o600)
+  let size = 0
+  try {
+    for await (const chunk of content) {
+      await file.writeFile(chunk)
+      size += chunk.length
+    }
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return size
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** Undefined: it was written by another version, or is damaged; the context is fetched again. */
+function readNote(text: string | undefined): Note | undefined {
+  const value = jsonValue(text ?? '')
+  if (!isPlainObject(value) || !isPlainObject(value['context'])) return undefined
+  const { key, size, context } = value
+  const { digest, bytes, files, revision, dockerfiles } = value['context']
+  if (typeof key !== 'string' || typeof size !== 'number' || context === undefined) return undefined
+  if (typeof digest !== 'string' || !/^tree:[0-9a-f]{64}$/.test(digest)) return undefined
+  if (typeof bytes !== 'number' || typeof files !== 'number' || typeof revision !== 'string') return undefined
+  if (!isPlainObject(dockerfiles)) return undefined
+  const texts = Object.entries(dockerfiles).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  )
+  return { key, size, context: { digest, bytes, files, revision, dockerfiles: Object.fromEntries(texts) } }
+}
+
+function isErrno(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
+}

@@ -1,0 +1,109 @@
+/**
+ * Programs of the node, run with bounds: on time, on what they may write, and on what they know. They are given no more of
+ * the environment than is said, no terminal and no standard input, and end with all that they have started.
+ */
+import { spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { delimiter, isAbsolute, join } from 'node:path'
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+
+export interface Programs {
+  readonly clock: Clock
+  /** Directories of programs, as in PATH; those that are not absolute do not count. */
+  readonly searchPath: string
+  /** Of the agent, what programs may know besides: proxies and authorities. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Ends a process and all that it has started: the group of that number. One that has ended is no error. */
+  readonly endGroup: (pid: number) => void
+}
+
+export interface Run {
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly directory: string
+  /** ms. */
+  readonly patience: number
+  /** Of what it writes on its standard output. */
+  readonly mostBytes: number
+  readonly signal: AbortSignal
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly output: Buffer
+  /** The end of what it wrote as errors. */
+  readonly errors: string
+}
+
+const mostErrorBytes = 16 * 1024
+
+/** Throws SourceUnavailable when it is not there, when it goes on for too long, and when it writes too much. */
+export async function runProgram(name: string, run: Run, programs: Programs): Promise<Ended> {
+  run.signal.throwIfAborted()
+  const path = await programPath(name, programs.searchPath)
+  const { promise, resolve, reject } = Promise.withResolvers<Ended>()
+  // A group of its own, so that what it starts ends with it. Modes of files are those of any other machine.
+  const child = spawn('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', path, ...run.args], {
+    cwd: run.directory,
+    env: { ...programs.environment, ...run.env, PATH: programs.searchPath },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    shell: false,
+  })
+  const output: Buffer[] = []
+  let size = 0
+  let errors = Buffer.alloc(0)
+  let failure: { readonly error: unknown } | undefined
+  // Told when it is gone, for until then it may write to its directory.
+  const giveUp = (error: unknown) => {
+    failure ??= { error }
+    if (child.pid !== undefined) programs.endGroup(child.pid)
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+  const onAbort = () => giveUp(run.signal.reason)
+  const cancel = programs.clock.after(run.patience, () =>
+    giveUp(unavailable(`${name} is not done after ${run.patience / 1000} s`)),
+  )
+  run.signal.addEventListener('abort', onAbort, { once: true })
+  child.stdout.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size > run.mostBytes) giveUp(unavailable(`${name} answers without an end`))
+    else output.push(chunk)
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors = Buffer.concat([errors, chunk]).subarray(-mostErrorBytes)
+  })
+  child.once('error', (error: NodeJS.ErrnoException) =>
+    reject(unavailable(`${name} cannot be run on the node: ${error.code ?? 'unknown error'}`)),
+  )
+  child.once('close', (code) => {
+    if (failure !== undefined) reject(failure.error)
+    else resolve({ code, output: Buffer.concat(output), errors: errors.toString('utf8') })
+  })
+  if (run.signal.aborted) onAbort()
+  try {
+    return await promise
+  } finally {
+    cancel()
+    run.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+async function programPath(name: string, searchPath: string): Promise<string> {
+  for (const directory of searchPath.split(delimiter).filter(isAbsolute)) {
+    const path = join(directory, name)
+    const isThere = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    if (isThere) return path
+  }
+  throw unavailable(`there is no program ${name} on the node`)
+}
+
+function unavailable(message: string): StatusError {
+  return new StatusError('SourceUnavailable', message)
+}
