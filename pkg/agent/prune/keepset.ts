@@ -4,6 +4,7 @@
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
+import { type Build, namesOfBuild } from '#pkg/apis/build.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { engineLabels, engineNameOf, keepLabel } from '#pkg/apis/wellknown.ts'
 import type { ListedImage } from '#pkg/engine/images.ts'
@@ -74,6 +75,7 @@ function keepImages(sight: PruneSight, staying: readonly ObservedContainer[]): K
   }
   const repositories = new Map<string, string>()
   for (const image of sight.desired.images.values()) keepObject(image, sight, reasons, repositories)
+  for (const build of sight.desired.builds.values()) keepBuild(build, reasons)
   for (const group of sight.busy)
     if (group.startsWith('Pull/'))
       reasons.add(group.slice('Pull/'.length).replace(/ with .*$/, ''), 'it is being pulled')
@@ -112,6 +114,20 @@ function keepObject(
     const { registry, repository } = parsed.reference
     repositories.set(canonicalReference({ registry, repository }), why)
   }
+}
+
+/**
+ * What came of a Build, what it is made of, and the stages that its next build begins with. What came of earlier ones goes
+ * as anything else does. Labels say nothing here: containers have those of their image.
+ */
+function keepBuild(build: Build, reasons: Reasons): void {
+  const { metadata, spec, status } = build
+  if (metadata.deletionTimestamp !== undefined) return
+  const key = objectKey(metadata)
+  for (const name of [...namesOfBuild(build), status?.image?.id]) reasons.add(name, `Build ${key} made it`)
+  for (const stage of status?.stages ?? []) reasons.add(stage, `it is a stage of Build ${key}, and its cache`)
+  const bases = (status?.bases ?? []).flatMap(({ reference, id }) => [reference, id])
+  for (const base of [...bases, ...spec.cacheFrom]) reasons.add(base, `Build ${key} is made of it`)
 }
 
 /** In full, each once; of an image without names those of its digests. */

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import { day, PruneWorld, pruneSpec } from '#test/helpers/pruneworld.ts'
-import { clusterID, container, imageObject, network, now, volume } from '#test/helpers/world.ts'
+import { buildObject, clusterID, container, imageObject, network, now, volume } from '#test/helpers/world.ts'
 import { prune } from './pruning.ts'
 
 const dangling = pruneSpec({ images: { dangling: true } })
@@ -62,6 +62,46 @@ test('an image that is pinned by its digest stays although it has no name', asyn
   )
   const name = `image registry.test/lib/bb@${pinned.slice(0, 19)}`
   t.is(kept.find(({ what }) => what === name)?.why, 'Image default/bb is to be here')
+})
+
+test('of a Build stay its image, its bases and its stages; what earlier builds left goes', async (t) => {
+  const all = new PruneWorld()
+  const base = all.image('base', { tags: ['base:1'] })
+  const oldStage = all.image('old-stage', { parent: base })
+  const old = all.image('old', { parent: base })
+  const stage = all.image('stage', { parent: base, labels: { 'cove.run/build': 'default/web' } })
+  const made = all.image('made', { parent: base, tags: ['localhost/default/web:latest'] })
+  all.image('elsewhere', { tags: ['other:1'] })
+  const status = {
+    image: { id: made },
+    stages: [stage],
+    bases: [{ reference: 'base:1', id: base }],
+  }
+  all.objects = [buildObject('web', { cacheFrom: ['cache:1'] }, { status })]
+  all.image('cache', { tags: ['cache:1'] })
+  const { removed, kept } = await all.run(pruneSpec({ images: { unused: true, dangling: true } }))
+  t.deepEqual(
+    removed.map(({ what }) => what).sort(),
+    ['image other:1', `image ${short(old)}`, `image ${short(oldStage)}`].sort(),
+  )
+  t.is(whyOf(kept, stage), 'it is a stage of Build default/web, and its cache')
+  const why = (name: string) => kept.find(({ what }) => what === `image ${name}`)?.why
+  t.is(why('localhost/default/web:latest'), 'Build default/web made it')
+  t.is(why('base:1'), 'Build default/web is made of it')
+  t.is(why('cache:1'), 'Build default/web is made of it')
+})
+
+test('of a Build that goes nothing is kept', async (t) => {
+  const all = new PruneWorld()
+  const labels = { 'cove.run/build': 'default/web' }
+  const stage = all.image('stage', { labels })
+  const going = { finalizers: ['node.cove.run/n1'], deletionTimestamp: '2026-01-01T11:00:00Z' }
+  all.objects = [buildObject('web', {}, { metadata: going, status: { stages: [stage] } })]
+  const again = await all.run(pruneSpec({ images: { dangling: true } }))
+  t.deepEqual(
+    again.removed.map(({ what }) => what),
+    [`image ${short(stage)}`],
+  )
 })
 
 test('of an image with several names one after the other is cut, and never its id by force', async (t) => {
@@ -217,6 +257,16 @@ test('containers that have ended go when Cove left them behind; of others only w
     'theirs',
     'web',
   ])
+})
+
+test('a container has the labels of its image: that of a build says nothing about who made it', async (t) => {
+  const all = new PruneWorld()
+  const labels = { [engineLabels.build]: 'default/web' }
+  const web = all.image('web', { tags: ['web:1'], labels })
+  await all.container('theirs', web, { labels })
+  const { removed, kept } = await all.run(pruneSpec({ containers: { olderThan: '0s' } }))
+  t.deepEqual(removed, [])
+  t.regex(kept[0]?.why ?? '', /Cove did not make it/)
 })
 
 test('volumes with a name stay; of the others those that nothing mounts and no Volume stands for go', async (t) => {

@@ -154,13 +154,20 @@ function whyContainerStays(
   sight: PruneSight,
 ): string | undefined {
   const { containers: rules } = spec
-  const isLeftover = container.labels[engineLabels.build] !== undefined
+  const isLeftover = isLeftOver(container, sight)
   if (because === 'Disk' && isLeftover) return undefined
   if (rules?.exited !== true) return 'no containers are to go'
   if (!isLeftover && !rules.unmanaged) return 'Cove did not make it, and only what Cove left behind is to go'
   const missing = Object.entries(rules.selector ?? {}).find(([key, value]) => container.labels[key] !== value)
   if (missing !== undefined) return `it has not got the label ${missing.join('=')}`
   return tooYoung('it ended', container.finishedAt ?? container.createdAt, rules.olderThan, sight)
+}
+
+/** Containers have the labels of their image, too: only one that has it by itself was left behind by a build. */
+function isLeftOver({ labels, imageID }: ObservedContainer, { images }: PruneSight): boolean {
+  const build = labels[engineLabels.build]
+  const image = images.find(({ id }) => id === imageID)
+  return build !== undefined && image !== undefined && image.labels[engineLabels.build] !== build
 }
 
 /** Why it stays yet; undefined when it is old enough. Of what has no time nobody knows that it is. */

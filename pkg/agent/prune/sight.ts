@@ -9,7 +9,7 @@ export interface PruneSight {
   /** ms since the epoch. */
   readonly now: number
   readonly clusterID: string
-  readonly desired: Pick<Desired, 'containers' | 'images' | 'networks' | 'volumes'>
+  readonly desired: Pick<Desired, 'builds' | 'containers' | 'images' | 'networks' | 'volumes'>
   /** All, intermediate ones too. */
   readonly images: readonly ListedImage[]
   readonly containers: readonly ObservedContainer[]
