@@ -42,6 +42,8 @@ const table: Readonly<Record<Reason, readonly [number, string]>> = {
   RegistryUnavailable: [503, 'wait'],
   RegistryInsecure: [503, 'wait'],
   SourceUnavailable: [503, 'wait'],
+  RefNotFound: [404, 'wait'],
+  ContextTooLarge: [413, 'stall'],
   NoSpace: [507, 'wait'],
   InUse: [409, 'wait'],
   HasChildren: [409, 'wait'],
