@@ -6,13 +6,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
-import { get as httpGet, type IncomingMessage } from 'node:http'
-import { get as httpsGet } from 'node:https'
 import { join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { FileSource } from '../ops.ts'
+import { openWeb, watchedContent } from '../webfile.ts'
 import { toldAddress } from './address.ts'
 
 export interface FetchContext {
@@ -24,9 +23,6 @@ export interface FetchContext {
 
 type Content = AsyncIterable<Uint8Array>
 
-const mostRedirects = 5
-/** ms without a byte. */
-const longestSilence = 60_000
 const mostBytes = 256 * 1024 ** 3
 
 /** What `use` reads is whole when it comes to its end; otherwise reading fails. */
@@ -68,67 +64,15 @@ async function* bytes(body: AsyncIterable<string | Uint8Array>): Content {
   for await (const chunk of body) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk
 }
 
-async function openURL(address: string, clock: Clock, signal: AbortSignal): Promise<Content> {
-  let url = address
-  for (let hop = 0; hop <= mostRedirects; hop++) {
-    const response = await request(url, clock, signal)
-    const { statusCode: status = 0, headers } = response
-    if (status === 200) return watched(response, toldAddress(url), clock)
-    response.destroy()
-    if (status < 300 || status >= 400 || headers.location === undefined)
-      throw unavailable(`${toldAddress(url)} answers ${status}`)
-    url = followed(url, headers.location)
-  }
-  throw unavailable(`${toldAddress(address)} redirects more than ${mostRedirects} times`)
+async function openURL(url: string, clock: Clock, signal: AbortSignal): Promise<Content> {
+  const { response, what } = await openWeb(url, { clock, signal })
+  if (response.statusCode === 200) return watched(response, what, clock)
+  response.destroy()
+  throw new StatusError('SourceUnavailable', `${what} answers ${response.statusCode}`)
 }
 
-function followed(from: string, location: string): string {
-  const next = URL.canParse(location, from) ? new URL(location, from) : undefined
-  const isKnown = next?.protocol === 'http:' || next?.protocol === 'https:'
-  if (next === undefined || !isKnown)
-    throw unavailable(`${toldAddress(from)} redirects to what is no web address`)
-  return next.href
-}
-
-function request(url: string, clock: Clock, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const get = url.startsWith('https:') ? httpsGet : httpGet
-    const headers = { 'user-agent': 'cove-agent', accept: '*/*' }
-    const asked = get(url, { signal, headers, agent: false }, (response) => {
-      cancel()
-      resolve(response)
-    })
-    const cancel = clock.after(longestSilence, () => asked.destroy(silent(toldAddress(url))))
-    asked.once('error', (error) => {
-      cancel()
-      reject(signal.aborted ? signal.reason : asUnavailable(toldAddress(url), error))
-    })
-  })
-}
-
-/** Only the sender is timed: a slow reader may take as long as it likes. */
-async function* watched(content: Content, what: string, clock: Clock): Content {
-  const iterator = content[Symbol.asyncIterator]()
-  let total = 0
-  for (;;) {
-    const next = await soon(iterator.next(), what, clock)
-    if (next.done === true) return
-    total += next.value.length
-    if (total > mostBytes) throw unavailable(`${what} is larger than ${mostBytes} bytes`)
-    yield next.value
-  }
-}
-
-async function soon<T>(reading: Promise<T>, what: string, clock: Clock): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const cancel = clock.after(longestSilence, () => reject(silent(what)))
-  try {
-    return await Promise.race([reading, promise])
-  } catch (error) {
-    throw asUnavailable(what, error)
-  } finally {
-    cancel()
-  }
+function watched(content: Content, what: string, clock: Clock): Content {
+  return watchedContent(content, { what, clock, mostBytes })
 }
 
 interface Verifying<T> extends FetchContext {
@@ -181,17 +125,4 @@ async function store(content: Content, path: string, signal: AbortSignal): Promi
 
 function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
-}
-
-function silent(what: string): StatusError {
-  return unavailable(`${what} sends nothing for ${longestSilence / 1000} s`)
-}
-
-function asUnavailable(what: string, error: unknown): unknown {
-  if (error instanceof StatusError) return error
-  return unavailable(`${what} cannot be fetched: ${messageOf(error)}`, error)
-}
-
-function unavailable(message: string, cause?: unknown): StatusError {
-  return new StatusError('SourceUnavailable', message, {}, { cause })
 }
