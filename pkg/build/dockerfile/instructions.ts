@@ -1,0 +1,300 @@
+/** One line read as one instruction. What is wrong is told in all its places; what is right stays usable. */
+import { nearest } from '#pkg/apimachinery/nearest.ts'
+import { parseDuration } from '#pkg/apimachinery/quantity.ts'
+import {
+  type Flag,
+  flagOf,
+  type Instruction,
+  type Keyword,
+  keywords,
+  type Pair,
+  type Problem,
+  type Word,
+} from './dockerfile.ts'
+import { flagProblems } from './flags.ts'
+import { isHeredocWord } from './heredoc.ts'
+import { type LogicalLine, placeAt } from './lines.ts'
+import { jsonList, type Part, quotedWords, spacedWords, splitCommand, splitFlags } from './words.ts'
+
+export interface Reading {
+  /** Absent: the line begins with nothing that is known. */
+  readonly instruction?: Instruction
+  readonly problems: readonly Problem[]
+}
+
+type Arguments = Pick<Instruction, 'args' | 'json' | 'pairs' | 'legacy' | 'trigger' | 'check'>
+
+interface Source {
+  readonly line: LogicalLine
+  readonly escapeToken: string
+  /** Of what is read, in the line. */
+  readonly offset: number
+  readonly problems: Problem[]
+}
+
+type Reader = (rest: string, source: Source, keyword: Keyword) => Partial<Arguments>
+
+const readers: Readonly<Record<Keyword, Reader>> = {
+  ADD: copied,
+  ARG: argPairs,
+  CMD: command,
+  COPY: copied,
+  ENTRYPOINT: command,
+  ENV: pairs,
+  EXPOSE: atLeastOne,
+  FROM: from,
+  HEALTHCHECK: healthcheck,
+  LABEL: pairs,
+  MAINTAINER: exactlyOne,
+  ONBUILD: trigger,
+  RUN: command,
+  SHELL: shell,
+  STOPSIGNAL: exactlyOne,
+  USER: exactlyOne,
+  VOLUME: volumes,
+  WORKDIR: exactlyOne,
+}
+
+export function readInstruction(line: LogicalLine, escapeToken: string): Reading {
+  const problems: Problem[] = []
+  const instruction = readAt(line.text, { line, escapeToken, offset: 0, problems })
+  return { problems, ...(instruction !== undefined && { instruction }) }
+}
+
+function readAt(text: string, source: Source): Instruction | undefined {
+  const { line } = source
+  const { keyword: word, rest: behind, restAt } = splitCommand(text)
+  const indent = text.length - text.trimStart().length
+  const keyword = keywordOf(word)
+  if (keyword === undefined) {
+    complain(source, indent, unknownInstruction(word))
+    return undefined
+  }
+  const { flags: parts, restAt: flagsEnd } = splitFlags(behind)
+  const flags = parts.map((part) => flagFrom(part, { ...source, offset: source.offset + restAt }))
+  const rest = behind.slice(flagsEnd)
+  const inside = { ...source, offset: source.offset + restAt + flagsEnd }
+  const read = readers[keyword](rest, inside, keyword)
+  const instruction = {
+    keyword,
+    ...placeAt(line, source.offset + indent),
+    endLine: line.endLine,
+    text: behind,
+    rest,
+    flags,
+    args: [],
+    json: false,
+    pairs: [],
+    legacy: false,
+    heredocs: line.heredocs,
+    ...read,
+  }
+  source.problems.push(...settingProblems(instruction))
+  return instruction
+}
+
+function settingProblems(instruction: Instruction): Problem[] {
+  if (instruction.keyword !== 'HEALTHCHECK') return flagProblems(instruction.keyword, instruction.flags)
+  if (instruction.check === 'NONE') return []
+  return [...flagProblems('HEALTHCHECK', instruction.flags), ...checkTimes(instruction)]
+}
+
+function keywordOf(word: string): Keyword | undefined {
+  const upper = word.toUpperCase()
+  return keywords.find((keyword) => keyword === upper)
+}
+
+function unknownInstruction(word: string): string {
+  const shown = word.length > 40 ? `${word.slice(0, 40)}...` : word
+  const near = word.length > 40 ? undefined : nearest(word.toUpperCase(), keywords)
+  return `unknown instruction: ${shown}${near === undefined ? '' : ` (did you mean ${near}?)`}`
+}
+
+function flagFrom({ text, offset }: Part, source: Source): Flag {
+  const equals = text.indexOf('=')
+  const place = placeAt(source.line, source.offset + offset)
+  if (equals < 0) return { ...place, name: text.slice(2) }
+  return { ...place, name: text.slice(2, equals), value: text.slice(equals + 1) }
+}
+
+function complain({ line, offset, problems }: Source, at: number, message: string): void {
+  problems.push({ ...placeAt(line, offset + at), message })
+}
+
+function wordsFrom(parts: readonly Part[], { line, offset }: Source): Word[] {
+  return parts.map((part) => ({ text: part.text, ...placeAt(line, offset + part.offset) }))
+}
+
+function whole(rest: string, source: Source): Word[] {
+  return rest === '' ? [] : wordsFrom([{ text: rest, offset: 0 }], source)
+}
+
+/** A list of strings, or `otherwise`; a list of anything else is refused. */
+function listOr(rest: string, source: Source, otherwise: (text: string) => Word[]): Partial<Arguments> {
+  const list = jsonList(rest)
+  if (list === 'mixed') complain(source, 0, 'a list in JSON form holds strings and nothing else')
+  if (list === undefined || list === 'mixed') return { args: otherwise(rest) }
+  return { args: wordsFrom(list.words, source), json: true }
+}
+
+function command(rest: string, source: Source): Partial<Arguments> {
+  return listOr(rest, source, (text) => whole(text, source))
+}
+
+function spaced(rest: string, source: Source): Partial<Arguments> {
+  return listOr(rest, source, (text) => wordsFrom(spacedWords(text), source))
+}
+
+function copied(rest: string, source: Source, keyword: Keyword): Partial<Arguments> {
+  const read = spaced(rest, source)
+  const args = read.args ?? []
+  const [only] = args
+  if (args.length === 0) complain(source, 0, `${keyword} needs a source and a destination`)
+  else if (args.length === 1) complain(source, 0, `${keyword} needs a destination besides ${only?.text}`)
+  const target = args.at(-1)
+  if (target !== undefined && args.length > 1 && read.json !== true && isHeredocWord(target.text)) {
+    source.problems.push({
+      line: target.line,
+      column: target.column,
+      message: `${keyword} cannot have a heredoc as its destination`,
+    })
+  }
+  return read
+}
+
+function volumes(rest: string, source: Source): Partial<Arguments> {
+  const read = spaced(rest, source)
+  if ((read.args ?? []).length === 0) complain(source, 0, 'VOLUME needs at least one path')
+  for (const { text, line, column } of read.args ?? []) {
+    if (text.trim() === '') source.problems.push({ line, column, message: 'VOLUME has an empty path' })
+  }
+  return read
+}
+
+function shell(rest: string, source: Source): Partial<Arguments> {
+  const read = command(rest, source)
+  if (rest === '') complain(source, 0, 'SHELL needs a list in JSON form: SHELL ["/bin/sh", "-c"]')
+  else if (read.json !== true) complain(source, 0, 'SHELL is a list in JSON form: SHELL ["/bin/sh", "-c"]')
+  else if (read.args?.length === 0) complain(source, 0, 'SHELL needs at least one word in its list')
+  return read
+}
+
+function exactlyOne(rest: string, source: Source, keyword: Keyword): Partial<Arguments> {
+  if (rest === '') complain(source, 0, `${keyword} needs exactly one argument`)
+  return { args: whole(rest, source) }
+}
+
+function atLeastOne(rest: string, source: Source, keyword: Keyword): Partial<Arguments> {
+  const args = wordsFrom(spacedWords(rest), source)
+  if (args.length === 0) complain(source, 0, `${keyword} needs at least one argument`)
+  return { args }
+}
+
+const stageName = /^[a-z][a-z0-9-_.]*$/
+
+function from(rest: string, source: Source): Partial<Arguments> {
+  const args = wordsFrom(spacedWords(rest), source)
+  const [, as, name] = args
+  const named = args.length === 3 && as?.text.toLowerCase() === 'as'
+  if (args.length !== 1 && !named) complain(source, 0, 'FROM is followed by IMAGE, or by IMAGE AS NAME')
+  else if (name !== undefined && !stageName.test(name.text.toLowerCase())) {
+    const message = `invalid name of a stage: ${name.text}: it begins with a letter, and has letters, digits, - _ and . only`
+    source.problems.push({ line: name.line, column: name.column, message })
+  }
+  return { args }
+}
+
+function argPairs(rest: string, source: Source): Partial<Arguments> {
+  const words = wordsFrom(quotedWords(rest, source.escapeToken), source)
+  if (words.length === 0) complain(source, 0, 'ARG needs at least one name')
+  return { pairs: words.map((word) => pairFrom(word, source, 'ARG')) }
+}
+
+/** ENV and LABEL: KEY=VALUE any number of times, or one KEY VALUE. */
+function pairs(rest: string, source: Source, keyword: Keyword): Partial<Arguments> {
+  const words = wordsFrom(quotedWords(rest, source.escapeToken), source)
+  const [first] = words
+  if (first === undefined) {
+    complain(source, 0, `${keyword} needs at least one KEY=VALUE`)
+    return {}
+  }
+  if (!first.text.includes('=')) return legacyPair(rest, source, keyword)
+  for (const { text, line, column } of words) {
+    if (text.includes('=')) continue
+    source.problems.push({ line, column, message: `${keyword} has no = in ${text}: it is KEY=VALUE` })
+  }
+  const whole = words.filter(({ text }) => text.includes('='))
+  return { pairs: whole.map((word) => pairFrom(word, source, keyword)) }
+}
+
+function legacyPair(rest: string, source: Source, keyword: Keyword): Partial<Arguments> {
+  const [, key = '', value] = /^([^\t\v\f\r ]+)[\t\v\f\r ]+(.*)$/s.exec(rest) ?? []
+  if (value === undefined || value === '') {
+    complain(source, 0, `${keyword} needs a value: ${keyword} ${rest}=...`)
+    return {}
+  }
+  return { pairs: [{ ...placeAt(source.line, source.offset), key, value }], legacy: true }
+}
+
+function pairFrom({ text, line, column }: Word, { problems }: Source, keyword: Keyword): Pair {
+  const equals = text.indexOf('=')
+  const key = equals < 0 ? text : text.slice(0, equals)
+  if (key === '') problems.push({ line, column, message: `${keyword} has no name in front of =` })
+  return { line, column, key, ...(equals >= 0 && { value: text.slice(equals + 1) }) }
+}
+
+const neverKept: ReadonlySet<string> = new Set(['ONBUILD', 'FROM', 'MAINTAINER'])
+
+function trigger(rest: string, source: Source): Partial<Arguments> {
+  const args = whole(rest, source)
+  if (rest === '') {
+    complain(source, 0, 'ONBUILD needs an instruction')
+    return { args }
+  }
+  const { keyword } = splitCommand(rest)
+  if (neverKept.has(keyword.toUpperCase())) {
+    complain(source, 0, `ONBUILD cannot keep ${keyword.toUpperCase()}`)
+    return { args }
+  }
+  const kept = readAt(rest, source)
+  return { args, ...(kept !== undefined && { trigger: kept }) }
+}
+
+function healthcheck(rest: string, source: Source): Partial<Arguments> {
+  const { keyword, rest: behind, restAt } = splitCommand(rest)
+  const type = keyword.toUpperCase()
+  if (type === 'NONE') {
+    if (behind !== '') complain(source, restAt, 'HEALTHCHECK NONE takes no arguments')
+    return { check: 'NONE' }
+  }
+  if (type !== 'CMD') {
+    const message =
+      type === '' ? 'HEALTHCHECK needs CMD or NONE' : `HEALTHCHECK ${keyword} is unknown: it is CMD or NONE`
+    complain(source, 0, message)
+    return {}
+  }
+  const read = command(behind, { ...source, offset: source.offset + restAt })
+  if ((read.args ?? []).length === 0) complain(source, 0, 'HEALTHCHECK CMD needs a command')
+  return { ...read, check: 'CMD' }
+}
+
+const checkFlags = ['interval', 'timeout', 'start-period', 'start-interval']
+
+function checkTimes(instruction: Instruction): Problem[] {
+  const wrong: Problem[] = []
+  for (const name of checkFlags) {
+    const { value = '', line, column } = flagOf(instruction, name) ?? { line: 0, column: 0 }
+    if (value === '') continue
+    const ms = parseDuration(value)
+    if (ms === undefined)
+      wrong.push({ line, column, message: `--${name} is no duration: ${value}; such as 30s` })
+    else if (ms !== 0 && ms < 1)
+      wrong.push({ line, column, message: `--${name} is shorter than 1ms: ${value}` })
+  }
+  const retries = flagOf(instruction, 'retries')
+  if (retries?.value !== undefined && retries.value !== '' && !/^\+?\d{1,9}$/.test(retries.value)) {
+    const { line, column, value } = retries
+    wrong.push({ line, column, message: `--retries is no count: ${value}` })
+  }
+  return wrong
+}
