@@ -5,7 +5,7 @@ import { type Reference, withLogins } from './container.references.ts'
 type Referring = Pick<Build, 'metadata'> & { readonly spec: Partial<Build['spec']> }
 
 /**
- * Each object once. The namespace's logins for base images are not among them: which those are, the Dockerfile says,
+ * Each object once; the Image of its own name is one of them. The namespace's logins for base images are not among them: which those are, the Dockerfile says,
  * which may be read later.
  */
 export function referencesOfBuild({ metadata, spec }: Referring): Reference[] {
@@ -16,5 +16,7 @@ export function referencesOfBuild({ metadata, spec }: Referring): Reference[] {
     ...(spec.context?.git?.secret === undefined ? [] : [spec.context.git.secret]),
   ]
   const named = [...new Set(names)].map((name) => ({ kind: 'Secret', namespace, name }) as const)
-  return withLogins(named, namespace, spec.cacheFrom ?? [])
+  // Which may be somebody else's: then nothing is built.
+  const kept = { kind: 'Image', namespace, name: metadata.name, optional: true } as const
+  return [...withLogins(named, namespace, spec.cacheFrom ?? []), kept]
 }

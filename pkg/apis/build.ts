@@ -311,7 +311,7 @@ export const buildKind: Kind<Build> = {
     },
     {
       name: 'Attempt',
-      type: 'string',
+      type: 'integer',
       description: 'How many builds were begun.',
       jsonPath: '.status.attempt',
       cell: ({ status }) => String(status?.attempt ?? 0),

@@ -44,6 +44,10 @@ export const eventReasons = {
     'Build',
     'A step failed, or the build could not be begun. It is tried again when an input moves, and by itself only when a registry or a server was away.',
   ),
+  FailedKeepImage: trouble(
+    'Build',
+    'The Image of its name is not its own, or the namespace does not take it: nothing is built until then.',
+  ),
   VolumeCreated: done('Volume', 'The volume was made on the engine.'),
   FailedCreateVolume: trouble('Volume', 'That failed.'),
   VolumeRemoved: done(

@@ -34,8 +34,8 @@ test('every way to name a resource finds it', (t) => {
 
 test('a category is all of its kinds', (t) => {
   const found = (word: string) => findResources(word, builtinResources).map(({ kind }) => kind)
-  t.deepEqual(found('all'), ['Container', 'Volume', 'Network', 'Image'])
-  t.deepEqual(found('cove'), ['Container', 'Volume', 'Network', 'Image', 'Registry', 'PrunePolicy', 'Node'])
+  t.deepEqual(found('all'), ['Container', 'Volume', 'Network', 'Image', 'Build'])
+  t.deepEqual(found('cove'), [...found('all'), 'Registry', 'PrunePolicy', 'Node'])
 })
 
 test('an unknown resource is told with what was probably meant', (t) => {

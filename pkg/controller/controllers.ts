@@ -3,6 +3,7 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { RoleAggregator } from './aggregation.ts'
+import { BuildController } from './builds.ts'
 import { expireEvents } from './expiry.ts'
 import { GarbageCollector } from './garbage.ts'
 import { ImageController } from './images.ts'
@@ -28,6 +29,7 @@ export async function runControllers(
     new TokenController(options).run(signal),
     new TtlController(options).run(signal),
     new ImageController(options).run(signal),
+    new BuildController(options).run(signal),
     new RegistryController(options).run(signal),
   ])
 }

@@ -54,6 +54,9 @@ function oneOfEach(namespace: string): string {
     cove('Volume', 'data'),
     cove('Network', 'net'),
     cove('Image', 'app', { spec: { reference: 'app:1', nodeName: 'n1' } }),
+    cove('Build', 'made', {
+      spec: { context: { empty: {} }, dockerfileInline: 'FROM scratch\n', nodeName: 'n1' },
+    }),
     cove('Registry', namespace, { spec: { server: 'registry.example.com' } }),
     cove('PrunePolicy', namespace),
     cove('Node', namespace),
@@ -103,6 +106,7 @@ const headers: Readonly<Record<string, readonly [string, string]>> = {
   Volume: ['NAME STATUS DRIVER RECLAIM NODE AGE', 'USED_BY REASON'],
   Network: ['NAME STATUS DRIVER INTERNAL AGE', 'SUBNETS'],
   Image: ['NAME REFERENCE STATUS IMAGE_ID SIZE NODES UPDATE AGE', 'DIGEST USED_BY REASON'],
+  Build: ['NAME STATUS STEPS CACHED IMAGE_ID ATTEMPT FINISHED AGE', 'NODE CAUSE OUTCOME REASON'],
   Registry: ['NAME SERVER SECRET READY AGE', ''],
   PrunePolicy: ['NAME SCHEDULE DISK DRY_RUN RECLAIMED AGE', ''],
   Node: ['NAME STATUS ENGINE CPU MEMORY AGE', 'KERNEL OS'],
@@ -194,12 +198,13 @@ const described: readonly (readonly [string, RegExp])[] = [
   ['vol/data', /Kind: +Volume\n[\s\S]*Reclaim Policy: +Retain/],
   ['net/net', /Kind: +Network\n[\s\S]*Driver: +bridge/],
   ['img/app', /Kind: +Image\n[\s\S]*Reference: +app:1/],
+  ['bld/made', /Kind: +Build\n[\s\S]*Dockerfile Inline: +FROM scratch/],
   ['reg/described', /Kind: +Registry\n[\s\S]*Server: +registry\.example\.com/],
   ['prune/described', /Kind: +PrunePolicy\n[\s\S]*Dry Run: +false/],
   ['no/described', /Kind: +Node\n[\s\S]*Unschedulable: +false/],
   ['ns/described', /^Name: +described\n[\s\S]*Status: +Active/],
   ['secret/s', /Type: +Opaque\n\nData\n====\npassword: +15 bytes/],
-  ['cm/c', /Data\n====\na:\n----\n1\n/],
+  ['cm/c', /Data\n====\n[\s\S]*\ba:\n----\n1\n/],
   ['sa/sa', /^Name: +sa\n[\s\S]*Tokens: +<none>/],
   ['lease/lead', /Holder Identity: +one/],
   ['controllerrevision/kept', /Image: +app:1\n[\s\S]*Revision: +3/],
@@ -233,7 +238,7 @@ test('one command gets several types, names and files, under every name that a t
   t.is(await kubectl.ok(['get', 'ctr/web', 'cm/c', '-o', 'name']), `${web}configmap/c\n`)
   t.is(
     await kubectl.ok(['get', 'all', '-o', 'name']),
-    `${web}volume.cove.run/data\nnetwork.cove.run/net\nimage.cove.run/app\n`,
+    `${web}volume.cove.run/data\nnetwork.cove.run/net\nimage.cove.run/app\nbuild.cove.run/made\n`,
   )
   t.true((await kubectl.ok(['get', 'cove', '-o', 'name'])).includes('node.cove.run/several\n'))
   const tables = await kubectl.ok(['get', 'all'])
@@ -241,7 +246,7 @@ test('one command gets several types, names and files, under every name that a t
   t.regex(tables, /^volume\.cove\.run\/data +Pending/m)
   const file = join(await makeTempDir(t, 'files'), 'all.json')
   await writeFile(file, oneOfEach('several'))
-  t.is((await kubectl.ok(['get', '-f', file, '-o', 'name'])).trim().split('\n').length, 17)
+  t.is((await kubectl.ok(['get', '-f', file, '-o', 'name'])).trim().split('\n').length, 18)
   const unknown = await kubectl.run(['get', 'frobs'])
   t.deepEqual(
     [unknown.code, unknown.stderr],

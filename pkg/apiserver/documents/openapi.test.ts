@@ -127,10 +127,11 @@ test('metadata is one component, quantities another, and defaults are told', asy
   const objectMeta = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
   t.deepEqual(properties.metadata.allOf, [{ $ref: objectMeta }])
   const { interval } = properties.spec.properties.healthcheck.properties
-  const { build } = properties.spec.properties.imageFrom.properties
   t.regex(interval.description, /Default: "30s"\.$/)
-  t.regex(build.description, /Not supported by this version, which refuses it\.$/)
-  t.is('x-cove-unimplemented' in build, false)
+  const volume = value.components.schemas['run.cove.v1.Volume'].properties
+  const { populateFrom } = volume.spec.properties
+  t.regex(populateFrom.description, /Not supported by this version, which refuses it\.$/)
+  t.is('x-cove-unimplemented' in populateFrom, false)
   const { memory } = properties.spec.properties.resources.properties.limits.properties
   t.regex(memory.allOf[0].$ref, /Quantity$/)
 })
