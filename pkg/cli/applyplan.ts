@@ -43,6 +43,24 @@ export function withLastApplied(manifest: KubeObject): Json {
   }
 }
 
+/** The step with annotations that the manifest does not hold, and the last applied one does not either. */
+export function withAnnotations(
+  step: ApplyStep,
+  annotations: Readonly<Record<string, string>> | undefined,
+): ApplyStep {
+  if (annotations === undefined) return step
+  const patch = { metadata: { annotations } }
+  if (step.verb === 'none') return { verb: 'patch', patch }
+  return step.verb === 'create'
+    ? { verb: 'create', body: merged(step.body, patch) }
+    : { verb: 'patch', patch: merged(step.patch, patch) }
+}
+
+function merged(into: Json, patch: Json): Json {
+  const result = applyMergePatch(into, patch)
+  return isPlainObject(result) ? result : into
+}
+
 function lastApplied(current: KubeObject): Json {
   const text = current.metadata.annotations?.[lastAppliedAnnotation]
   if (text === undefined) return {}

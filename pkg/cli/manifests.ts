@@ -3,7 +3,7 @@ import { kinds } from '#pkg/apis/kinds.ts'
 import type { RuleChecker } from '#pkg/apis/rules.ts'
 import { checkManifests, sortByPlace } from '#pkg/manifest/check.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
-import { decodeManifest, type ManifestDocument } from '#pkg/manifest/decode.ts'
+import { decodeManifest, type ManifestDocument, type SourceText } from '#pkg/manifest/decode.ts'
 import { type Problem, problemText } from '#pkg/manifest/place.ts'
 import { readSources } from '#pkg/manifest/sources.ts'
 import { CliError, Failed, locally, UsageError } from './errors.ts'
@@ -16,7 +16,7 @@ export async function readManifests(
   command: string,
   exitCode = 1,
 ): Promise<ManifestDocument[]> {
-  const { documents, problems } = await decodeFiles(context, command)
+  const { documents, problems } = decodeSources(await readFiles(context, command))
   if (problems.length > 0) await refuse(context, problems, exitCode)
   return documents
 }
@@ -31,15 +31,21 @@ export interface CheckingOptions {
   readonly differs?: (objects: readonly CheckedObject[]) => Promise<boolean>
   /** Told which files beside the manifests the documents name, if any does. */
   readonly onFiles?: (files: ReadonlyMap<ManifestDocument, readonly LocalFile[]>) => void
+  /** In place of the files that -f names; those that are called `-` stand where the command is run. */
+  readonly sources?: readonly SourceText[]
 }
 
 /** Admitted objects in the order of the files. Throws Failed after printing all that is wrong; prints warnings. */
 export async function checkedManifests(
   context: Context,
   command: string,
-  { exitCode = 1, differs = async () => true, onFiles }: CheckingOptions = {},
+  { exitCode = 1, differs = async () => true, onFiles, sources }: CheckingOptions = {},
 ): Promise<readonly CheckedObject[]> {
-  const { documents: written, problems: malformed, files } = await decodeFiles(context, command)
+  const {
+    documents: written,
+    problems: malformed,
+    files,
+  } = decodeSources(sources ?? (await readFiles(context, command)))
   const { documents, problems: missing, files: local } = await resolveFiles(written, context.io)
   const problems = [...malformed, ...missing]
   if (local.size > 0) onFiles?.(local)
@@ -73,12 +79,13 @@ async function loadRules(): Promise<RuleChecker> {
   return makeRuleChecker()
 }
 
-async function decodeFiles({ io, args }: Context, command: string) {
+/** What -f names. */
+export async function readFiles({ io, args }: Context, command: string): Promise<readonly SourceText[]> {
   const files = args.list('filename')
   if (files.length === 0) throw new UsageError('name the manifests with -f', command)
   const [extra] = args.positionals
   if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`, command)
-  const sources = await locally(() =>
+  return await locally(() =>
     readSources(files, {
       recursive: args.bool('recursive'),
       directory: io.cwd,
@@ -86,6 +93,9 @@ async function decodeFiles({ io, args }: Context, command: string) {
       signal: io.signal,
     }),
   )
+}
+
+function decodeSources(sources: readonly SourceText[]) {
   const decoded = sources.map(decodeManifest)
   return {
     files: sources.map(({ name }) => name),

@@ -7,6 +7,7 @@ import { collectionPath, objectPath } from '#pkg/apis/paths.ts'
 import { joinPath } from '#pkg/apis/validate.ts'
 import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
+import { failureText } from '../applying.ts'
 import { type ApplyStep, planApply } from '../applyplan.ts'
 import { readCurrent } from '../current.ts'
 import { exitCodes, Failed } from '../errors.ts'
@@ -14,7 +15,6 @@ import { checkedManifests } from '../manifests.ts'
 import { inOrder, requestLimit } from '../parallel.ts'
 import { qualifiedSingular } from '../resources.ts'
 import { type Context, fieldManager, type Session } from '../session.ts'
-import { failureText } from './apply.ts'
 
 const differs = 1
 
