@@ -22,7 +22,7 @@ check: $(modules) ## Types, lint, format and architecture: the gate of every cha
 	@ava test/architecture.test.ts
 
 test: bin/cove ## Everything: unit, conformance and end-to-end tests against the real engine
-	@hack/needs.sh curl busybox docker-registry kubectl
+	@hack/needs.sh curl busybox docker-registry gcc kubectl
 	@hack/engine.sh
 	@node hack/test.ts
 
@@ -30,7 +30,7 @@ unit: $(modules) ## Only the tests that need no engine
 	@node hack/test.ts unit
 
 e2e: bin/cove ## Only the tests against the real engine
-	@hack/needs.sh curl busybox docker-registry kubectl
+	@hack/needs.sh curl busybox docker-registry gcc kubectl
 	@hack/engine.sh
 	@node hack/test.ts e2e
 
@@ -47,7 +47,7 @@ build: bin/cove ## The single executable: bin/cove
 bin/cove: $(sources) hack/build.ts package.json $(modules)
 	@node hack/build.ts
 
-demo: bin/cove ## Start Cove on this machine, apply examples/01-hello, show the page
+demo: bin/cove ## Start Cove on this machine, apply examples/02-build, show the page
 	@hack/demo.sh
 
 down: ## Stop the Cove that `make demo` started; containers keep running

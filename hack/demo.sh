@@ -1,12 +1,12 @@
 #!/bin/bash
-# The first minutes with Cove: starts it on this machine, applies examples/01-hello, shows the page. What is there
+# The first minutes with Cove: starts it on this machine, applies examples/02-build, shows the page. What is there
 # already is left as it is, so it can be run as often as one likes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/node_modules/.bin:$PATH"
 
 data=.cove-demo
-example=examples/01-hello
+example=examples/02-build
 export KUBECONFIG=$PWD/$data/admin.kubeconfig
 
 say() { printf '==> %s\n' "$*"; }
@@ -46,10 +46,10 @@ fetch() {
 }
 
 say 'container engine'
-hack/needs.sh curl busybox
+hack/needs.sh curl busybox gcc
 hack/engine.sh
-say 'base image cove-demo/busybox:1'
-hack/base-image.sh cove-demo/busybox:1
+say "the C compiler of this machine, as the files of an image: $example/toolchain"
+hack/toolchain.sh "$example/toolchain"
 if running; then say "Cove is running already (pid $(cat "$data/cove.pid"))"; else start; fi
 await_ready
 say "bin/cove apply -f $example --wait"
@@ -64,9 +64,10 @@ cat <<END
 
 Cove runs in the background and keeps $example as it is written. Try:
   export KUBECONFIG=$KUBECONFIG
-  bin/cove get containers -w              # then docker rm -f one of them in another terminal
-  bin/cove why hello-web                  # what is, what should be, and why
-  kubectl get containers,networks,volumes # it is the Kubernetes API
+  bin/cove get containers -w              # then docker rm -f default.site in another terminal
+  bin/cove why site                       # what is, what should be, and why
+  kubectl get builds,images,containers    # it is the Kubernetes API
+Change examples/02-build/site/public/index.html, then: bin/cove apply -f $example --wait
 A change that goes back by itself: examples/02-rollout/README.md
 To end: make down
 END

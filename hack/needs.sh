@@ -2,7 +2,7 @@
 # Installs what the given commands need from Debian's packages, where they are missing. The engine itself is
 # engine.sh's business.
 #
-# usage: hack/needs.sh COMMAND...        known: curl busybox docker-registry kubectl etcd
+# usage: hack/needs.sh COMMAND...        known: curl busybox docker-registry gcc kubectl etcd
 set -euo pipefail
 
 say() { echo "needs.sh: $*"; }
@@ -12,8 +12,10 @@ fail() {
   exit 1
 }
 
-package_of() {
+# One or several, with blanks between them.
+packages_of() {
   case "$1" in
+    gcc) echo gcc libc6-dev ;;
     busybox) echo busybox-static ;;
     kubectl) echo kubernetes-client ;;
     etcd) echo etcd-server ;;
@@ -24,8 +26,11 @@ package_of() {
 
 missing=()
 for name in "$@"; do
-  package="$(package_of "$name")"
-  command -v "$name" >/dev/null || missing+=("$package")
+  packages="$(packages_of "$name")"
+  if ! command -v "$name" >/dev/null; then
+    read -ra found <<<"$packages"
+    missing+=("${found[@]}")
+  fi
 done
 if [ "${#missing[@]}" -eq 0 ]; then exit 0; fi
 command -v apt-get >/dev/null || fail "missing: ${missing[*]}; without apt-get they have to be installed by hand"

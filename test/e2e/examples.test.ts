@@ -1,6 +1,6 @@
 /** Every example is applied as its README says, on the real engine: it converges, and a second apply changes nothing. */
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { startCove } from '#test/helpers/cove.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { freePort, startRegistry } from '#test/helpers/registry.ts'
+import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
@@ -21,7 +22,9 @@ async function adapt(
   { namespace, registry }: { namespace: string; registry: string },
 ): Promise<{ text: string; ports: number[] }> {
   const ports: number[] = []
-  let adapted = text.replaceAll(registryOfExamples, registry)
+  let adapted = text
+    .replaceAll(registryOfExamples, registry)
+    .replaceAll('localhost/default/', `localhost/${namespace}/`)
   for (const [whole] of text.matchAll(/hostPort: \d+/g)) {
     const port = await freePort()
     ports.push(port)
@@ -29,6 +32,16 @@ async function adapt(
   }
   const space = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${namespace}\n---\n`
   return { text: space + adapted, ports }
+}
+
+/** With what READMEs say to put there first. */
+async function copyOf(t: ExecutionContext, example: string): Promise<string> {
+  const directory = await makeTempDir(t, 'example')
+  await cp(join(root, 'examples', example), directory, { recursive: true })
+  const readme = await readFile(join(directory, 'README.md'), 'utf8')
+  if (readme.includes('hack/toolchain.sh'))
+    await run(join(root, 'hack/toolchain.sh'), [join(directory, 'toolchain')])
+  return directory
 }
 
 /** `repository:tag` of what is taken from that registry. */
@@ -53,14 +66,16 @@ for (const example of await readdir(join(root, 'examples'))) {
       env: { ...process.env, DOCKER_HOST: cove.engine },
     })
     const namespace = `ex-${cove.mark}`
-    const directory = join(root, 'examples', example)
+    const directory = await copyOf(t, example)
     const files = (await readdir(directory)).filter((file) => file.endsWith('.yaml'))
     for (const file of files) {
       const written = await readFile(join(directory, file), 'utf8')
       const registry = await publish(t, imagesIn(written), cove.engine)
       const { text, ports } = await adapt(written, { namespace, registry })
-      const apply = ['apply', '-n', namespace, '-f', '-']
-      const first = await cove.cli([...apply, '--wait', '--timeout', '60s'], text)
+      const manifest = join(directory, file)
+      await writeFile(manifest, text)
+      const apply = ['apply', '-n', namespace, '-f', manifest]
+      const first = await cove.cli([...apply, '--wait', '--timeout', '120s'])
       t.is(first.code, 0, first.stderr)
       for (const port of ports) {
         const answer = await eventually(() => fetch(`http://127.0.0.1:${port}/`), {
@@ -69,13 +84,13 @@ for (const example of await readdir(join(root, 'examples'))) {
         })
         t.is(answer.status, 200)
       }
-      const second = await cove.cli(apply, text)
+      const second = await cove.cli(apply)
       const lines = second.stdout.trim().split('\n')
       t.true(
         lines.every((line) => line.endsWith(' unchanged')),
         second.stdout,
       )
-      const gone = await cove.cli(['delete', '-n', namespace, '-f', '-'], text)
+      const gone = await cove.cli(['delete', '-n', namespace, '-f', manifest])
       t.is(gone.code, 0, gone.stderr)
     }
   })

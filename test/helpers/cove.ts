@@ -102,6 +102,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
     await removeLabelled(raw, `cove-test/owner=${mark}`)
     await removeLabelled(raw, `cove.run/cluster=${uid}`)
     await removeImages(raw, mark)
+    await removeBuilt(raw, mark)
     raw.close()
   })
   const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: kubeconfig }
@@ -242,6 +243,20 @@ async function removeImages(engine: RawEngine, mark: string): Promise<void> {
   for (const name of names.filter((each) => each.includes(mark))) {
     const { status, text } = await engine.request('DELETE', `/images/${name}?force=1`)
     if (status !== 200 && status !== 404) throw new Error(`${name} stays: ${status} ${text}`)
+  }
+}
+
+/** What Builds of namespaces with the mark in their name left without a name: stages, and what came before. */
+async function removeBuilt(engine: RawEngine, mark: string): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ label: ['cove.run/build'], dangling: ['true'] }))
+  const images = decode(await mustRequest(engine, 'GET', `/images/json?filters=${filters}`))
+  const made = images.filter(({ Labels }: { Labels: Record<string, string> }) =>
+    Labels['cove.run/build']?.includes(mark),
+  )
+  for (const { Id } of made) {
+    const { status, text } = await engine.request('DELETE', `/images/${Id}`)
+    // What others are made of goes with them.
+    if (![200, 404, 409].includes(status)) throw new Error(`${Id} stays: ${status} ${text}`)
   }
 }
 
