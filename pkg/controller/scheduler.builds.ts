@@ -7,6 +7,8 @@ import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.
 import { type Build, namesOfBuild } from '#pkg/apis/build.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
+import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
+import { externalImages } from '#pkg/build/dockerfile/stages.ts'
 import { available, selects, whyClosed } from './scheduler.fit.ts'
 
 export interface BuildSurroundings {
@@ -70,6 +72,20 @@ function bestOf(nodes: readonly Node[], { bases, followers, load }: BuildSurroun
 
 /** Whose images each Build is made from, by its key: keys of others. */
 export type BuildBases = ReadonlyMap<string, readonly string[]>
+
+/** What the Dockerfile is made from, as far as the object has it: the node alone knows one that comes with the context. */
+export function imagesOfBuild({ spec }: Build): readonly string[] {
+  const { dockerfileInline, args, target, platform } = spec
+  if (dockerfileInline === undefined) return []
+  const building = {
+    args,
+    ...(target !== undefined && { target }),
+    ...(platform !== undefined && { platform }),
+  }
+  return externalImages(parseDockerfile(dockerfileInline).dockerfile, building).map(
+    ({ reference }) => reference,
+  )
+}
 
 /** `imagesOf`: references of what its Dockerfile is made from, as far as that is known. */
 export function basesOfBuilds(

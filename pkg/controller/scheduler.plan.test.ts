@@ -10,7 +10,7 @@ import type { Volume } from '#pkg/apis/volume.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { printPlan } from '#pkg/plan/plan.ts'
 import * as make from '#test/helpers/world.ts'
-import { basesOfBuilds } from './scheduler.builds.ts'
+import { basesOfBuilds, imagesOfBuild } from './scheduler.builds.ts'
 import { describePlaceOp, type Placeable, type PlaceOp, planPlacement } from './scheduler.plan.ts'
 
 const now = '2026-01-01T12:00:00Z'
@@ -91,16 +91,13 @@ function state(nodes: readonly Node[], objects: readonly Placed[]): Placeable {
   return {
     nodes,
     builds,
-    buildBases: basesOfBuilds(builds, fromOf),
+    buildBases: basesOfBuilds(builds, imagesOfBuild),
     containers: of<Container>('Container'),
     volumes: of<Volume>('Volume'),
     networks: of<Network>('Network'),
     images: of<Image>('Image'),
   }
 }
-
-const fromOf = ({ spec }: Build) =>
-  [...(spec.dockerfileInline ?? '').matchAll(/^FROM (\S+)/gm)].flatMap(([, image]) => image ?? [])
 
 function plan(nodes: readonly Node[], ...objects: Placed[]): string[] {
   const { plan: planned, unplaced } = planPlacement(state(nodes, objects))
@@ -472,6 +469,16 @@ test('a Build goes beside the one whose image it is made from, whichever of them
   t.regex(second ?? '', /^place Build default\/app on node n2 because Build default\/lib/)
 })
 
+test('what a Dockerfile copies from, and names by its arguments, counts too', (t) => {
+  const dockerfileInline = 'FROM scratch\nCOPY --from=team/lib:1 / /\n'
+  const later = build('app', { dockerfileInline })
+  const base = build('lib', { nodeName: 'n2', tags: ['team/lib:1'] }, { finalizers: [nodeFinalizer('n2')] })
+  const [line] = plan([node('n1'), node('n2')], later, base)
+  t.regex(line ?? '', /on node n2 because Build default\/lib/)
+  const byArgument = build('app', { dockerfileInline: 'ARG V=0\nFROM team/lib:$V\n', args: { V: '1' } })
+  t.regex(plan([node('n1'), node('n2')], byArgument, base)[0] ?? '', /on node n2 because Build default\/lib/)
+})
+
 test('Builds that are made from each other are placed all the same', (t) => {
   const circle = [build('aa', from('localhost/default/bb')), build('bb', from('localhost/default/aa'))]
   t.is(plan([node('n1'), node('n2')], ...circle).length, 2)
@@ -484,8 +491,19 @@ test('a Build is held by the node that makes it alone, and gets another when tha
     ops.map(({ op }) => op.finalizers),
     [[nodeFinalizer('n2')]],
   )
+  const gone = build('app', { nodeName: 'n2' }, { finalizers: [nodeFinalizer('n1')], ...deleted })
+  t.deepEqual(
+    planPlacement(state([node('n1'), node('n2')], [gone])).plan.ops.map(({ op }) => op.finalizers),
+    [[]],
+  )
   const lost = build('app', { nodeName: 'n1' }, { finalizers: [nodeFinalizer('n1')] })
   t.deepEqual(plan([node('n2')], lost), ['place Build default/app on node n2 because it is the only node'])
+})
+
+test('a Build waits for the node that it names, until that joins', (t) => {
+  const early = build('app', { nodeName: 'n9' })
+  t.deepEqual(plan([node('n1')], early), [])
+  t.deepEqual(plan([node('n1'), node('n9')], early), ['place Build default/app because spec.nodeName is n9'])
 })
 
 test('a Build that no node takes says why', (t) => {

@@ -235,9 +235,13 @@ function placeImage(image: Image, state: Placeable, choosing: Choosing): Placed 
 }
 
 function placeBuild(build: Build, state: Placeable, choosing: Choosing): Placed {
-  const { metadata } = build
+  const { metadata, spec } = build
   if (metadata.deletionTimestamp !== undefined)
-    return place('Build', build, [], { cause: 'it is being deleted', state })
+    return place('Build', build, spec.nodeName === undefined ? [] : [spec.nodeName], {
+      cause: 'it is being deleted',
+      state,
+      alone: true,
+    })
   const key = objectKey({ namespace: metadata.namespace ?? 'default', name: metadata.name })
   const bases = (state.buildBases.get(key) ?? []).flatMap((base) => {
     const node = choosing.buildNodes.get(base)
@@ -253,8 +257,9 @@ function placeBuild(build: Build, state: Placeable, choosing: Choosing): Placed 
   const { node, cause, chosen } = home
   choosing.buildNodes.set(key, node)
   if (chosen) choosing.load.set(node, loadOn(node, choosing) + 1)
-  // What another node has left of earlier builds its pruning takes, and it hears of this Build no more.
-  return place('Build', build, [node], { cause, state, alone: true, ...(chosen && { nodeName: node }) })
+  // A node that is named before it joins holds nothing yet. What another one has left of earlier builds pruning takes.
+  const holders = state.nodes.some((each) => each.metadata.name === node) ? [node] : []
+  return place('Build', build, holders, { cause, state, alone: true, ...(chosen && { nodeName: node }) })
 }
 
 interface Why {

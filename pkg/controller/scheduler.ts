@@ -18,7 +18,7 @@ import { Loop } from '#pkg/client/loop.ts'
 import { EventRecorder } from '#pkg/client/recorder.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { execute, makeSlots } from '#pkg/plan/execute.ts'
-import { basesOfBuilds } from './scheduler.builds.ts'
+import { basesOfBuilds, imagesOfBuild } from './scheduler.builds.ts'
 import { type PlaceOp, planPlacement, type Unplaced } from './scheduler.plan.ts'
 
 const writesAtOnce = 16
@@ -42,6 +42,7 @@ export class Scheduler {
   readonly #images: Informer<Image>
   readonly #builds: Informer<Build>
   readonly #nodes: Informer<Node>
+  readonly #madeFrom = new WeakMap<Build, readonly string[]>()
   readonly #recorder: EventRecorder
   readonly #loop: Loop
 
@@ -100,7 +101,7 @@ export class Scheduler {
       networks: byKey(this.#networks.list()),
       images: byKey(this.#images.list()),
       builds,
-      buildBases: basesOfBuilds(builds, () => []),
+      buildBases: basesOfBuilds(builds, (build) => this.#imagesOf(build)),
       nodes: [...this.#nodes.list()],
     })
     const results = await execute(plan, {
@@ -112,6 +113,15 @@ export class Scheduler {
     for (const each of unplaced) await this.#explain(each, few, signal)
     const failed = results.find((result) => result.outcome === 'failed')
     if (failed?.outcome === 'failed' && !signal.aborted) throw failed.error
+  }
+
+  /** What its Dockerfile is made from is read once for each state of the Build. */
+  #imagesOf(build: Build): readonly string[] {
+    const known = this.#madeFrom.get(build)
+    if (known !== undefined) return known
+    const images = imagesOfBuild(build)
+    this.#madeFrom.set(build, images)
+    return images
   }
 
   /** Written against the revision it was planned from. Somebody was faster: the change pokes another pass. */
