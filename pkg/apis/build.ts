@@ -110,6 +110,11 @@ const buildRules: readonly Validation[] = [
     fieldPath: '.dockerfile',
   },
   {
+    rule: "!self.tags.exists(tag, tag.contains('@'))",
+    message: 'must be without a digest: what is built gets one in registries only',
+    fieldPath: '.tags',
+  },
+  {
     rule: "self.builder != 'Classic' || self.secrets.size() == 0",
     message: 'need BuildKit: the classic builder has none',
     fieldPath: '.secrets',

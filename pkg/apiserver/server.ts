@@ -18,6 +18,7 @@ import { ContainerIndex } from './verbs/containerindex.ts'
 import type { Admit, Context } from './verbs/context.ts'
 import { createObject } from './verbs/create.ts'
 import { KeyedLock } from './verbs/lock.ts'
+import { TagClaims } from './verbs/tagclaims.ts'
 
 export interface ApiServerOptions {
   /** Stays the caller's to close. */
@@ -57,12 +58,14 @@ export interface ApiServer {
 export function makeApiServer(options: ApiServerOptions): ApiServer {
   const { storage, ambient, kinds = servedKinds, window } = options
   const containers = new ContainerIndex()
+  const tags = new TagClaims()
   const cache = new Cache({
     storage,
     kinds,
     ambient,
     index: (kind, key, object) => {
       containers.index(kind, key, object)
+      tags.index(kind, key, object)
       options.index?.(kind, key, object)
     },
     ...(window !== undefined && { window }),
@@ -72,6 +75,7 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     storage,
     cache,
     containers,
+    tags,
     locks: new KeyedLock(),
     fieldSets: new FieldSetMemo(),
     ambient,

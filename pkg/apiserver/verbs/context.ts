@@ -12,6 +12,7 @@ import type { RequestInfo } from '../http/request.ts'
 import type { ContainerIndex } from './containerindex.ts'
 import type { KeyedLock } from './lock.ts'
 import type { Validating } from './objects.ts'
+import type { TagClaims } from './tagclaims.ts'
 
 /** An object as somebody wants it stored, and as it is; admitted already in all other respects. */
 export interface Write {
@@ -28,6 +29,7 @@ export interface Context {
   readonly storage: Storage
   readonly cache: Cache
   readonly containers: ContainerIndex
+  readonly tags: TagClaims
   /** Of what is read in order to be written. */
   readonly fieldSets: FieldSetMemo
   /** By storage key. */

@@ -1,5 +1,5 @@
 /** What the server alone can say of an object, and where the rules between objects meet a write: checked against the cache, and reserved until the write is done. */
-import { invalid } from '#pkg/apimachinery/errors.ts'
+import { type Cause, invalid } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import { localPathsOf } from '#pkg/apis/uploads.ts'
 import type { ApiObject } from '../cache/encoded.ts'
@@ -12,19 +12,39 @@ import type { Context } from './context.ts'
  * through the cache, or has failed; a dry run reserves nothing.
  */
 export function admitAmongOthers(
-  { containers }: Context,
+  context: Context,
   kind: Kind,
   object: ApiObject,
   dryRun: boolean,
 ): Disposable | undefined {
   refuseLocalFiles(kind, object)
-  if (kind.group !== 'cove.run' || kind.kind !== 'Container') return undefined
-  const container = asContainer(object)
-  const causes = admitContainer(factsOf(container), containers)
+  const rules = kind.group === 'cove.run' ? amongOthers[kind.kind] : undefined
+  if (rules === undefined) return undefined
+  const causes = rules.causes(context, object)
   if (causes.length > 0) throw invalid(kind, object.metadata.name, causes)
   if (dryRun) return undefined
-  const release = containers.reserve(container)
+  const release = rules.reserve(context, object)
   return { [Symbol.dispose]: release }
+}
+
+interface Rules {
+  readonly causes: (context: Context, object: ApiObject) => Cause[]
+  /** Until what is returned is called. */
+  readonly reserve: (context: Context, object: ApiObject) => () => void
+}
+
+const namesOfImages: Rules = {
+  causes: ({ tags }, object) => tags.causes(object),
+  reserve: ({ tags }, object) => tags.reserve(object),
+}
+
+const amongOthers: Readonly<Record<string, Rules>> = {
+  Container: {
+    causes: ({ containers }, object) => admitContainer(factsOf(asContainer(object)), containers),
+    reserve: ({ containers }, object) => containers.reserve(asContainer(object)),
+  },
+  Build: namesOfImages,
+  Image: namesOfImages,
 }
 
 /** Whoever sends a manifest has the files beside it; the server has not. */
