@@ -1,0 +1,151 @@
+/**
+ * Reads a tar archive from anywhere, as a stream and file by file, and refuses what is in no context: paths that are
+ * absolute or leave it, links that do, files below what is no folder, devices. Whoever asks for the next file has read,
+ * or skips, what is left of the one before.
+ */
+import { badRequest } from '#pkg/apimachinery/errors.ts'
+import { ByteReader } from './bytereader.ts'
+import { contextPath, linkMode, modeBits, mustStayInside, shown, type TreeEntryType } from './entry.ts'
+import { type ArchiveHeader, blockBytes, paddingOf } from './header.ts'
+import { parseHeader, parsePax, type RawHeader, textUpToZero } from './parseheader.ts'
+
+export interface ArchivedFile {
+  readonly header: ArchiveHeader
+  /** To be read once, before the next file is asked for; empty of what is no file. */
+  readonly content: AsyncIterable<Uint8Array>
+}
+
+/** Of names, which stand before a file: more is no name. */
+const longestName = 64 * 1024
+/** In one archive. */
+const mostFiles = 2_000_000
+
+/** Throws BadRequest for what is no archive, or holds what no context holds. */
+export async function* readArchive(
+  input: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ArchivedFile, undefined> {
+  const reader = new ByteReader(input)
+  try {
+    const types = new Map<string, TreeEntryType>()
+    for (let header = await nextHeader(reader, true); header !== undefined; ) {
+      const left = { bytes: header.size }
+      if (header.path !== '') {
+        mustFit(header, types)
+        if (types.size > mostFiles) throw badRequest(`the archive has more than ${mostFiles} files`)
+        yield { header, content: contentOf(reader, left) }
+      }
+      await reader.skip(left.bytes + paddingOf(header.size))
+      header = await nextHeader(reader, false)
+    }
+    // What makes the archive a multiple of something, and what a socket still has.
+    await reader.skipAll()
+    return undefined
+  } finally {
+    await reader.close()
+  }
+}
+
+async function* contentOf(reader: ByteReader, left: { bytes: number }): AsyncGenerator<Uint8Array> {
+  while (left.bytes > 0) {
+    const chunk = await reader.some(left.bytes)
+    left.bytes -= chunk.length
+    yield chunk
+  }
+}
+
+/** Files, folders and links only; what says something of the file after it is taken in. Undefined: the end. */
+async function nextHeader(reader: ByteReader, isFirst: boolean): Promise<ArchiveHeader | undefined> {
+  let pax: ReadonlyMap<string, string> = new Map()
+  let longName: string | undefined
+  let longLink: string | undefined
+  for (;;) {
+    const block = await reader.block(blockBytes)
+    if (block === undefined && isFirst && reader.isEmpty)
+      throw badRequest('the archive is empty: no bytes at all')
+    if (block === undefined || block.every((byte) => byte === 0)) return undefined
+    const raw = parseHeader(block)
+    if (raw.flag === 'x' || raw.flag === 'X') pax = parsePax(await bodyOf(reader, raw))
+    else if (raw.flag === 'L') longName = textUpToZero(await bodyOf(reader, raw))
+    else if (raw.flag === 'K') longLink = textUpToZero(await bodyOf(reader, raw))
+    // What holds for all files, such as the commit that git archived; names no archive gives that way.
+    else if (raw.flag === 'g') await reader.skip(raw.size + paddingOf(raw.size))
+    else return meant(raw, { pax, longName, longLink })
+  }
+}
+
+async function bodyOf(reader: ByteReader, { size }: RawHeader): Promise<Buffer> {
+  if (size > longestName) throw badRequest('the archive is broken: a header of it is too long')
+  const body = (await reader.block(size + paddingOf(size))) ?? Buffer.alloc(0)
+  return body.subarray(0, size)
+}
+
+interface Before {
+  readonly pax: ReadonlyMap<string, string>
+  readonly longName: string | undefined
+  readonly longLink: string | undefined
+}
+
+function meant(raw: RawHeader, { pax, longName, longLink }: Before): ArchiveHeader {
+  const name = pax.get('path') ?? longName ?? raw.name
+  const type = typeOf(raw.flag, name)
+  if ([...pax.keys()].some((key) => key.startsWith('GNU.sparse.')))
+    throw badRequest(`${shown(name)} is packed with holes (sparse), which is not supported: pack it without`)
+  const path = contextPath(name)
+  const mtime = Math.floor(numberOf(pax.get('mtime')) ?? raw.mtime)
+  const size = type === 'file' ? (numberOf(pax.get('size')) ?? raw.size) : 0
+  const mode = type === 'symlink' ? linkMode : raw.mode & modeBits
+  if (path === '' && type !== 'directory') throw badRequest(`the archive has a file without a name`)
+  const link = pax.get('linkpath') ?? longLink ?? raw.linkname
+  if (type === 'symlink') mustStayInside(path, link)
+  if (size < 0) throw badRequest(`the archive is broken: ${shown(name)} has a length below zero`)
+  if (type === 'link') return { path, type, mode, size, mtime, linkname: contextPath(link) }
+  return { path, type, mode, size, mtime, ...(type === 'symlink' && { linkname: link }) }
+}
+
+function typeOf(flag: string, name: string): ArchiveHeader['type'] {
+  // Archives from before there were folders end their names with a slash.
+  if ((flag === '0' || flag === '\0') && name.endsWith('/')) return 'directory'
+  const known: Readonly<Record<string, ArchiveHeader['type']>> = {
+    '0': 'file',
+    '\0': 'file',
+    '7': 'file',
+    '1': 'link',
+    '2': 'symlink',
+    '5': 'directory',
+  }
+  const type = known[flag]
+  if (type !== undefined) return type
+  const what = { '3': 'a device', '4': 'a device', '6': 'a named pipe', S: 'packed with holes (sparse)' }[
+    flag
+  ]
+  throw badRequest(`${shown(name)} is ${what ?? `of an unknown type, "${flag}"`}: no context can have that`)
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw badRequest('the archive is broken: a header of it cannot be read')
+  return value
+}
+
+/** Where it lies, and what lies there already: unpacking it must mean what reading it means. */
+function mustFit({ path, type, linkname = '' }: ArchiveHeader, types: Map<string, TreeEntryType>): void {
+  for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) {
+    const above = path.slice(0, end)
+    const found = types.get(above)
+    if (found === undefined) types.set(above, 'directory')
+    else if (found !== 'directory')
+      throw badRequest(`${shown(path)} lies below ${shown(above)}, which is no folder`)
+  }
+  const own = type === 'link' ? linkedType(path, linkname, types) : type
+  const before = types.get(path)
+  if (before !== undefined && (before === 'directory') !== (own === 'directory'))
+    throw badRequest(`${shown(path)} is there twice, as a folder and as none`)
+  types.set(path, own)
+}
+
+function linkedType(path: string, target: string, types: ReadonlyMap<string, TreeEntryType>): TreeEntryType {
+  const type = types.get(target)
+  if (type === 'file' || type === 'symlink') return type
+  throw badRequest(`${shown(path)} is a further name of ${shown(target)}, which is no file before it`)
+}

@@ -1,0 +1,94 @@
+/** What gzip, bzip2, xz and zstd have packed, recognised by its first bytes as `docker build -` does; else as it is. */
+import { Readable } from 'node:stream'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+
+interface Packing {
+  readonly name: string
+  readonly magic: readonly number[]
+  readonly open: (input: AsyncIterable<Uint8Array>) => Promise<AsyncIterable<Uint8Array>>
+}
+
+const packings: readonly Packing[] = [
+  {
+    name: 'gzip',
+    magic: [0x1f, 0x8b],
+    open: async (input) => Readable.from(input, { objectMode: false }).compose(createGunzip()),
+  },
+  {
+    name: 'zstd',
+    magic: [0x28, 0xb5, 0x2f, 0xfd],
+    open: async (input) => Readable.from(input, { objectMode: false }).compose(createZstdDecompress()),
+  },
+  { name: 'bzip2', magic: [0x42, 0x5a, 0x68], open: openBzip2 },
+  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], open: openXz },
+]
+
+/** Throws BadRequest while it is read when what came is broken. What the input throws goes through as it is. */
+export async function* unpack(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { start, whole } = await peek(input)
+  const packing = packings.find(({ magic }) => magic.every((byte, index) => start[index] === byte))
+  if (packing === undefined) {
+    yield* whole
+    return
+  }
+  const source = watched(whole)
+  try {
+    for await (const chunk of await packing.open(source.chunks)) yield chunk
+  } catch (error) {
+    if (source.failure() !== undefined) throw source.failure()
+    if (error instanceof StatusError) throw error
+    throw badRequest(`the archive is packed with ${packing.name}, and broken: ${messageOf(error)}`)
+  }
+}
+
+const longestMagic = 6
+
+async function peek(input: AsyncIterable<Uint8Array>) {
+  const chunks = input[Symbol.asyncIterator]()
+  const first: Uint8Array[] = []
+  let bytes = 0
+  while (bytes < longestMagic) {
+    const next = await chunks.next()
+    if (next.done === true) break
+    first.push(next.value)
+    bytes += next.value.length
+  }
+  return { start: Buffer.concat(first), whole: joined(first, chunks) }
+}
+
+async function* joined(
+  first: readonly Uint8Array[],
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* first
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+  } finally {
+    await rest.return?.()
+  }
+}
+
+/** Its failures are told apart from those of whoever reads it. */
+function watched(input: AsyncIterable<Uint8Array>) {
+  let failure: unknown
+  async function* chunks() {
+    try {
+      yield* input
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  }
+  return { chunks: chunks(), failure: () => failure }
+}
+
+async function openBzip2(input: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const { default: unbzip2 } = await import('unbzip2-stream')
+  return Readable.from(input, { objectMode: false }).compose(unbzip2())
+}
+
+async function openXz(input: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const { XzReadableStream } = await import('xz-decompress')
+  return new XzReadableStream(ReadableStream.from(input))
+}
