@@ -48,24 +48,25 @@ function find(
 
 /** The path with its links followed, the last one not; undefined: there is no such file. */
 function resolve(links: ReadonlyMap<string, string | undefined>, path: string): string | undefined {
-  let left = path.split('/').filter((part) => part !== '' && part !== '.')
-  let at: string[] = []
-  for (let followed = 0; ; ) {
-    const [part, ...rest] = left
-    if (part === undefined) return at.join('/')
-    left = rest
-    if (part === '..') {
-      at = at.slice(0, -1)
-      continue
-    }
-    const next = [...at, part].join('/')
+  let left = stepsOf(path)
+  let at = ''
+  for (let followed = 0; left.length > 0; ) {
+    const [step = '', ...rest] = left
+    const next = step === '..' ? above(at) : at === '' ? step : `${at}/${step}`
     if (!links.has(next)) return undefined
-    const link = links.get(next)
-    if (link === undefined || rest.length === 0) at = [...at, part]
-    else {
-      if (++followed > mostLinks) return undefined
-      if (link.startsWith('/')) at = []
-      left = [...link.split('/').filter((step) => step !== '' && step !== '.'), ...left]
-    }
+    const link = rest.length === 0 ? undefined : links.get(next)
+    left = link === undefined ? rest : [...stepsOf(link), ...rest]
+    if (link === undefined) at = next
+    else if (link.startsWith('/')) at = ''
+    if (link !== undefined && ++followed > mostLinks) return undefined
   }
+  return at
+}
+
+function stepsOf(path: string): string[] {
+  return path.split('/').filter((step) => step !== '' && step !== '.')
+}
+
+function above(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }

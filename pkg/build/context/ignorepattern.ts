@@ -42,26 +42,39 @@ function goExpression(pattern: string): GoExpression {
   const chars = [...pattern]
   let kind: GoExpression['kind'] = 'exact'
   let source = '^'
-  let at = 0
-  for (let round = 0; at < chars.length; round++) {
-    const char = chars[at++] ?? ''
-    if (char === '*' && chars[at] === '*') {
-      at += chars[at + 1] === '/' ? 2 : 1
-      const isLast = at >= chars.length
-      source += isLast ? '.*' : '(.*/)?'
-      kind = isLast && kind === 'exact' ? 'prefix' : 'expression'
-      if (round === 0) kind = 'suffix'
-    } else if (literalInGo.includes(char)) {
-      source += `\\${char}`
-    } else if (char === '\\') {
-      source += `\\${chars[at++] ?? ''}`
-      kind = 'expression'
-    } else {
-      source += oneOf[char] ?? char
-      if ('*?[]'.includes(char)) kind = 'expression'
-    }
+  for (let at = 0; at < chars.length; ) {
+    const step = stepAt(chars, at)
+    const isLastOfText: boolean = step.source === anythingBelow && kind === 'exact'
+    if (step.isMore) kind = isLastOfText ? 'prefix' : 'expression'
+    if (at === 0 && step.isStars) kind = 'suffix'
+    source += step.source
+    at += step.taken
   }
   return { kind, source: `${source}$` }
+}
+
+const anythingBelow = '.*'
+
+interface Step {
+  readonly source: string
+  /** How many characters of the pattern it stands for. */
+  readonly taken: number
+  /** Whether it stands for more than itself. */
+  readonly isMore?: boolean
+  readonly isStars?: boolean
+}
+
+function stepAt(chars: readonly string[], at: number): Step {
+  const char = chars[at] ?? ''
+  const next = chars[at + 1] ?? ''
+  if (char === '*' && next === '*') {
+    const taken = chars[at + 2] === '/' ? 3 : 2
+    const source = at + taken >= chars.length ? anythingBelow : '(.*/)?'
+    return { source, taken, isMore: true, isStars: true }
+  }
+  if (literalInGo.includes(char)) return { source: `\\${char}`, taken: 1 }
+  if (char === '\\') return { source: `\\${next}`, taken: 2, isMore: true }
+  return { source: oneOf[char] ?? char, taken: 1, isMore: '*?[]'.includes(char) }
 }
 
 const oneOf: Readonly<Record<string, string>> = { '*': '[^/]*', '?': '[^/]' }
@@ -70,40 +83,60 @@ const oneOf: Readonly<Record<string, string>> = { '*': '[^/]*', '?': '[^/]' }
 function ourExpression(source: string, pattern: string): RegExp {
   const chars = [...source]
   let made = ''
-  let isInside = false
-  for (let at = 0; at < chars.length; at++) {
-    const char = chars[at] ?? ''
-    if (char === '\\') made += escaped(chars[++at] ?? '', { isInside, pattern })
-    else if (isInside) {
-      const named = char === '[' && chars[at + 1] === ':' ? namedClass(chars.slice(at).join('')) : undefined
-      if (named !== undefined) at += named.length - 1
-      made += named === undefined ? inside(char) : posixClass(named.name, pattern)
-      isInside = char !== ']'
-    } else if (char === '[') {
-      isInside = true
-      made += '['
-      if (chars[at + 1] === '^') made += chars[++at]
-      // Right after the opening it is one of the characters.
-      if (chars[at + 1] === ']') made += `\\${chars[++at]}`
-    } else made += outside(char)
+  for (let at = 0; at < chars.length; ) {
+    const part = chars[at] === '[' ? bracketsAt(chars, at, pattern) : characterAt(chars, at, pattern)
+    made += part.made
+    at = part.end
   }
   try {
     return new RegExp(made, 'u')
   } catch (error) {
-    // A range the wrong way round, or brackets that do not close, which Go refuses as well.
+    // A range the wrong way round, which Go refuses as well.
     if (error instanceof SyntaxError) throw refused(pattern)
     throw error
   }
 }
 
+interface Part {
+  readonly made: string
+  readonly end: number
+}
+
+function characterAt(chars: readonly string[], at: number, pattern: string): Part {
+  const char = chars[at] ?? ''
+  if (char !== '\\') return { made: outside(char), end: at + 1 }
+  return { made: escaped(chars[at + 1] ?? '', { isInside: false, pattern }), end: at + 2 }
+}
+
+/** From the opening bracket to behind the one that closes. */
+function bracketsAt(chars: readonly string[], start: number, pattern: string): Part {
+  let at = start + 1
+  let made = '['
+  if (chars[at] === '^') made += chars[at++]
+  // Right after the opening a closing one is a character like others.
+  for (const first = at; at === first || chars[at] !== ']'; ) {
+    const member = memberAt(chars, at, pattern)
+    if (member === undefined) throw refused(pattern)
+    made += member.made
+    at = member.end
+  }
+  return { made: `${made}]`, end: at + 1 }
+}
+
+/** Undefined: there is none, the brackets do not close. */
+function memberAt(chars: readonly string[], at: number, pattern: string): Part | undefined {
+  const char = chars[at]
+  if (char === undefined) return undefined
+  if (char === '\\') return { made: escaped(chars[at + 1] ?? '', { isInside: true, pattern }), end: at + 2 }
+  const named = char === '[' ? namedClass(chars.slice(at).join('')) : undefined
+  if (named !== undefined) return { made: posixClass(named.name, pattern), end: at + named.length }
+  return { made: '[]/'.includes(char) ? `\\${char}` : char, end: at + 1 }
+}
+
 function outside(char: string): string {
   // What Go takes for "any", and for text.
   if (char === '.') return '[^\\n]'
-  return char === ']' || char === '}' || char === '{' ? `\\${char}` : char
-}
-
-function inside(char: string): string {
-  return char === '[' || char === '/' ? `\\${char}` : char
+  return ']{}'.includes(char) ? `\\${char}` : char
 }
 
 const goEscapes: Readonly<Record<string, string>> = {

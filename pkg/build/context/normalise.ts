@@ -171,7 +171,7 @@ class ContextBook {
     const entries = [...this.#entries.values()]
     return {
       digest: treeDigest(entries),
-      bytes: this.#bytes,
+      bytes: entries.reduce((total, { size }) => total + size, 0),
       files: entries.filter(({ type }) => type !== 'directory').length,
       entries,
       texts: { ...this.#texts },

@@ -55,22 +55,26 @@ async function* contentOf(reader: ByteReader, left: { bytes: number }): AsyncGen
 
 /** Files, folders and links only; what says something of the file after it is taken in. Undefined: the end. */
 async function nextHeader(reader: ByteReader, isFirst: boolean): Promise<ArchiveHeader | undefined> {
-  let pax: ReadonlyMap<string, string> = new Map()
-  let longName: string | undefined
-  let longLink: string | undefined
+  const before: Before = { pax: new Map(), longName: undefined, longLink: undefined }
   for (;;) {
     const block = await reader.block(blockBytes)
     if (block === undefined && isFirst && reader.isEmpty)
       throw badRequest('the archive is empty: no bytes at all')
     if (block === undefined || block.every((byte) => byte === 0)) return undefined
     const raw = parseHeader(block)
-    if (raw.flag === 'x' || raw.flag === 'X') pax = parsePax(await bodyOf(reader, raw))
-    else if (raw.flag === 'L') longName = textUpToZero(await bodyOf(reader, raw))
-    else if (raw.flag === 'K') longLink = textUpToZero(await bodyOf(reader, raw))
-    // What holds for all files, such as the commit that git archived; names no archive gives that way.
-    else if (raw.flag === 'g') await reader.skip(raw.size + paddingOf(raw.size))
-    else return meant(raw, { pax, longName, longLink })
+    if (!(await takeIn(reader, raw, before))) return meant(raw, before)
   }
+}
+
+/** Whether the header says something of another one. */
+async function takeIn(reader: ByteReader, raw: RawHeader, before: Before): Promise<boolean> {
+  if (raw.flag === 'x' || raw.flag === 'X') before.pax = parsePax(await bodyOf(reader, raw))
+  else if (raw.flag === 'L') before.longName = textUpToZero(await bodyOf(reader, raw))
+  else if (raw.flag === 'K') before.longLink = textUpToZero(await bodyOf(reader, raw))
+  // What holds for all files, such as the commit that git archived; no archive gives names that way.
+  else if (raw.flag === 'g') await reader.skip(raw.size + paddingOf(raw.size))
+  else return false
+  return true
 }
 
 async function bodyOf(reader: ByteReader, { size }: RawHeader): Promise<Buffer> {
@@ -80,9 +84,9 @@ async function bodyOf(reader: ByteReader, { size }: RawHeader): Promise<Buffer> 
 }
 
 interface Before {
-  readonly pax: ReadonlyMap<string, string>
-  readonly longName: string | undefined
-  readonly longLink: string | undefined
+  pax: ReadonlyMap<string, string>
+  longName: string | undefined
+  longLink: string | undefined
 }
 
 function meant(raw: RawHeader, { pax, longName, longLink }: Before): ArchiveHeader {

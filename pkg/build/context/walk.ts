@@ -32,17 +32,23 @@ export async function walkFolder(options: WalkOptions): Promise<WalkedEntry[]> {
   const waiting: Folder[] = [{ path: '', judged: undefined }]
   let looked = 0
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-    for (const name of namesIn(options.root, folder.path)) {
+    for (const { entry, judged } of inFolder(options, folder)) {
       if (++looked % filesPerTurn === 0) await nextTurn(options.signal)
-      const path = folder.path === '' ? name : `${folder.path}/${name}`
-      const judged = options.ignore.judge(path, folder.judged)
-      const entry = look(options, path, judged)
-      if (entry === undefined) continue
-      if (entry.type === 'directory') waiting.push({ path, judged })
+      if (entry.type === 'directory') waiting.push({ path: entry.path, judged })
       if (!judged.isIgnored) found.push(entry)
     }
   }
   return found.sort(byPath)
+}
+
+/** What is in the context, and folders that are not but may hold something that is. */
+function* inFolder(options: WalkOptions, folder: Folder) {
+  for (const name of namesIn(options.root, folder.path)) {
+    const path = folder.path === '' ? name : `${folder.path}/${name}`
+    const judged = options.ignore.judge(path, folder.judged)
+    const entry = look(options, path, judged)
+    if (entry !== undefined) yield { entry, judged }
+  }
 }
 
 export async function nextTurn(signal: AbortSignal): Promise<void> {
