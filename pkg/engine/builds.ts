@@ -24,7 +24,7 @@ export type BuildEvent =
       readonly state: 'Done' | 'Cached' | 'Failed' | 'Canceled'
       /** Where the builder tells; else whoever listens measures. */
       readonly seconds?: number
-      /** Id of the image after it. Classic only. */
+      /** The first 12 digits of the id of the image after it. Classic only. */
       readonly layer?: string
     }
   /** What a step, or the builder itself, writes: as it comes, not by lines. */

@@ -6,6 +6,7 @@
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { BuildOptions, BuiltImage } from './builds.ts'
+import { buildOnDocker } from './dockerbuild.ts'
 import { DockerConnection } from './dockerconnection.ts'
 import { unavailable } from './dockererror.ts'
 import { dialOptions, type TlsFiles } from './dockerhost.ts'
@@ -76,8 +77,8 @@ class DockerEngine extends DockerImages implements Engine {
     this.#connection = parts.connection
   }
 
-  buildImage(_options: BuildOptions): Promise<BuiltImage> {
-    return Promise.reject(new StatusError('EngineError', 'nothing is built yet'))
+  buildImage(options: BuildOptions): Promise<BuiltImage> {
+    return buildOnDocker(this.#connection, options)
   }
 
   async info(): Promise<EngineInfo> {
