@@ -266,8 +266,38 @@ export interface Build extends KubeObject<BuildSpec, BuildStatus> {
 
 /** Names that its image has: of one without tags its own, which no registry has. */
 export function namesOfBuild({ metadata, spec }: Pick<Build, 'metadata' | 'spec'>): readonly string[] {
-  if (spec.tags.length > 0) return spec.tags
-  return [`localhost/${metadata.namespace ?? 'default'}/${metadata.name}:latest`]
+  return spec.tags.length > 0 ? spec.tags : [ownNameOfBuild(metadata)]
+}
+
+/** Of the image of a Build without tags. */
+export function ownNameOfBuild({
+  namespace = 'default',
+  name,
+}: {
+  namespace?: string
+  name: string
+}): string {
+  return `localhost/${namespace}/${name}:latest`
+}
+
+/** What the image is made of, as far as the spec says. */
+const inputs = [
+  'context',
+  'dockerfile',
+  'dockerfileInline',
+  'args',
+  'target',
+  'labels',
+  'platform',
+  'network',
+]
+  .concat(['secrets', 'builder', 'ignore'])
+  .map((field) => `spec.${field}`)
+
+function isInput(path: string): boolean {
+  return inputs.some(
+    (input) => path === input || path.startsWith(`${input}.`) || path.startsWith(`${input}[`),
+  )
 }
 
 export const buildKind: Kind<Build> = {
@@ -355,4 +385,5 @@ export const buildKind: Kind<Build> = {
     reasonColumn,
   ],
   rules: [],
+  changeOf: (path) => (isInput(path) ? 'recreate' : 'nothing'),
 }

@@ -1,5 +1,5 @@
 /**
- * Which images a namespace lets its Containers and Images name: the annotation cove.run/allowed-images of the Namespace,
+ * Which images a namespace lets its Containers, Images and Builds name: the annotation cove.run/allowed-images of the Namespace,
  * names of repositories with commas between them, `*` standing for anything. `library/*` is all official images of Docker
  * Hub, `registry.example.com/*` one whole registry. Pure.
  */
@@ -15,30 +15,41 @@ export interface ForbiddenImage {
   readonly reference: string
 }
 
-/** What in the spec of a Container or Image is from elsewhere. What only names an image on the node is not looked at. */
 export function forbiddenImages(spec: unknown, allowed: string): ForbiddenImage[] {
+  return forbiddenAmong(imagesNamedIn(spec), allowed)
+}
+
+export function forbiddenAmong(images: readonly ForbiddenImage[], allowed: string): ForbiddenImage[] {
   const patterns = allowed
     .split(',')
     .map((pattern) => pattern.trim())
     .filter((pattern) => pattern !== '')
     .map(inFull)
-  return referencesIn(spec).filter(({ reference }) => {
+  return images.filter(({ reference }) => {
     const parsed = parseReference(reference)
     const name = parsed.ok ? `${parsed.reference.registry}/${parsed.reference.repository}` : reference
     return !patterns.some((pattern) => matchesGlob(pattern, name))
   })
 }
 
-function referencesIn(spec: unknown): ForbiddenImage[] {
+/**
+ * What in the spec of a Container, Image or Build is from elsewhere, and what a Build gives its image for names. What only
+ * names an image on the node is not looked at; what a Dockerfile names, whoever reads it must look at.
+ */
+export function imagesNamedIn(spec: unknown): ForbiddenImage[] {
   if (!isPlainObject(spec)) return []
-  const { image, reference, tags } = spec
+  const { image, reference, tags, cacheFrom } = spec
   return [
     ...(typeof image === 'string' ? [{ field: 'spec.image', reference: image }] : []),
     ...(typeof reference === 'string' ? [{ field: 'spec.reference', reference }] : []),
-    ...(Array.isArray(tags)
-      ? tags.map((tag, index) => ({ field: `spec.tags[${index}]`, reference: String(tag) }))
-      : []),
+    ...each('spec.tags', tags),
+    ...each('spec.cacheFrom', cacheFrom),
   ]
+}
+
+function each(field: string, list: unknown): ForbiddenImage[] {
+  if (!Array.isArray(list)) return []
+  return list.map((item, index) => ({ field: `${field}[${index}]`, reference: String(item) }))
 }
 
 /** As references are completed: what names no registry is of Docker Hub, and of one part its official image. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
 import fc from 'fast-check'
+import { buildKind } from './build.ts'
 import { containerKind } from './container.kind.ts'
 import { namespaceKind } from './core.ts'
 import { imageKind } from './image.ts'
@@ -8,6 +9,7 @@ import { networkKind } from './network.ts'
 import { memberSchema, type Schema } from './schema.ts'
 import {
   allowedBy,
+  buildControls,
   type Control,
   containerControls,
   controlsOf,
@@ -205,7 +207,7 @@ const anySpec = fc.record({
 })
 
 test('what restricted allows baseline allows, and privileged allows everything', (t) => {
-  for (const controls of [containerControls, volumeControls, networkControls, imageControls]) {
+  for (const controls of [containerControls, volumeControls, networkControls, imageControls, buildControls]) {
     fc.assert(
       fc.property(fc.oneof(anySpec, fc.anything()), (spec) => {
         const count = (level: (typeof levels)[number]) => violations(controls, level, { spec }).length
@@ -263,6 +265,7 @@ test('every control is about a field that there is', (t) => {
     [volumeKind, volumeControls],
     [networkKind, networkControls],
     [imageKind, imageControls],
+    [buildKind, buildControls],
   ] as const) {
     t.is(controlsOf(kind), controls)
     for (const { field } of controls) {
@@ -278,14 +281,13 @@ const values = (control: Control, level: 'baseline' | 'restricted') =>
 test('the page tells every control with what each level allows', async (t) => {
   const page = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8')
   const told = page.split('\n').filter((line) => line.startsWith('| `spec.'))
-  const rows = [...containerControls, ...volumeControls, ...networkControls, ...imageControls].map(
-    (control) => {
-      const kind = [containerKind, volumeKind, networkKind, imageKind].find((one) =>
-        controlsOf(one).includes(control),
-      )?.kind
+  const kinds = [containerKind, volumeKind, networkKind, imageKind, buildKind]
+  const rows = kinds.flatMap((kind) =>
+    controlsOf(kind).map((control) => {
       const strict = control.restricted === undefined ? 'the same' : values(control, 'restricted')
-      return `| \`${control.field}\` of ${kind === 'Image' ? 'an' : 'a'} ${kind} | ${control.name} | ${values(control, 'baseline')} | ${strict} |`
-    },
+      const what = `\`${control.field}\` of ${kind.kind === 'Image' ? 'an' : 'a'} ${kind.kind}`
+      return `| ${what} | ${control.name} | ${values(control, 'baseline')} | ${strict} |`
+    }),
   )
   t.deepEqual(told, rows)
 })

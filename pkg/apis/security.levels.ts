@@ -105,6 +105,18 @@ const noBind: Allowed = {
   must: () => 'must not mount a path of the node with bind',
 }
 
+const noFileUrl: Allowed = {
+  values: 'not file:///..., or absent',
+  allows: (value) => typeof value !== 'string' || !/^file:/i.test(value),
+  must: () => 'must not be a path of the node',
+}
+
+const relativePath: Allowed = {
+  values: 'a relative path, or absent',
+  allows: (value) => typeof value !== 'string' || !value.startsWith('/'),
+  must: () => 'must not be a path of the node',
+}
+
 /** Of what engines give every container: that which does no harm. */
 export const usualCapabilities: readonly string[] = [
   ...['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE'],
@@ -208,11 +220,32 @@ export const imageControls: readonly Control[] = [
     field: `spec.source.${source}`,
     baseline: absent,
   })),
+  // But for the Image that a Build keeps under its own name, which is judged as if it had no source.
+  { name: 'images that no registry vouches for', field: 'spec.source.build', baseline: absent },
   { name: 'names of other images', field: 'spec.tags[]', baseline: none('absent', 'must not be set') },
   { name: 'names of other images', field: 'spec.push[]', baseline: none('absent', 'must not be set') },
 ]
 
+/**
+ * What builds reads no file of the node, writes none, and names its image by a name that nobody else asks for. Steps run in
+ * containers with the usual rights; and as root, unless the Dockerfile says otherwise, which nobody holds it to.
+ */
+export const buildControls: readonly Control[] = [
+  { name: 'files of the node', field: 'spec.context.hostPath', baseline: absent },
+  { name: 'files of the node', field: 'spec.context.git.url', baseline: noFileUrl },
+  { name: 'files of the node', field: 'spec.outputs[].to', baseline: relativePath },
+  { name: 'host network', field: 'spec.network', baseline: not('host') },
+  { name: 'names of other images', field: 'spec.tags[]', baseline: none('absent', 'must not be set') },
+  { name: 'names of other images', field: 'spec.push[]', baseline: none('absent', 'must not be set') },
+  {
+    name: 'steps as root',
+    field: 'spec.context',
+    restricted: none('no Build', 'must not be built in this namespace: steps of a build run as root'),
+  },
+]
+
 const controlsByKind: Readonly<Record<string, readonly Control[]>> = {
+  'Build.cove.run': buildControls,
   'Container.cove.run': containerControls,
   'Image.cove.run': imageControls,
   'Network.cove.run': networkControls,

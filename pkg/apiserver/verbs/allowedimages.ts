@@ -1,28 +1,38 @@
 /** Images that a namespace does not allow are refused. Only a new name is judged, so that what was there can be stopped and deleted. */
-import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
+import { type Cause, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { type Build, ownNameOfBuild } from '#pkg/apis/build.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
-import { allowedImagesAnnotation, forbiddenImages } from '#pkg/apis/images.allowed.ts'
-import { decodeObject } from '../cache/encoded.ts'
+import {
+  allowedImagesAnnotation,
+  type ForbiddenImage,
+  forbiddenAmong,
+  imagesNamedIn,
+} from '#pkg/apis/images.allowed.ts'
+import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
+import { externalImages } from '#pkg/build/dockerfile/stages.ts'
+import { type ApiObject, decodeObject } from '../cache/encoded.ts'
 import type { Context, Write } from './context.ts'
 
-const judged: ReadonlySet<string> = new Set(['Container', 'Image'])
+const judged: ReadonlySet<string> = new Set(['Container', 'Image', 'Build'])
 
 /** Throws Forbidden. */
 export function admitImages(context: Context, { kind, object, before }: Write): void {
   if (kind.group !== 'cove.run' || !judged.has(kind.kind)) return
-  const allowed = allowedIn(context, object.metadata.namespace ?? '')
+  const namespace = object.metadata.namespace ?? ''
+  const allowed = allowedIn(context, namespace)
   if (allowed === undefined) return
-  const known = new Set(namesIn(before?.['spec']))
-  const found = forbiddenImages(object['spec'], allowed).filter(({ reference }) => !known.has(reference))
-  if (found.length === 0) return
-  const { name } = object.metadata
+  const known = new Set(before && imagesOf(before).map(({ reference }) => reference))
+  const fresh = imagesOf(object).filter(({ reference }) => !known.has(reference))
+  const patterns = isOfBuild(object) ? `${allowed},${ownNames(namespace)}` : allowed
   const message = `the namespace allows only ${allowed} (annotation ${allowedImagesAnnotation})`
-  const causes = found.map(({ field, reference }) => ({
-    reason: 'FieldValueForbidden' as const,
-    field,
-    message: `"${reference}" is not allowed: ${message}`,
-  }))
+  const causes = forbiddenAmong(fresh, patterns).map(({ field, reference }): Cause => {
+    const what =
+      reference === hidden ? 'which images it names must be readable here' : `"${reference}" is not allowed`
+    return { reason: 'FieldValueForbidden', field, message: `${what}: ${message}` }
+  })
+  if (causes.length === 0) return
+  const { name } = object.metadata
   const told = causes.map(({ field, message: text }) => `${field}: ${text}`).join('; ')
   throw new StatusError('Forbidden', `${qualifiedResource(kind)} "${name}" is forbidden: ${told}`, {
     name,
@@ -39,8 +49,40 @@ function allowedIn(context: Context, namespace: string): string | undefined {
   return decodeObject(entry.text).metadata.annotations?.[allowedImagesAnnotation]
 }
 
-function namesIn(spec: unknown): unknown[] {
-  if (!isPlainObject(spec)) return []
-  const { image, reference, tags } = spec
-  return [image, reference, ...(Array.isArray(tags) ? tags : [])]
+/** What Builds of the namespace are called by themselves. */
+function ownNames(namespace: string): string {
+  return ownNameOfBuild({ namespace, name: '*' }).replace(/:[^:]*$/, '')
+}
+
+/** Builds, and the Images that they keep. */
+function isOfBuild({ kind, spec }: ApiObject): boolean {
+  if (kind === 'Build') return true
+  const source = isPlainObject(spec) ? spec['source'] : undefined
+  return kind === 'Image' && isPlainObject(source) && source['build'] !== undefined
+}
+
+function imagesOf(object: ApiObject): ForbiddenImage[] {
+  const named = imagesNamedIn(object['spec'])
+  return object.kind === 'Build' ? [...named, ...basesOf(asBuild(object))] : named
+}
+
+/** Stands for those of a Dockerfile that comes with the context. */
+const hidden = '?'
+
+function basesOf({ spec }: Build): ForbiddenImage[] {
+  const { dockerfileInline, args, target, platform } = spec
+  const field = 'spec.dockerfileInline'
+  if (dockerfileInline === undefined) return [{ field, reference: hidden }]
+  const building = {
+    args,
+    ...(target !== undefined && { target }),
+    ...(platform !== undefined && { platform }),
+  }
+  const images = externalImages(parseDockerfile(dockerfileInline).dockerfile, building)
+  return images.map(({ reference }) => ({ field, reference }))
+}
+
+/** The kind says that it is one, and its schema has accepted it. */
+function asBuild(object: ApiObject): Build {
+  return object as unknown as Build
 }

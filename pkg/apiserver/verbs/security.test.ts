@@ -67,3 +67,49 @@ test('nobody comes to the network of the node through a Container from before th
   const stop = { body: { spec: { state: 'Stopped' } } }
   t.is((await ask(transport, `PATCH ${containers}/through`, stop)).status, 200)
 })
+
+test('a Build below the level privileged has its own name and no file of the node, and keeps its Image', async (t) => {
+  const { transport, close } = await startTestServer()
+  t.teardown(close)
+  const cove = '/apis/cove.run/v1/namespaces/default'
+  const level = (value: string) =>
+    ask(transport, 'PATCH /api/v1/namespaces/default', {
+      body: { metadata: { labels: { 'cove.run/enforce': value } } },
+    })
+  const make = async (kind: string, name: string, spec: object, more = {}) => {
+    const path = `${cove}/${kind.toLowerCase()}s`
+    const body = { apiVersion: 'cove.run/v1', kind, metadata: { name, ...more }, spec }
+    const answer = await ask(transport, `POST ${path}`, { body })
+    return answer.status === 201
+      ? undefined
+      : String(answer.body.message).replace(/^.*baseline:latest": /, '')
+  }
+  const inline = { context: { empty: {} }, dockerfileInline: 'FROM scratch\n' }
+  const build = (name: string, spec: object) => make('Build', name, { ...inline, ...spec })
+  await level('baseline')
+  t.is(await build('web', {}), undefined)
+  t.is(
+    await build('named', { tags: ['nginx:1'], push: [{ reference: 'r.example.com/x' }] }),
+    'names of other images (spec.tags[0] must not be set, spec.push[0] must not be set)',
+  )
+  t.is(
+    await build('disk', { context: { hostPath: '/etc' }, outputs: [{ from: '/a', to: '/etc/cron.d/a' }] }),
+    'files of the node (spec.context.hostPath must not be set, spec.outputs[0].to must not be a path of the node)',
+  )
+  t.regex(
+    (await build('cloned', { context: { git: { url: 'file:///srv/git' } } })) ?? '',
+    /files of the node/,
+  )
+  t.is(await build('open', { network: 'host' }), 'host network (spec.network must not be "host")')
+  const source = { build: 'web' }
+  const { uid } = (await ask(transport, `GET ${cove}/builds/web`)).body.metadata
+  const ownerReferences = [{ apiVersion: 'cove.run/v1', kind: 'Build', name: 'web', uid, controller: true }]
+  const kept = { reference: 'localhost/default/web:latest', source }
+  t.is(await make('Image', 'web', kept, { ownerReferences }), undefined)
+  const stolen = await make('Image', 'stolen', { reference: 'nginx:1', source })
+  t.is(stolen, 'images that no registry vouches for (spec.source.build must not be set)')
+  const { headers } = await level('restricted')
+  t.regex(headers['warning'] ?? '', /web: steps as root/)
+  t.notRegex(headers['warning'] ?? '', /images that no registry/)
+  t.regex((await build('late', {})) ?? '', /steps of a build run as root/)
+})

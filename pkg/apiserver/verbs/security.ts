@@ -6,6 +6,7 @@
 import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { ownNameOfBuild } from '#pkg/apis/build.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
@@ -33,7 +34,7 @@ export function admitSecurity(context: Context, write: Write): string[] {
   if (controls.length === 0) return []
   const labels = context.cache.of(namespaceKind).get(namespace)?.labels ?? {}
   const enforced = levelOf(labels, levelLabels.enforce)
-  const see = (object: ApiObject) => withNetworkOfOwner(context, object)
+  const see = (object: ApiObject) => withNetworkOfOwner(context, withoutOwnBuild(object))
   const refused = violationsOfWrite({ controls, level: enforced, see }, write)
   if (refused.length > 0) throw forbidden(write, enforced, refused)
   const warned = levelOf(labels, levelLabels.warn)
@@ -52,6 +53,14 @@ interface Judging {
 
 /** As many as can share one network one through another; beyond that the engine refuses it. */
 const mostOwners = 8
+
+/** The image that a Build of the namespace makes, by the name that no other namespace may give, is nobody's else. */
+function withoutOwnBuild(object: ApiObject): ApiObject {
+  if (object.kind !== 'Image') return object
+  const { source, ...spec } = membersOf(object['spec'])
+  const own = membersOf(source)['build'] === object.metadata.name
+  return own && spec['reference'] === ownNameOfBuild(object.metadata) ? { ...object, spec } : object
+}
 
 /** Whoever shares the network of a Container from before the level has the node's own if that one has it. */
 function withNetworkOfOwner(context: Context, object: ApiObject): ApiObject {
@@ -129,7 +138,7 @@ function existing(context: Context, kind: Kind, namespace: string, level: Level)
   const entries = context.cache.of(kind).select({ namespace, labelSelector: [], fieldSelector: [] })
   const unseen = entries.length - mostLookedAt
   const found = entries.slice(0, mostLookedAt).flatMap(({ name, text }) => {
-    const object: ApiObject = decodeWithoutManagers(headOf(kind), text)
+    const object = withoutOwnBuild(decodeWithoutManagers(headOf(kind), text))
     const names = new Set(violations(controls, level, object).map(({ control }) => control))
     return names.size === 0 ? [] : [{ name, controls: [...names].join(', ') }]
   })
