@@ -44,9 +44,9 @@ export async function withFile<T>(
   }
 }
 
-async function openUpload(
+export async function openUpload(
   { upload, namespace }: Extract<FileSource, { upload: string }>,
-  { client, clock }: FetchContext,
+  { client, clock }: Pick<FetchContext, 'client' | 'clock'>,
   signal: AbortSignal,
 ): Promise<Content> {
   const path = `/apis/cove.run/v1/namespaces/${namespace}/uploads/${upload}`

@@ -25,8 +25,8 @@ export interface ContextContents {
 /** An archive as it comes, and what is known of it at its end. */
 export interface ContextFetched {
   readonly content: Bytes
-  /** Called when `content` has come to its end. */
-  readonly contents: () => ContextContents
+  /** Called when `content` has come to its end, and lies whole at `path`. */
+  readonly contents: (path: string) => Promise<ContextContents>
   /** What a person knows it by; absent: its digest. */
   readonly revision?: string
 }
@@ -90,7 +90,7 @@ export class DiskContextStore implements ContextStore {
       const { content, contents, revision } = await fetch(scratch)
       const path = join(scratch, 'context.tar')
       const size = await writeWhole(content, path)
-      const found = contents()
+      const found = await contents(path)
       const context = { ...found, revision: revision ?? found.digest }
       await this.#land(path, { key, context, size })
       return context

@@ -88,12 +88,16 @@ export async function git(args: readonly string[], run: GitRun): Promise<string>
   return ended.output.toString('utf8')
 }
 
+/** What git adds to whatever was said. */
+const isNoise =
+  /^hint:|^Could not read from remote repository|^Please make sure you have|^and the repository exists/
+
 /** What git says of a failure, for people; nothing that was shown is in it. */
 export function refusal({ code, errors }: Ended, { address, login, secret }: GitPlace): StatusError {
   const lines = errors
     .split(/[\r\n]+/)
     .map((line) => line.replace(/^(?:fatal|error|remote|warning): /, '').trim())
-    .filter((line) => line !== '' && !line.startsWith('hint:'))
+    .filter((line) => line !== '' && !isNoise.test(line))
   const said = lines.slice(-3).join('; ').slice(0, 500) || `git ends with exit code ${code}`
   const words = isDenial(errors) ? `${said} (${shownWords(secret, login)})` : said
   return new StatusError('SourceUnavailable', `${address.address}: ${withoutSecrets(words, login)}`)
@@ -124,12 +128,17 @@ async function environmentOf({ session, protocols }: GitRun, keys: string): Prom
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: (protocols ?? [address.protocol]).join(':'),
+    GIT_ALLOW_PROTOCOL: (protocols ?? protocolsOf(address)).join(':'),
     GIT_SSH_VARIANT: 'ssh',
     GIT_SSH_COMMAND: login?.type === 'key' ? await sshCommand(login, keys) : 'false',
     GIT_LFS_SKIP_SMUDGE: '1',
     ...basicEnvironment(place),
   }
+}
+
+/** A redirect may make it safer. */
+function protocolsOf({ protocol }: GitAddress): string[] {
+  return protocol === 'http' ? ['http', 'https'] : [protocol]
 }
 
 /** Only the place that the credentials are for is shown them: no host that it redirects to, none of a submodule. */

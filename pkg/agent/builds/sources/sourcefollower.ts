@@ -14,6 +14,8 @@ export interface SourceQuestion {
   readonly uid: string
   /** Changes with everything that makes an answer of before none. */
   readonly key: string
+  /** Changes with everything that is a reason to ask again, while what was found still counts. */
+  readonly stamp?: string
   /** ms. */
   readonly interval: number
   /** Absent: one answer will do until somebody pokes. */
@@ -30,6 +32,7 @@ export interface SourceFollowerOptions {
 
 interface Known extends SourceAnswer {
   readonly key: string
+  readonly stamp: string | undefined
   /** In a row. */
   readonly failures: number
 }
@@ -57,7 +60,9 @@ export class SourceFollower {
   /** By uid; only answers to what is asked now. */
   answers(): ReadonlyMap<string, SourceAnswer> {
     const current = [...this.#known].filter(([uid, { key }]) => this.#questions.get(uid)?.key === key)
-    return new Map(current.map(([uid, { key: _key, failures: _failures, ...answer }]) => [uid, answer]))
+    return new Map(
+      current.map(([uid, { key: _key, stamp: _stamp, failures: _failures, ...answer }]) => [uid, answer]),
+    )
   }
 
   /** These are asked from now on, and no others. */
@@ -105,11 +110,11 @@ export class SourceFollower {
     if (Number.isFinite(next)) this.#cancel = this.#options.clock.after(next - now, () => this.#begin())
   }
 
-  #dueAt({ uid, key, interval, again }: SourceQuestion): number {
+  #dueAt({ uid, key, stamp, interval, again }: SourceQuestion): number {
     const now = this.#options.clock.now()
     const known = this.#known.get(uid)
     if (known === undefined || known.key !== key || this.#poked.has(uid)) return now
-    if (isAhead(known.at, now)) return now
+    if (known.stamp !== stamp || isAhead(known.at, now)) return now
     if (known.failures > 0) return known.at + Math.min(interval, firstRetry * 2 ** (known.failures - 1))
     return again ? known.at + spread(interval, uid) : Number.POSITIVE_INFINITY
   }
@@ -126,14 +131,15 @@ export class SourceFollower {
     this.#underWay.set(uid, { asked, again: false })
   }
 
-  async #ask({ uid, key, ask }: SourceQuestion): Promise<void> {
+  async #ask(question: SourceQuestion): Promise<void> {
+    const { uid, key } = question
     const free = await this.#slots.take()
     try {
       const isWanted = () => !this.#abort.signal.aborted && this.#questions.get(uid)?.key === key
       if (!isWanted()) return
       const known = this.#known.get(uid)
       const before = known?.key === key ? known : undefined
-      const answer = await this.#answerOf(ask, key, before)
+      const answer = await this.#answerOf(question, before)
       if (!isWanted()) return
       this.#known.set(uid, answer)
       this.#options.onAnswer()
@@ -142,14 +148,15 @@ export class SourceFollower {
     }
   }
 
-  async #answerOf(ask: SourceQuestion['ask'], key: string, before: Known | undefined): Promise<Known> {
+  async #answerOf({ key, stamp, ask }: SourceQuestion, before: Known | undefined): Promise<Known> {
     const { clock } = this.#options
     try {
       const source = await ask(this.#abort.signal, before?.source)
-      return { key, source, at: clock.now(), failures: 0 }
+      return { key, stamp, source, at: clock.now(), failures: 0 }
     } catch (error) {
       return {
         key,
+        stamp,
         ...(before?.source !== undefined && { source: before.source }),
         at: clock.now(),
         failures: (before?.failures ?? 0) + 1,

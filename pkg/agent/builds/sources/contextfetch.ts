@@ -1,0 +1,132 @@
+/** How the files of each kind of source come to the disk. Throws InvalidSpec for what can be no context. */
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { emptyArchive } from '#pkg/build/context/appenddockerfile.ts'
+import { packInline } from '#pkg/build/context/inline.ts'
+import type { Client } from '#pkg/client/rest.ts'
+import { openUpload } from '../../images/fetchfile.ts'
+import type { OpOf } from '../../ops.ts'
+import type { ContextSource } from '../port.ts'
+import { takeChosen, takeWhole } from './contextarchives.ts'
+import type { Bytes, ContextFetch, ContextFetched } from './contextstore.ts'
+import { checkOut } from './git.ts'
+import type { GitSession } from './gitprogram.ts'
+import type { HostFolders } from './hostfolders.ts'
+import { downloadTar } from './tarurl.ts'
+
+export interface FetchParts {
+  readonly client: Client
+  readonly clock: Clock
+  readonly folders: Pick<HostFolders, 'fetch'>
+  /** For a repository, in a folder of its own. Throws what its Secret throws. */
+  readonly gitSession: (
+    place: { readonly url: string; readonly secret?: string },
+    bounds: Pick<GitSession, 'directory' | 'mostBytes' | 'signal'>,
+  ) => GitSession
+}
+
+type Op = Pick<OpOf<'fetchContext'>, 'source' | 'maxBytes' | 'ignore' | 'dockerfile'>
+
+/** What is fetched may be more than what is left when some of it is ignored, but not without bounds. */
+const mostTimes = 4
+const leastOfAll = 1024 ** 3
+
+export function contextFetch(op: Op, parts: FetchParts, signal: AbortSignal): ContextFetch {
+  return async (scratch) => {
+    const asked = { op, parts, signal, scratch }
+    try {
+      const { content, contents, ...rest } = await fetchSource(op.source, asked)
+      return { ...rest, content: told(content, signal), contents: (path) => contents(path).catch(refuse) }
+    } catch (error) {
+      return refuse(error)
+    }
+  }
+}
+
+/** What it throws is what a Build can say. */
+async function* told(content: Bytes, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of content) {
+      signal.throwIfAborted()
+      yield chunk
+    }
+  } catch (error) {
+    refuse(error)
+  }
+}
+
+function refuse(error: unknown): never {
+  if (!(error instanceof StatusError)) throw error
+  const { reason, message } = error
+  if (reason === 'BadRequest')
+    throw new StatusError('InvalidSpec', `the context: ${message}`, {}, { cause: error })
+  if (reason !== 'NotFound') throw error
+  throw new StatusError('SourceUnavailable', message, {}, { cause: error })
+}
+
+interface Fetching {
+  readonly op: Op
+  readonly parts: FetchParts
+  readonly signal: AbortSignal
+  readonly scratch: string
+}
+
+async function fetchSource(source: ContextSource, fetching: Fetching): Promise<ContextFetched> {
+  const taken = { ...fetching.op, dockerfile: fetching.op.dockerfile }
+  switch (source.type) {
+    case 'upload':
+      return takeWhole(uploaded(source, fetching), taken)
+    case 'inline':
+      return await takeChosen(() => packInline(source.files), taken, taken.maxBytes)
+    case 'empty':
+      return takeWhole(emptyArchive(), taken)
+    case 'tar':
+      return await fetchTar(source, fetching)
+    case 'git':
+      return await fetchGit(source, fetching)
+    case 'hostPath':
+      return await fetching.parts.folders.fetch(source, taken, fetching.signal)
+  }
+}
+
+/** The connection ends with its reader, wherever that stops. */
+async function* uploaded(
+  source: Extract<ContextSource, { type: 'upload' }>,
+  { parts, signal }: Fetching,
+): AsyncGenerator<Uint8Array> {
+  const reading = new AbortController()
+  try {
+    yield* await openUpload(source, parts, AbortSignal.any([signal, reading.signal]))
+  } finally {
+    reading.abort()
+  }
+}
+
+async function fetchTar(
+  source: Extract<ContextSource, { type: 'tar' }>,
+  { op, parts, signal, scratch }: Fetching,
+): Promise<ContextFetched> {
+  const mostBytes = boundOf(op.maxBytes)
+  const path = join(scratch, 'archive')
+  await downloadTar(source, path, { clock: parts.clock, signal, mostBytes })
+  return await takeChosen(() => createReadStream(path), { ...op, dockerfile: op.dockerfile }, mostBytes)
+}
+
+async function fetchGit(
+  source: Extract<ContextSource, { type: 'git' }>,
+  { op, parts, signal, scratch }: Fetching,
+): Promise<ContextFetched> {
+  const session = parts.gitSession(source, { directory: scratch, mostBytes: boundOf(op.maxBytes), signal })
+  const folder = await checkOut(source, session)
+  // What git keeps of itself is no part of what it keeps.
+  const ignore = [...op.ignore, '.git', '**/.git']
+  const taken = { ...op, ignore, dockerfile: op.dockerfile }
+  const fetched = await parts.folders.fetch({ path: folder }, taken, signal)
+  return { ...fetched, revision: source.commit }
+}
+
+function boundOf(maxBytes: number): number {
+  return Math.max(leastOfAll, mostTimes * maxBytes)
+}
