@@ -62,6 +62,14 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
     version,
     uses: diskUses(dataDir),
     lent: diskLent(dataDir),
+    builds: {
+      directory: join(dataDir, 'builds'),
+      programs: {
+        searchPath: process.env['PATH'] ?? '',
+        environment: knownToPrograms(process.env),
+        endGroup: endProcessGroup,
+      },
+    },
     host: { ...hostOf(options), registry },
     nodeLogins: nodeLogins({
       file: join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json'),
@@ -80,6 +88,7 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
         nodeName,
         ownerOf: (found) => agent.ownerOf(found),
         lastUsedOf: (image) => agent.prunes.lastUsedOf(image),
+        buildLog: (build, reading) => agent.buildLog(build, reading),
         prune: (spec, dryRun, aborted) => agent.prunes.ask(spec, dryRun, aborted),
         registry,
         credentialsOf: (reference, aborted) => agent.credentialsOf(reference, aborted),
@@ -91,6 +100,21 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
   ])
   registry.close()
   await engine.close()
+}
+
+/** Proxies and authorities, for programs that fetch. */
+function knownToPrograms(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
+  const known = names.flatMap((name) => [name, name.toLowerCase()])
+  return Object.fromEntries(known.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
+}
+
+function endProcessGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
 }
 
 /** Docker Hub at another address, for a network that has its own, and for tests. */

@@ -4,7 +4,7 @@
  * an agent that restarts goes on where the last one stopped and touches nothing that is as it should be. Nothing in a
  * pass waits for the server; while that is away, also after a restart, the copy that the node keeps is what is desired.
  */
-import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { Loop } from '#pkg/client/loop.ts'
@@ -14,6 +14,8 @@ import { ServerLink } from '#pkg/client/serverlink.ts'
 import type { EngineEvent, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import type { AgentOptions } from './agentoptions.ts'
+import type { LogReading } from './builds/buildlogs.ts'
+import { BuildRoom } from './builds/buildroom.ts'
 import { nameWithoutRole } from './container.cast.ts'
 import { afterRestart } from './container.restart.ts'
 import { type Trial, trialsOf } from './container.rollout.ts'
@@ -35,7 +37,7 @@ import { type NodeDecision, planNode } from './node.plan.ts'
 import { NodeRegistration, type NodeSight, nodeSight } from './node.ts'
 import { furtherNotes, noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
-import type { AgentOp } from './ops.ts'
+import type { AgentOp, ObjectName } from './ops.ts'
 import { type Found, type Owned, ownedBy } from './owned.ts'
 import { perform } from './perform.ts'
 import { runCheck } from './probe.check.ts'
@@ -66,6 +68,8 @@ export class Agent {
   readonly #recorder: EventRecorder
   readonly #pulls: PullBook
   readonly #images: ImageRoom
+  /** Absent: nothing is built here. */
+  readonly #builds: BuildRoom | undefined
   readonly #healings: HealingBook
   readonly #prober: Prober
   readonly #rearmed: RearmBook
@@ -113,6 +117,19 @@ export class Agent {
       ...(options.registry !== undefined && { registry: options.registry }),
       ...(options.lent !== undefined && { lentStore: options.lent }),
     })
+    this.#reporter = new Reporter(client, ambient)
+    this.#builds =
+      options.builds &&
+      new BuildRoom({
+        ...options.builds,
+        ambient,
+        client,
+        credentials,
+        ...(options.registry !== undefined && { registry: options.registry }),
+        desired: () => this.#desired.snapshot(),
+        report: ({ kind, object, status }) => this.#reporter.report(kind, object, status),
+        onChange: poke,
+      })
     this.#healings = new HealingBook(ambient.clock)
     this.#rearmed = new RearmBook(ambient.clock)
     this.#asked = new EndBook(ambient.clock)
@@ -130,6 +147,7 @@ export class Agent {
       onAnswer: this.#images.onAnswer.bind(this.#images),
       credentials,
       ...(options.registry !== undefined && { registry: options.registry }),
+      ...(this.#builds !== undefined && { building: this.#builds }),
     }
     this.#runner = new Runner({
       ambient,
@@ -137,7 +155,6 @@ export class Agent {
       onResult: (result) => this.#onResult(result),
       onGroupEnd: poke,
     })
-    this.#reporter = new Reporter(client, ambient)
     this.prunes = new PruneRoom({
       ...options,
       record,
@@ -177,6 +194,7 @@ export class Agent {
   async run(signal: AbortSignal): Promise<void> {
     await this.#memory.recall()
     await this.prunes.recall()
+    await this.#builds?.recall()
     const running = [this.#desired, this.#recorder, this.#reporter, this.#registration, this.#memory]
     const onBegin = () => {
       this.#observer.invalidateAll()
@@ -189,6 +207,7 @@ export class Agent {
     await this.#loop.run(signal)
     await this.#prober.close()
     await this.#images.close()
+    await this.#builds?.close()
     await this.prunes.close()
     await this.#runner.idle()
     await Promise.all(parts)
@@ -217,6 +236,12 @@ export class Agent {
   /** What the node itself would show a registry for the reference, whoever asks. */
   credentialsOf(reference: string, signal: AbortSignal): Promise<Offered> {
     return credentialsOf(reference, { secrets: [], signal }, this.#credentialSources())
+  }
+
+  /** Of an attempt to build. Throws NotFound when there is no such log. */
+  async buildLog(build: ObjectName, reading: LogReading): Promise<AsyncIterable<Uint8Array>> {
+    if (this.#builds === undefined) throw new StatusError('NotFound', 'this node builds nothing')
+    return await this.#builds.log(build, reading)
   }
 
   /** The object of this agent's API that a container stands for. */
@@ -282,6 +307,7 @@ export class Agent {
         ...host,
         ...this.#images.facts(desired),
         ...this.prunes.facts(),
+        ...(this.#builds && { building: this.#builds.facts(desired, this.#engineInfo.builder) }),
         nodeName,
         engineApi: this.#engineInfo.apiVersion,
         engineRegistries: this.#engineInfo.registries,
@@ -333,7 +359,12 @@ export class Agent {
     this.#reportNode(nodeSight(world, decision))
     const lastAction = (group: string) => this.#runner.lastAction(group)
     const input = { world, decision, busy: this.#runner.busy(), lastAction }
-    for (const { kind, object, status } of [...infraReports(input), ...this.#images.reports(input)])
+    const builds = this.#builds?.reports(input) ?? []
+    for (const { kind, object, status } of [
+      ...infraReports(input),
+      ...this.#images.reports(input),
+      ...builds,
+    ])
       this.#reporter.report(kind, object, status)
     for (const { container, status, notes, report } of containerReports(input)) {
       for (const note of notes) this.#recorder.record(note)

@@ -3,6 +3,7 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import type { Transport } from '#pkg/apimachinery/transport.ts'
 import type { Engine } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
+import type { BuildRoomOptions } from './builds/buildroom.ts'
 import type { HostParts } from './host.ts'
 import type { NodeLogins } from './images/credentials.ts'
 import type { LentStore } from './images/lentnames.ts'
@@ -31,6 +32,8 @@ export interface AgentOptions {
   readonly copies?: CopyStore
   /** A directory of the agent's own for files that are verified before they are used; absent: there is none. */
   readonly spool?: string
+  /** A directory of the agent's own for what it builds, and programs that it fetches with; absent: it builds nothing. */
+  readonly builds?: Pick<BuildRoomOptions, 'directory' | 'programs'>
   /** The machine, when the engine is on it. */
   readonly host?: HostParts
   /** How often to look at everything, events or not; ms. */

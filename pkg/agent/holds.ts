@@ -1,11 +1,13 @@
 /** Who rests after a failure, and until when. Pure. */
 
 import { objectKey } from '#pkg/apimachinery/meta.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import { followedImage } from '#pkg/apis/container.references.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import { referencesOfImage } from '#pkg/apis/image.references.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { engineName } from '#pkg/apis/wellknown.ts'
+import { generationOfBuild, isBuildWanted } from './builds/build.plan.ts'
 import { wantsToExist } from './container.look.ts'
 import { imageGroup, numberOf, pullGeneration, wantedImage } from './image.ts'
 import { imageOfGroup } from './images/imagegroups.ts'
@@ -13,8 +15,8 @@ import { statusOf } from './images/source.ts'
 import { type AgentOp, describeOp } from './ops.ts'
 import { type Decision, type Desired, groupOf, type Hold, type World } from './world.ts'
 
-/** What is to be. */
-type Wishes = Pick<World, 'desired' | 'imageStatuses'>
+/** What is to be; of Builds that is known only with all of the world. */
+type Wishes = Pick<World, 'desired' | 'imageStatuses'> & Partial<World>
 
 /** ms. */
 const longestRest = 24 * 3_600_000
@@ -53,6 +55,8 @@ export function isWanted(group: string, generation: number, world: Wishes): bool
     return [...containers.values()].some(
       (each) => wantsToExist(each) && imageGroup(each, world.desired) === group,
     )
+  const build = buildOfGroup(group, world)
+  if (build !== undefined) return !isWhole(world) || isBuildWanted(build, generation, world)
   if (!group.startsWith('Container/') && imageOfGroup(group) === undefined) return true
   return generationOf(group, world) === generation
 }
@@ -66,6 +70,9 @@ export function generationOf(group: string, world: Wishes): number {
   const [kind, ...rest] = group.split('/')
   if (kind === 'Pull') return pullGeneration(group, desired)
   if (kind === 'EngineConfig') return desired.node?.metadata.generation ?? 0
+  const build = buildOfGroup(group, world)
+  if (build !== undefined)
+    return isWhole(world) ? generationOfBuild(build, world) : (build.metadata.generation ?? 0)
   const key = rest.join('/')
   const container = kind === 'Container' ? desired.containers.get(key) : undefined
   if (container !== undefined) return generationOfContainer(container)
@@ -73,6 +80,14 @@ export function generationOf(group: string, world: Wishes): number {
   if (image !== undefined) return generationOfImage(image, kind === 'Image', world)
   const objects = { Volume: desired.volumes, Network: desired.networks }
   return objects[kind as keyof typeof objects]?.get(key)?.metadata.generation ?? 0
+}
+
+function buildOfGroup(group: string, { desired }: Wishes): Build | undefined {
+  return group.startsWith('Build/') ? desired.builds.get(group.slice('Build/'.length)) : undefined
+}
+
+function isWhole(world: Wishes): world is World {
+  return world.observed !== undefined && world.now !== undefined
 }
 
 /** Another number also when it is to go, with other credentials, and, for what brings it, when it is another image. */

@@ -4,6 +4,7 @@ import type { Container } from '#pkg/apis/container.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
 import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { emptyPlan, mergePlans, type Plan, PlanBuilder } from '#pkg/plan/plan.ts'
+import { planBuild } from './builds/build.plan.ts'
 import { isAlive, isOurs } from './container.look.ts'
 import { planContainer } from './container.ts'
 import { type EngineConfigCondition, planEngineConfig } from './engineconfig/engineconfig.plan.ts'
@@ -53,6 +54,12 @@ export function planNode(world: World): NodeDecision {
     decisions.set(
       groupOf('Image', image.metadata),
       shielded(() => planImageObject(image, world)),
+    )
+  }
+  for (const build of placedHere(world.desired.builds, world)) {
+    decisions.set(
+      groupOf('Build', build.metadata),
+      shielded(() => planBuild(build, world)),
     )
   }
   const settings = planSettings(world)

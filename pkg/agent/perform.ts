@@ -15,7 +15,7 @@ import { transferImage } from './images/transfer.ts'
 import type { AgentOp, OpOf, OpType } from './ops.ts'
 import type { NodeFiles } from './projection.ts'
 
-export interface PerformContext extends images.ImageContext {
+export interface PerformContext extends images.ImageContext, Pick<builds.BuildContext, 'building'> {
   readonly client: Client
   readonly nodeName: string
   readonly files: NodeFiles

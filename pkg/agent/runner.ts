@@ -6,6 +6,7 @@ import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { classify, isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { execute, makeSlots, type OpResult, type Slots } from '#pkg/plan/execute.ts'
 import type { Plan, PlannedOp } from '#pkg/plan/plan.ts'
+import { hostOfContext } from './builds/buildsource.ts'
 import { registryOf } from './images/registryname.ts'
 import { type AgentOp, describeOp } from './ops.ts'
 import { Repeats, restAfterRounds } from './repeats.ts'
@@ -24,6 +25,8 @@ export interface RunnerOptions {
 const engineSlots = 8
 /** For each registry, node and server of files: one that stands still keeps nobody waiting for the others. */
 const transferSlots = 3
+/** Builds have the machine's processors to share. */
+const buildSlots = 2
 
 /** Why ops of a group are not begun or broken off, other than the end of the agent. */
 class Superseded extends Error {}
@@ -135,7 +138,7 @@ export class Runner {
   #slotsOf(op: AgentOp): Slots {
     const place = farEnd(op)
     if (place === undefined) return this.#slots
-    const slots = this.#transferSlots.get(place) ?? makeSlots(transferSlots)
+    const slots = this.#transferSlots.get(place) ?? makeSlots(place === 'builds' ? buildSlots : transferSlots)
     this.#transferSlots.set(place, slots)
     return slots
   }
@@ -181,8 +184,7 @@ export class Runner {
   }
 }
 
-/** Waits for a network more than for the engine. */
-/** Where the images that it moves are from, or go to; undefined: it moves none. */
+/** What it waits for more than for the engine: where images or files are from, or go to; undefined: there is no such thing. */
 function farEnd(op: AgentOp): string | undefined {
   switch (op.type) {
     case 'pullImage':
@@ -193,6 +195,10 @@ function farEnd(op: AgentOp): string | undefined {
     case 'loadImage':
     case 'importImage':
       return 'files'
+    case 'fetchContext':
+      return `context ${hostOfContext(op.source)}`
+    case 'buildImage':
+      return 'builds'
     default:
       return undefined
   }

@@ -2,7 +2,7 @@
  * What the server asks of a node: the agent's own small API, reached in process or through the tunnel it dialled.
  * Below `/containers/NAMESPACE/NAME`: `GET log`, `POST exec`, `POST attach`, `POST portforward?port=N`,
  * `GET|PUT archive?path=P`, and the looks and acts of looks.ts; of the node as a whole `GET /containers` and
- * `GET /stats` (nodelooks.ts), its images and `GET /disk` (images/nodeimages.ts), and what registries say
+ * `GET /stats` (nodelooks.ts), `GET /builds/NAMESPACE/NAME/log` (builds/buildlook.ts), its images and `GET /disk` (images/nodeimages.ts), and what registries say
  * (images/registrylooks.ts). What fails before streams begin is answered as a Status with its code; what fails after that
  * is the last frame (apimachinery/frames.ts).
  */
@@ -14,6 +14,7 @@ import type { Engine } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
 import { adoptable } from './adoptable.ts'
 import { getArchive, putArchive } from './archive.ts'
+import { type BuildLogOf, lookAtBuildLog } from './builds/buildlook.ts'
 import { attach, exec } from './exec.ts'
 import * as transfers from './images/imagetransfers.ts'
 import { imageLayers } from './images/layers.ts'
@@ -50,6 +51,8 @@ export interface StreamsOptions {
   readonly machine?: ReadMachine
   /** Absent: nobody counts. */
   readonly lastUsedOf?: LastUsedOf
+  /** Absent: nothing is built. */
+  readonly buildLog?: BuildLogOf
   /** Absent: nobody prunes. */
   readonly prune?: AskPrune
   /** Absent: registries are asked with what comes along, or anonymously. */
@@ -60,6 +63,7 @@ export interface StreamsOptions {
 
 type Door = (target: Target) => Promise<ApiResponse>
 
+const buildLogPath = /^\/builds\/([^/]+)\/([^/]+)\/log$/
 const containerPath = /^\/containers\/([^/]+)\/([^/]+)\/([a-z]+)$/
 
 const doors: Readonly<Record<string, Door>> = {
@@ -129,6 +133,8 @@ interface Serving extends Omit<StreamsOptions, 'machine'> {
 async function route(request: ApiRequest, options: Serving): Promise<ApiResponse> {
   const nodeDoor = nodeDoors[`${request.method} ${request.path}`]
   if (nodeDoor !== undefined) return nodeDoor({ request, ...options })
+  const build = buildLogPath.exec(request.path)
+  if (build !== null && request.method === 'GET') return await getBuildLog(build, request, options)
   const match = containerPath.exec(request.path)
   const door = match === null ? undefined : doors[`${request.method} ${match[3]}`]
   if (match === null || door === undefined)
@@ -141,6 +147,15 @@ async function route(request: ApiRequest, options: Serving): Promise<ApiResponse
   if (observed === undefined || owner?.namespace !== namespace || owner.name !== name)
     throw badRequest(`container "${name}" was not made yet: see \`cove describe container ${name}\``)
   return door({ request, engine, clock, name, observed, status: owner.status, connect, usage })
+}
+
+async function getBuildLog(
+  [, namespace = '', name = '']: RegExpExecArray,
+  request: ApiRequest,
+  { buildLog }: Serving,
+): Promise<ApiResponse> {
+  const build = { namespace: decodeSegment(namespace), name: decodeSegment(name) }
+  return await lookAtBuildLog(build, request, buildLog)
 }
 
 function decodeSegment(segment: string): string {

@@ -34,6 +34,7 @@ const failure = Type.Object(
   {
     reason: Type.String({ description: 'A word: StepFailed, ContextTooLarge, TimedOut, ...' }),
     message: Type.String({ description: 'What went wrong.' }),
+    inputHash: text('Of what cannot be built: it is not tried again as long as it is the same.'),
     exitCode: Type.Optional(Type.Integer({ description: 'Of the command of the step.' })),
     step: Type.Optional(Type.Integer({ minimum: 1, description: 'Number of the step.' })),
     line: Type.Optional(Type.Integer({ minimum: 1, description: 'Of the Dockerfile.' })),

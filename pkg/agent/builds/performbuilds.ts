@@ -1,11 +1,174 @@
-/** Doing what is planned about builds: one op. Nothing is decided here. */
-import { StatusError } from '#pkg/apimachinery/errors.ts'
-import type { OpOf } from '../ops.ts'
+/** Doing what is planned about builds: one op. Nothing is decided here but how a failure is told. */
+import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { classify, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { humanDuration } from '#pkg/apimachinery/quantity.ts'
+import type { Secret } from '#pkg/apis/core.ts'
+import { withStageLabels } from '#pkg/build/dockerfile/labels.ts'
+import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
+import { BuildError, type BuiltImage } from '#pkg/engine/builds.ts'
+import type { Engine } from '#pkg/engine/port.ts'
+import type { OpAnswer } from '../images/imagebook.ts'
+import type { AgentOp, ObjectName, OpOf } from '../ops.ts'
+import type { Attempt, Mapping } from './attempt.ts'
+import type { BuildEnd } from './buildbook.ts'
+import { contextOf } from './buildcontext.ts'
+import { takeOutputs } from './outputs.ts'
+import type { BuildOrder } from './port.ts'
+import type { ContextStore } from './sources/contextstore.ts'
 
-export async function fetchContext(_op: OpOf<'fetchContext'>): Promise<void> {
-  throw new StatusError('InternalError', 'contexts are not fetched yet')
+/** What performers of builds are given; the room (buildroom.ts) is one. */
+export interface BuildPerforming {
+  /** The archive of a stored context, by its digest. */
+  readonly open: ContextStore['open']
+  /** Fetches the files to the store. */
+  readonly fetch: (op: OpOf<'fetchContext'>, signal: AbortSignal) => Promise<void>
+  readonly begin: (build: ObjectName, order: BuildOrder) => Attempt
+  readonly end: (build: ObjectName, attempt: Attempt, end: BuildEnd) => void
+  readonly secretOf: (key: string) => Secret | undefined
 }
 
-export async function buildImage(_op: OpOf<'buildImage'>): Promise<void> {
-  throw new StatusError('InternalError', 'nothing is built yet')
+export interface BuildContext {
+  readonly engine: Engine
+  readonly clock: Clock
+  /** Absent: this agent builds nothing. */
+  readonly building?: BuildPerforming
+  /** Called once by each op that has found something. */
+  readonly onAnswer: (op: AgentOp, answer: OpAnswer) => void
+}
+
+export async function fetchContext(
+  op: OpOf<'fetchContext'>,
+  { building }: BuildContext,
+  signal: AbortSignal,
+): Promise<void> {
+  await mustBuild(building).fetch(op, signal)
+}
+
+export async function buildImage(
+  op: OpOf<'buildImage'>,
+  context: BuildContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { build, order } = op
+  const building = mustBuild(context.building)
+  const attempt = building.begin(build, order)
+  const timeout = new AbortController()
+  const words = `spec.timeout: not done after ${humanDuration(order.timeoutMs)}`
+  const cancel = context.clock.after(order.timeoutMs, () =>
+    timeout.abort(new StatusError('BuildFailed', words)),
+  )
+  const both = AbortSignal.any([signal, timeout.signal])
+  try {
+    const built = await make({ order, attempt, building, context, signal: both })
+    building.end(build, attempt, { result: 'Succeeded', built })
+    context.onAnswer(op, { id: built.image, words: wordsOf(attempt, built) })
+  } catch (error) {
+    const timedOut = timeout.signal.aborted && !signal.aborted
+    const why = timedOut ? timeout.signal.reason : error
+    building.end(build, attempt, endOf(why, { attempt, timedOut, signal }))
+    throw signal.aborted ? signal.reason : why
+  } finally {
+    cancel()
+  }
+}
+
+function mustBuild(building: BuildPerforming | undefined): BuildPerforming {
+  if (building === undefined) throw new StatusError('InternalError', 'this agent builds nothing')
+  return building
+}
+
+function wordsOf({ steps }: Attempt, { image }: BuiltImage): string {
+  const cached = steps.filter(({ state }) => state === 'Cached').length
+  return `${image}; ${cached} of ${steps.length} steps were cached`
+}
+
+interface Making {
+  readonly order: BuildOrder
+  readonly attempt: Attempt
+  readonly building: BuildPerforming
+  readonly context: BuildContext
+  readonly signal: AbortSignal
+}
+
+async function make({ order, attempt, building, context, signal }: Making): Promise<BuiltImage> {
+  const { text, labels, mapping } = labelled(order)
+  attempt.useMapping(mapping)
+  const sent = await contextOf(order, text, building)
+  const { target, platform, network } = order
+  const built = await context.engine.buildImage({
+    builder: order.builder,
+    context: sent.archive,
+    dockerfile: sent.dockerfile,
+    tags: order.tags,
+    args: order.args,
+    labels,
+    noCache: order.noCache,
+    cacheFrom: order.cacheFrom,
+    secrets: secretsOf(order, building),
+    onEvent: (event) => attempt.add(event),
+    signal,
+    ...(target !== undefined && { target }),
+    ...(platform !== undefined && { platform }),
+    ...(network !== undefined && { network }),
+  })
+  const say = (line: string) => attempt.say(line)
+  await takeOutputs({ image: built.image, outputs: order.outputs, say }, context.engine, signal)
+  return built
+}
+
+interface LabelledBuild {
+  readonly text: string
+  /** Those that go along with the request. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly mapping: Mapping
+}
+
+/** The classic builder gives labels to its last stage only, and makes a step of its own of them: that is not told. */
+function labelled({ builder, dockerfile: text, labels, target }: BuildOrder): LabelledBuild {
+  const plain = { stepOf: (step: number) => step, lineOf: (line: number) => line }
+  if (builder === 'BuildKit') return { text, labels, mapping: { ...plain, hides: () => false } }
+  const { dockerfile } = parseDockerfile(text)
+  const [only, second] = dockerfile.stages
+  if (only !== undefined && second === undefined && target === undefined) {
+    const last = dockerfile.globals.length + 1 + only.instructions.length
+    const mapping = {
+      ...plain,
+      stepOf: (step: number) => Math.min(step, last),
+      hides: (step: number) => step > last,
+    }
+    return { text, labels, mapping }
+  }
+  const changed = withStageLabels(dockerfile, labels)
+  return { text: changed.text, labels: changed.text === text ? labels : {}, mapping: changed }
+}
+
+/** As they are now. */
+function secretsOf({ secrets }: BuildOrder, { secretOf }: BuildPerforming): ReadonlyMap<string, Uint8Array> {
+  return new Map(
+    secrets.map(({ id, secret, key }) => {
+      const value = secretOf(secret)?.data?.[key]
+      if (value === undefined)
+        throw new StatusError('NotFound', `spec.secrets ${id}: Secret ${secret} has no ${key} any more`)
+      return [id, Buffer.from(value, 'base64')] as const
+    }),
+  )
+}
+
+interface Ending {
+  readonly attempt: Attempt
+  readonly timedOut: boolean
+  readonly signal: AbortSignal
+}
+
+function endOf(error: unknown, { attempt, timedOut, signal }: Ending): BuildEnd {
+  if (signal.aborted) return { result: 'Canceled', message: messageOf(signal.reason) }
+  const details = error instanceof BuildError ? error.failure : {}
+  const reason = timedOut ? 'TimedOut' : reasonOf(error)
+  const failure = attempt.failureOf(details, { reason, message: messageOf(error) })
+  return { result: 'Failed', failure, permanent: timedOut || classify(error) === 'stall' }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof BuildError) return error.failure.step === undefined ? 'BuildFailed' : 'StepFailed'
+  return error instanceof StatusError ? error.reason : 'InternalError'
 }

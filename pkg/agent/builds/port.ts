@@ -1,5 +1,5 @@
 /** What the parts of the agent that build tell each other: where a context comes from, what came of it, what is ordered. */
-import type { BuildStatus } from '#pkg/apis/build.ts'
+import type { BuildStatus, BuildStep, BuildWarning } from '#pkg/apis/build.ts'
 import type { Builder } from '#pkg/engine/builds.ts'
 
 /** Where the files come from, at one revision; what it is made of decides that, and nothing else. */
@@ -74,6 +74,20 @@ export interface BuildFacts {
   readonly bases: ReadonlyMap<string, BaseAnswer>
   /** What the engine builds with by itself. */
   readonly engineBuilder: Builder
+  /** What is being built now, by uid; absent: nothing. */
+  readonly running?: ReadonlyMap<string, RunningBuild>
+  /** What secrets are hashed with; nobody else has it. Absent: it is not known yet. */
+  readonly secretKey?: Uint8Array
+}
+
+/** An attempt under way, as far as it has come. */
+export interface RunningBuild {
+  readonly order: BuildOrder
+  /** ms since the epoch. */
+  readonly startedAt: number
+  readonly steps: readonly BuildStep[]
+  /** What the engine has said, besides what was known before. */
+  readonly warnings: readonly BuildWarning[]
 }
 
 /** What a registry says of a reference; `failure` stands beside what was known before. */
@@ -91,12 +105,14 @@ export interface BuildOrder {
   readonly cause: string
   readonly inputHash: string
   readonly inputs: Readonly<Record<string, string>>
-  /** Digest of the stored context. */
-  readonly context: string
+  /** Digest of the stored context; absent: there are no files. */
+  readonly context?: string
   /** Text to be built. */
   readonly dockerfile: string
   /** What people call it. */
   readonly dockerfileName: string
+  /** Where the stored context has this very text; absent: nowhere. */
+  readonly dockerfilePath?: string
   readonly builder: Builder
   readonly tags: readonly string[]
   readonly args: Readonly<Record<string, string>>
@@ -110,6 +126,8 @@ export interface BuildOrder {
   readonly secrets: readonly { readonly id: string; readonly secret: string; readonly key: string }[]
   readonly outputs: readonly { readonly from: string; readonly to: string }[]
   readonly timeoutMs: number
-  /** What status.request, canceled and scheduledAt become by it. */
+  /** What status.request and scheduledAt become by it. */
   readonly answers: { readonly request?: string; readonly scheduledAt?: string }
+  /** What the status says of what it is made of. */
+  readonly told: Pick<BuildStatus, 'revision' | 'contextBytes' | 'contextFiles' | 'bases' | 'warnings'>
 }

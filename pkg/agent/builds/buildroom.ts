@@ -1,0 +1,268 @@
+/**
+ * All that the agent keeps about Builds from one pass to the next, and what it reports of them; while something is built
+ * that is told about once a second, without a pass. Nothing here decides: the planners do, on what is handed out.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Ambient } from '#pkg/apimachinery/ambient.ts'
+import { messageOf } from '#pkg/apimachinery/errors.ts'
+import { readBytesIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
+import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { parseDuration } from '#pkg/apimachinery/quantity.ts'
+import { type Build, type BuildStatus, buildKind } from '#pkg/apis/build.ts'
+import { anyKind } from '#pkg/apis/kind.ts'
+import type { Client } from '#pkg/client/rest.ts'
+import type { Builder } from '#pkg/engine/builds.ts'
+import type { RegistryClient } from '#pkg/registry/port.ts'
+import { digestOf, findImage } from '../image.ts'
+import type { CredentialSources } from '../images/credentials.ts'
+import type { ObjectName } from '../ops.ts'
+import { placedHere } from '../placed.ts'
+import type { ReportsInput, StatusReport } from '../reports.ts'
+import { type Desired, groupOf, type World } from '../world.ts'
+import { Attempt } from './attempt.ts'
+import { afterBuild, asRecalled, type BuildEnd, withProgress } from './buildbook.ts'
+import { BuildLogs, type LogReading, type RecalledAttempt } from './buildlogs.ts'
+import { sourceOf, wantedContext } from './buildsource.ts'
+import { reportBuild } from './buildstatus.plan.ts'
+import type { BuildPerforming } from './performbuilds.ts'
+import type { BuildFacts, BuildOrder } from './port.ts'
+import type { BaseQuestion } from './sources/baseanswers.ts'
+import { BuildSources, type BuildSourcesOptions } from './sources/buildsources.ts'
+import { contextKey } from './sources/contextkey.ts'
+
+export interface BuildRoomOptions {
+  readonly ambient: Ambient
+  readonly client: Client
+  /** The agent's own, for builds. */
+  readonly directory: string
+  readonly programs: BuildSourcesOptions['programs']
+  readonly registry?: RegistryClient
+  readonly credentials: CredentialSources
+  readonly desired: () => Pick<Desired, 'builds'>
+  readonly report: (report: StatusReport) => void
+  /** Something is known that was not. */
+  readonly onChange: () => void
+}
+
+/** Steps are told at most this often while something is built; ms. */
+const tellEvery = 1000
+/** What nobody needs any more is removed this often; ms. */
+const sweepEvery = 600_000
+
+export class BuildRoom implements BuildPerforming {
+  readonly #options: BuildRoomOptions
+  readonly #sources: BuildSources
+  readonly #logs: BuildLogs
+  readonly #statuses = new Map<string, BuildStatus>()
+  readonly #running = new Map<string, Attempt>()
+  /** Whose progress is to be told when the time has come. */
+  readonly #untold = new Set<string>()
+  #recalled: ReadonlyMap<string, RecalledAttempt> = new Map()
+  #secretKey: Uint8Array | undefined
+  #cancelTelling: (() => void) | undefined
+  #sweepAt = 0
+  #tidying: Promise<void> = Promise.resolve()
+
+  constructor(options: BuildRoomOptions) {
+    this.#options = options
+    const { ambient, directory } = options
+    this.#sources = new BuildSources(options)
+    this.#logs = new BuildLogs(join(directory, 'logs'), ambient.clock)
+  }
+
+  /** Takes up what an earlier run has left; before anything is planned. */
+  async recall(): Promise<void> {
+    const { directory } = this.#options
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await this.#sources.recall()
+    this.#secretKey = await ensureKey(join(directory, 'secrets.key'))
+    this.#recalled = await this.#logs.recall()
+  }
+
+  /** What planners are to know. */
+  facts({ builds }: Pick<Desired, 'builds'>, engineBuilder: Builder): BuildFacts {
+    const uids = new Set([...builds.values()].map(({ metadata }) => metadata.uid ?? ''))
+    for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
+    for (const build of builds.values()) this.#adopt(build)
+    return {
+      ...this.#sources.facts(),
+      statuses: this.#statuses,
+      engineBuilder,
+      running: this.#running,
+      ...(this.#secretKey !== undefined && { secretKey: this.#secretKey }),
+    }
+  }
+
+  /** Its status as it was before this run, once. */
+  #adopt({ metadata, spec, status }: Build): void {
+    const { uid = '', namespace = 'default', name } = metadata
+    if (this.#statuses.has(uid)) return
+    const recalled = this.#recalled.get(objectKey({ namespace, name }))
+    const now = this.#options.ambient.clock.now()
+    const known = asRecalled(status ?? {}, { spec, now, ...(recalled !== undefined && { recalled }) })
+    this.#statuses.set(uid, known)
+  }
+
+  /** The statuses of this pass; and what is asked from now on. */
+  reports({ world, decision, busy }: ReportsInput): StatusReport[] {
+    const builds = placedHere(world.desired.builds, world)
+    this.#sources.follow({ builds, bases: builds.flatMap((build) => baseQuestions(build, world)) })
+    this.#tidy(world, busy)
+    return builds.flatMap((build): StatusReport[] => {
+      const group = groupOf('Build', build.metadata)
+      const found = decision.decisions.get(group)
+      const isOld = world.busy.has(group) && !busy.has(group)
+      if (found === undefined || isOld) return []
+      const { uid = '' } = build.metadata
+      const next = this.#sources.nextAskAt(uid, basesOf(build, world))
+      const status = reportBuild(build, found, world, next)
+      this.#statuses.set(uid, status)
+      return [{ kind: anyKind(buildKind), object: build, status }]
+    })
+  }
+
+  async fetch(...[op, signal]: Parameters<BuildPerforming['fetch']>): Promise<void> {
+    const { uid } = this.#options.desired().builds.get(objectKey(op.build))?.metadata ?? {}
+    await this.#sources.fetchContext(op, uid, signal)
+  }
+
+  open(digest: string): Promise<AsyncIterable<Uint8Array>> {
+    return this.#sources.open(digest)
+  }
+
+  secretOf(key: string) {
+    return this.#options.credentials.secretOf(key)
+  }
+
+  begin(build: ObjectName, order: BuildOrder): Attempt {
+    const { ambient, onChange } = this.#options
+    const uid = this.#uidOf(build)
+    const log = this.#logs.begin(build, order.attempt, (error) =>
+      ambient.log.warn('the log of a build is lost', { build: objectKey(build), error: error.message }),
+    )
+    const attempt = new Attempt({ clock: ambient.clock, order, log, onChange: () => this.#tellSoon(uid) })
+    this.#running.set(uid, attempt)
+    this.#statuses.set(uid, withProgress(this.#statuses.get(uid) ?? {}, attempt))
+    onChange()
+    return attempt
+  }
+
+  end(build: ObjectName, attempt: Attempt, end: BuildEnd): void {
+    const { ambient, desired, onChange } = this.#options
+    const uid = this.#uidOf(build)
+    const { historyLimit: limit } = desired().builds.get(objectKey(build))?.spec ?? { historyLimit: 0 }
+    const now = ambient.clock.now()
+    const before = this.#statuses.get(uid) ?? {}
+    this.#statuses.set(uid, afterBuild(before, { running: attempt, end, now, limit }))
+    this.#running.delete(uid)
+    this.#untold.delete(uid)
+    attempt.end(end.result, lastWords(end))
+    this.#tidying = this.#tidying.then(() => this.#quietly(() => this.#logs.trim(build, limit + 1)))
+    this.#sweepAt = 0
+    onChange()
+  }
+
+  /** Throws NotFound when there is no such log. */
+  async log(build: ObjectName, reading: LogReading): Promise<AsyncIterable<Uint8Array>> {
+    return await this.#logs.read(build, reading)
+  }
+
+  async close(): Promise<void> {
+    this.#cancelTelling?.()
+    await this.#sources.close()
+    await this.#tidying
+  }
+
+  #uidOf(build: ObjectName): string {
+    return this.#options.desired().builds.get(objectKey(build))?.metadata.uid ?? ''
+  }
+
+  #tellSoon(uid: string): void {
+    this.#untold.add(uid)
+    this.#cancelTelling ??= this.#options.ambient.clock.after(tellEvery, () => this.#tell())
+  }
+
+  #tell(): void {
+    this.#cancelTelling = undefined
+    const { desired, report } = this.#options
+    for (const object of desired().builds.values()) {
+      const { uid = '' } = object.metadata
+      const [status, running] = [this.#statuses.get(uid), this.#running.get(uid)]
+      if (!this.#untold.has(uid) || status === undefined || running === undefined) continue
+      const told = withProgress(status, running)
+      this.#statuses.set(uid, told)
+      report({ kind: anyKind(buildKind), object, status: told })
+    }
+    this.#untold.clear()
+  }
+
+  /** Contexts that no Build wants, and logs of Builds that are no more: while nothing reads or brings any. */
+  #tidy(world: World, busy: ReadonlySet<string>): void {
+    if (world.now < this.#sweepAt || !world.desired.isWhole || world.remembered === true) return
+    if ([...busy, ...world.busy].some((group) => group.startsWith('Build/'))) return
+    const { building } = world
+    if (building === undefined) return
+    const builds = [...world.desired.builds.values()]
+    const found = builds.map((build) => ({ build, place: sourceOf(build, building) }))
+    const wanted = found.flatMap(({ build, place }) =>
+      'source' in place ? [contextKey(wantedContext(build, place.source))] : [],
+    )
+    // Of what is not known yet the context may be there.
+    if (wanted.length < found.length) return
+    this.#sweepAt = world.now + sweepEvery
+    const keys = new Set(builds.map(({ metadata }) => objectKey({ namespace: 'default', ...metadata })))
+    this.#tidying = this.#tidying.then(() =>
+      this.#quietly(async () => {
+        await this.#sources.sweep(new Set(wanted))
+        await this.#logs.sweep(keys)
+      }),
+    )
+  }
+
+  /** It is done again later in any case. */
+  async #quietly(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#options.ambient.log.warn('files of builds are not removed', { error: messageOf(error) })
+    }
+  }
+}
+
+function lastWords(end: BuildEnd): string {
+  if (end.result === 'Succeeded') return `built ${end.built.image}`
+  if (end.result === 'Canceled') return `canceled: ${end.message}`
+  return `failed: ${end.failure.message}`
+}
+
+function basesOf({ metadata, status }: Build, { building }: World): string[] {
+  const { bases = [] } = building?.statuses.get(metadata.uid ?? '') ?? status ?? {}
+  return bases.map(({ reference }) => reference)
+}
+
+/** Of those that have come from a registry: what was loaded or built here is followed as it is. */
+function baseQuestions(build: Build, world: World): BaseQuestion[] {
+  const { metadata, spec } = build
+  const { namespace = 'default' } = metadata
+  const secrets = spec.pullSecrets.map(({ name }) => objectKey({ namespace, name }))
+  const interval = parseDuration(spec.triggers.interval) ?? 3_600_000
+  const again = spec.triggers.base && !spec.suspend
+  return basesOf(build, world).flatMap((reference) => {
+    const image = findImage(world.observed.images, reference)
+    const isFromRegistry = image !== undefined && digestOf(image, reference) !== undefined
+    return isFromRegistry && again ? [{ reference, namespace, secrets, interval, again }] : []
+  })
+}
+
+const keyBytes = 32
+
+/** What only this node knows; without it every secret counts as moved. */
+async function ensureKey(path: string): Promise<Uint8Array> {
+  const kept = await readBytesIfThere(path)
+  if (kept?.length === keyBytes) return kept
+  const key = randomBytes(keyBytes)
+  await replaceFile(path, key)
+  return key
+}

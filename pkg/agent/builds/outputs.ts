@@ -1,0 +1,98 @@
+/** Files that are taken out of an image after its build: through a container that is made for that and never started. */
+import { createWriteStream } from 'node:fs'
+import { chmod, mkdir, rename, rm, stat, symlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { diskError } from '#pkg/apimachinery/files.ts'
+import { fingerprint } from '#pkg/apimachinery/hash.ts'
+import { type ArchivedFile, readArchive } from '#pkg/build/context/readarchive.ts'
+import type { Engine } from '#pkg/engine/port.ts'
+import type { BuildOrder } from './port.ts'
+
+export interface Outputs {
+  readonly image: string
+  readonly outputs: BuildOrder['outputs']
+  /** To the log. */
+  readonly say: (line: string) => void
+}
+
+/** What is there under such a name is replaced; the container is gone when it ends, however it ends. */
+export async function takeOutputs(
+  { image, outputs, say }: Outputs,
+  engine: Pick<Engine, 'createContainer' | 'removeContainer' | 'readArchive'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (outputs.length === 0) return
+  const name = `cove-output-${fingerprint([image, outputs])}`
+  await removeContainer(name, engine)
+  const plain = {
+    env: {},
+    labels: {},
+    ports: [],
+    mounts: [],
+    networks: [],
+    limits: { cpus: 0, memoryBytes: 0, pids: 0 },
+  }
+  await engine.createContainer({ ...plain, name, image, networkMode: 'none', cmd: ['true'] })
+  try {
+    for (const { from, to } of outputs) {
+      const archive = await engine.readArchive(name, from, signal)
+      await writeOutput(archive, { from, to })
+      say(`wrote ${from} of the image to ${to}`)
+    }
+  } finally {
+    await removeContainer(name, engine)
+  }
+}
+
+async function removeContainer(name: string, engine: Pick<Engine, 'removeContainer'>): Promise<void> {
+  try {
+    await engine.removeContainer(name, { anonymousVolumes: true })
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error
+  }
+}
+
+/** Into the folder `to` when that is one, or ends with a slash; else as `to`. */
+async function writeOutput(
+  archive: AsyncIterable<Uint8Array>,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  const intoFolder = to.endsWith('/') || (await isFolder(to))
+  const target = intoFolder ? join(to, basename(from)) : to
+  try {
+    for await (const file of readArchive(archive)) {
+      const [, ...rest] = file.header.path.split('/')
+      await writeEntry(file, join(target, ...rest))
+    }
+  } catch (error) {
+    if (error instanceof StatusError && error.reason !== 'BadRequest') throw error
+    throw diskError(error, `${from} cannot be written to ${to}: ${messageOf(error)}`)
+  }
+}
+
+async function writeEntry({ header, content }: ArchivedFile, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  if (header.type === 'directory') {
+    await mkdir(path, { recursive: true })
+    await chmod(path, header.mode)
+    return
+  }
+  const aside = `${path}.new`
+  await rm(aside, { force: true })
+  if (header.type === 'symlink') await symlink(header.linkname ?? '', aside)
+  else if (header.type === 'file') await pipeline(content, createWriteStream(aside, { mode: header.mode }))
+  else throw new StatusError('InvalidSpec', `${header.path} is a further name of another file`)
+  if (header.type === 'file') await chmod(aside, header.mode)
+  await rename(aside, path)
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}
