@@ -312,6 +312,7 @@ export const buildKind: Kind<Build> = {
   description: 'Build is an image made from a Dockerfile; rebuilt when anything that it is made of moves.',
   schema: objectSchema({ spec: buildSpec, status: buildStatus }),
   statusSubresource: true,
+  subresources: [{ name: 'log', verbs: ['get'] }],
   selectableFields: ['spec.nodeName', 'status.phase'],
   columns: [
     {

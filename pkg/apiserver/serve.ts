@@ -6,6 +6,7 @@ import type { Ambient, Clock } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { Handler } from '#pkg/apimachinery/transport.ts'
+import { buildKind } from '#pkg/apis/build.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { servedKinds } from '#pkg/apis/kinds.ts'
 import { nodeKind } from '#pkg/apis/node.ts'
@@ -18,6 +19,7 @@ import { reviewResources } from './access/reviews.ts'
 import { ensureTokenKeys } from './access/tokenkeys.ts'
 import { makeAccess } from './accesscontrol.ts'
 import { type AuditSink, makeAudit } from './audit/audit.ts'
+import { decodeObject } from './cache/encoded.ts'
 import type { Uploads } from './data/uploads.ts'
 import { absentKinds, serviceResource } from './documents/absent.ts'
 import { discovery } from './documents/discovery.ts'
@@ -27,6 +29,7 @@ import { type BuildInfo, version } from './documents/version.ts'
 import { type Listener, listen } from './door/listen.ts'
 import type { Surface } from './http/answer.ts'
 import { type ApiServer, makeApiServer } from './server.ts'
+import { buildLogs } from './streams/buildlogs.ts'
 import { containerLooks, nodeContainers } from './streams/containerlooks.ts'
 import { containerStreams } from './streams/containerstreams.ts'
 import { metrics, metricsResources } from './streams/metrics.ts'
@@ -213,6 +216,10 @@ function nodeLooks({ server, findNode, connections, clock }: NodeLooks): readonl
     containerLooks({ findNode, clock }),
     nodeContainers({ hasNode, reachNode: reach, clock }),
     nodeQuestions({ hasNode, reachNode: reach, clock }),
+    buildLogs({
+      lookup: (namespace, name) => nodeOf(server(), buildKind, `${namespace}/${name}`),
+      reachNode: reach,
+    }),
     metrics({ cache, clock, findNode, reachNode: reach }),
     coreNodes(cache),
   ]
@@ -264,13 +271,25 @@ function urlOf(host: string, port: number): string {
 }
 
 function placementOf(server: ApiServer, namespace: string, name: string): Placement | undefined {
-  const entry = server.cache.of(containerKind).get(`${namespace}/${name}`)
-  if (entry === undefined) return undefined
-  const object: unknown = JSON.parse(entry.text)
-  return {
-    nodeName: textAt(object, 'spec', 'nodeName'),
-    containerID: textAt(object, 'status', 'containerID'),
-  }
+  const object = read(server, containerKind, `${namespace}/${name}`)
+  return object && { ...placedOn(object), containerID: textAt(object, 'status', 'containerID') }
+}
+
+function nodeOf(server: ApiServer, kind: AnyKind, key: string): { readonly nodeName?: string } | undefined {
+  const object = read(server, kind, key)
+  return object && placedOn(object)
+}
+
+type AnyKind = Parameters<ApiServer['cache']['of']>[0]
+
+function read(server: ApiServer, kind: AnyKind, key: string): object | undefined {
+  const entry = server.cache.of(kind).get(key)
+  return entry && decodeObject(entry.text)
+}
+
+function placedOn(object: object): { readonly nodeName?: string } {
+  const nodeName = textAt(object, 'spec', 'nodeName')
+  return nodeName === undefined ? {} : { nodeName }
 }
 
 function textAt(object: unknown, part: string, field: string): string | undefined {

@@ -237,6 +237,8 @@ test('the default roles are what their names promise', (t) => {
   t.is(who('GET /apis/rbac.authorization.k8s.io/v1/clusterroles'), 'root')
   t.is(who('GET /apis/cove.run/v1/nodes'), 'root')
   t.is(who(`DELETE ${shop}`), 'root')
+  t.is(who(`GET ${coveShop}/builds/app/log`), 'view edit admin root')
+  t.is(who(`PATCH ${coveShop}/builds/app`), 'edit admin root')
   t.is(who(`GET ${coveShop}/images/app`), 'view edit admin root')
   t.is(who(`PATCH ${coveShop}/images/app`), 'edit admin root')
   t.is(who(`GET ${coveShop}/uploads/sha256:1`), 'edit admin root')
