@@ -22,11 +22,12 @@ check: $(modules) ## Types, lint, format and architecture: the gate of every cha
 	@ava test/architecture.test.ts
 
 test: bin/cove ## Everything: unit, conformance and end-to-end tests against the real engine
-	@hack/needs.sh curl busybox docker-registry gcc kubectl
+	@hack/needs.sh busybox bzip2 curl docker-registry gcc git kubectl sshd xz
 	@hack/engine.sh
 	@node hack/test.ts
 
 unit: $(modules) ## Only the tests that need no engine
+	@hack/needs.sh bzip2 git sshd xz
 	@node hack/test.ts unit
 
 e2e: bin/cove ## Only the tests against the real engine

@@ -2,7 +2,7 @@
 # Installs what the given commands need from Debian's packages, where they are missing. The engine itself is
 # engine.sh's business.
 #
-# usage: hack/needs.sh COMMAND...        known: curl busybox docker-registry gcc kubectl etcd
+# usage: hack/needs.sh COMMAND...        known: busybox bzip2 curl docker-registry etcd gcc git kubectl sshd xz
 set -euo pipefail
 
 say() { echo "needs.sh: $*"; }
@@ -19,7 +19,9 @@ packages_of() {
     busybox) echo busybox-static ;;
     kubectl) echo kubernetes-client ;;
     etcd) echo etcd-server ;;
-    curl | docker-registry) echo "$1" ;;
+    sshd) echo openssh-server ;;
+    xz) echo xz-utils ;;
+    bzip2 | curl | docker-registry | git) echo "$1" ;;
     *) fail "no package is known for \"$1\"" ;;
   esac
 }
@@ -27,7 +29,8 @@ packages_of() {
 missing=()
 for name in "$@"; do
   packages="$(packages_of "$name")"
-  if ! command -v "$name" >/dev/null; then
+  # Programs of the machine's own are not in everybody's path.
+  if ! PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null; then
     read -ra found <<<"$packages"
     missing+=("${found[@]}")
   fi

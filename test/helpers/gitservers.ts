@@ -202,7 +202,8 @@ export async function serveSsh(t: ExecutionContext, directory: string): Promise<
     'PermitRootLogin prohibit-password',
   ]
   await writeFile(config, lines.join('\n'))
-  await mkdir('/run/sshd', { recursive: true })
+  // Where sshd keeps away from everything when it is root.
+  if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true })
   const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] })
   t.teardown(() => {
     server.kill()
