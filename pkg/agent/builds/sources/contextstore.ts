@@ -47,6 +47,8 @@ export interface ContextStore {
   sweep(keep: ReadonlySet<string>): Promise<void>
 }
 
+const chunkBytes = 256 * 1024
+
 interface Note {
   readonly key: string
   readonly context: StoredContext
@@ -103,7 +105,7 @@ export class DiskContextStore implements ContextStore {
 
   async open(digest: string): Promise<Bytes> {
     const note = [...this.#known.values()].find(({ context }) => context.digest === digest)
-    if (note !== undefined && (await this.#isWhole(note))) return createReadStream(this.#treePath(digest))
+    if (note !== undefined && (await this.#isWhole(note))) return read(this.#treePath(digest))
     throw new StatusError('NotFound', `the context ${digest.slice(0, 17)} is not on the node's disk any more`)
   }
 
@@ -169,6 +171,11 @@ export class DiskContextStore implements ContextStore {
   #notePath(key: string): string {
     return join(this.#notes, `${createHash('sha256').update(key).digest('hex')}.json`)
   }
+}
+
+/** Opened when somebody reads it. */
+async function* read(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, { highWaterMark: chunkBytes })
 }
 
 /** Resolves with how many bytes they are. */
