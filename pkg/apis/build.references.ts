@@ -2,6 +2,9 @@
 import type { Build } from './build.ts'
 import { type Reference, withLogins } from './container.references.ts'
 
+/** In spec.network: no Network of the namespace. */
+export const engineNetworks: ReadonlySet<string> = new Set(['default', 'none', 'host', 'bridge'])
+
 type Referring = Pick<Build, 'metadata'> & { readonly spec: Partial<Build['spec']> }
 
 /**
@@ -15,8 +18,11 @@ export function referencesOfBuild({ metadata, spec }: Referring): Reference[] {
     ...(spec.secrets ?? []).map(({ secret }) => secret),
     ...(spec.context?.git?.secret === undefined ? [] : [spec.context.git.secret]),
   ]
+  const { network } = spec
+  const joined = network === undefined || engineNetworks.has(network) ? [] : [network]
   const named = [...new Set(names)].map((name) => ({ kind: 'Secret', namespace, name }) as const)
   // Which may be somebody else's: then nothing is built.
   const kept = { kind: 'Image', namespace, name: metadata.name, optional: true } as const
-  return [...withLogins(named, namespace, spec.cacheFrom ?? []), kept]
+  const networks = joined.map((name) => ({ kind: 'Network', namespace, name, optional: true }) as const)
+  return [...withLogins(named, namespace, spec.cacheFrom ?? []), ...networks, kept]
 }

@@ -479,6 +479,16 @@ test('what a Dockerfile copies from, and names by its arguments, counts too', (t
   t.regex(plan([node('n1'), node('n2')], byArgument, base)[0] ?? '', /on node n2 because Build default\/lib/)
 })
 
+test('a Network is where a Build joins it', (t) => {
+  const joins = build('app', { nodeName: 'n2', network: 'net' }, { finalizers: [nodeFinalizer('n2')] })
+  const open = build('open', { nodeName: 'n1', network: 'host' }, { finalizers: [nodeFinalizer('n1')] })
+  const { ops } = planPlacement(state([node('n1'), node('n2')], [joins, open, network('net')])).plan
+  t.deepEqual(
+    ops.map(({ op }) => [op.kind, op.finalizers]),
+    [['Network', [nodeFinalizer('n2')]]],
+  )
+})
+
 test('Builds that are made from each other are placed all the same', (t) => {
   const circle = [build('aa', from('localhost/default/bb')), build('bb', from('localhost/default/aa'))]
   t.is(plan([node('n1'), node('n2')], ...circle).length, 2)

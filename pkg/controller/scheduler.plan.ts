@@ -6,6 +6,7 @@
  * object stays until that node has cleaned up. Pure.
  */
 import { type KubeObject, objectKey } from '#pkg/apimachinery/meta.ts'
+import { engineNetworks } from '#pkg/apis/build.references.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { followedImage } from '#pkg/apis/container.references.ts'
@@ -94,7 +95,7 @@ interface Choosing {
   readonly load: Map<string, number>
   /** Where Volumes belong because of a Container that mounts them, by key: their other users follow. */
   readonly chosen: Map<string, Home>
-  /** Nodes with Containers that join a Network, by its key. */
+  /** Nodes with Containers that join a Network, and with Builds whose steps do, by its key. */
   readonly joined: Map<string, Set<string>>
   /** Nodes with Containers that follow an Image, by its key. */
   readonly followed: Map<string, Set<string>>
@@ -335,11 +336,17 @@ function claimVolumes(container: Container, node: string, homes: Map<string, Hom
 
 type Used = Pick<Choosing, 'joined' | 'followed'>
 
-function usedOf({ containers }: Placeable): Used {
+function usedOf({ containers, builds }: Placeable): Used {
   const used: Used = { joined: new Map(), followed: new Map() }
   for (const container of containers.values()) {
     const { nodeName } = container.spec
     if (nodeName !== undefined) useShared(container, nodeName, used)
+  }
+  for (const { metadata, spec } of builds.values()) {
+    const { nodeName, network } = spec
+    if (nodeName === undefined || metadata.deletionTimestamp !== undefined) continue
+    if (network === undefined || engineNetworks.has(network)) continue
+    addNode(used.joined, objectKey({ namespace: metadata.namespace ?? 'default', name: network }), nodeName)
   }
   return used
 }

@@ -6,8 +6,17 @@
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
+import { whyImageIsTaken } from '#pkg/apis/build.image.ts'
+import { engineNetworks } from '#pkg/apis/build.references.ts'
 import { type Build, type BuildFailure, type BuildStatus, namesOfBuild } from '#pkg/apis/build.ts'
-import { buildAnnotation, cancelAnnotation, engineLabels, engineNameOf } from '#pkg/apis/wellknown.ts'
+import type { Image } from '#pkg/apis/image.ts'
+import {
+  buildAnnotation,
+  cancelAnnotation,
+  engineLabels,
+  engineName,
+  engineNameOf,
+} from '#pkg/apis/wellknown.ts'
 import { findImage } from '../image.ts'
 import { credentialVersions } from '../images/credentials.ts'
 import { isCollected } from '../images/imageobject.plan.ts'
@@ -49,6 +58,8 @@ export function statusOfBuild(
 export function weighBuild(build: Build, world: World): Weighed {
   const { building: facts } = world
   if (facts === undefined) return waits('NoBuilder', 'the agent of this node builds nothing')
+  const taken = whyImageIsTaken(build, imageOfName(build, world))
+  if (taken !== undefined) return waits('ImageTaken', taken)
   const found = sourceOf(build, facts)
   if ('waiting' in found) return { is: 'waiting', waiting: found.waiting, keys: [] }
   const wanted = wantedContext(build, found.source)
@@ -154,21 +165,19 @@ function whyNotYet(build: Build, world: World): Waiting | undefined {
       return { reason: 'SecretKeyNotFound', message: `spec.secrets ${id}: Secret ${secret} has no ${key}` }
   }
   const network = networkOf(build, world)
-  if (network === undefined || usualNetworks.has(network)) return undefined
+  if (network === undefined || engineNetworks.has(network)) return undefined
   if (world.observed.networks.some(({ name }) => name === network)) return undefined
   const message = `spec.network: the node has no Network ${build.spec.network ?? ''}`
   return { reason: 'NetworkNotFound', message }
 }
 
-const usualNetworks: ReadonlySet<string> = new Set(['default', 'none', 'host', 'bridge'])
-
-/** As the engine calls it. */
+/** As the engine calls it: one of the namespace, and no other. */
 function networkOf({ metadata, spec }: Build, { desired }: World): string | undefined {
   const { network: name } = spec
-  if (name === undefined || usualNetworks.has(name)) return name
+  if (name === undefined || engineNetworks.has(name)) return name
   const { namespace = 'default' } = metadata
   const network = desired.networks.get(objectKey({ namespace, name }))
-  return network === undefined ? name : engineNameOf(network)
+  return network === undefined ? engineName({ namespace, name }) : engineNameOf(network)
 }
 
 interface Material {
@@ -252,8 +261,12 @@ function whyDue(build: Build, inputs: Inputs, world: World): string | undefined 
   return `the image ${image.id.slice(0, 19)} is not on the node any more`
 }
 
-function isPruned({ metadata }: Build, world: World): boolean {
-  const image = world.desired.images.get(objectKey({ namespace: 'default', ...metadata }))
+function imageOfName({ metadata }: Build, { desired }: World): Image | undefined {
+  return desired.images.get(objectKey({ namespace: 'default', ...metadata }))
+}
+
+function isPruned(build: Build, world: World): boolean {
+  const image = imageOfName(build, world)
   return image !== undefined && isCollected(image, world)
 }
 
