@@ -2,13 +2,17 @@ import test from 'ava'
 import type { BuildStatus } from '#pkg/apis/build.ts'
 import { buildObject, image, imageObject, type WorldParts, world } from '#test/helpers/world.ts'
 import type { World } from '../world.ts'
-import { baseStanding, basesFirst } from './dependencies.ts'
+import { baseStanding } from './dependencies.ts'
 
 const id = `sha256:${'a'.repeat(64)}`
+const from = (reference: string) => ({ dockerfileInline: `FROM ${reference}\n` })
 const web = buildObject('web', { tags: ['web:1'] })
-const base = (status: BuildStatus = {}) =>
-  buildObject('base', { tags: ['base:1', 'base:latest'] }, { status })
-const madeOf = (reference: string): BuildStatus => ({ bases: [{ reference }] })
+const base = (status: BuildStatus = {}, spec: Record<string, unknown> = from('alpine:3')) =>
+  buildObject(
+    'base',
+    { tags: ['base:1', 'base:latest'], ...spec },
+    { status: { observedGeneration: 1, ...status } },
+  )
 
 function standing(reference: string, parts: WorldParts, more: Partial<World> = {}) {
   return baseStanding(web, reference, world({ ...parts, objects: [web, ...(parts.objects ?? [])] }, more))
@@ -50,13 +54,20 @@ test('the image of another Build is waited for until it is on the node under tha
 })
 
 test('while the other one is being built, or about to be, nobody is made of the image before', (t) => {
-  const parts = { objects: [base({ image: { id } })], images: [image('base:1', id)] }
-  t.is(standing('base:1', parts).state, 'ready')
-  t.like(standing('base:1', parts, { busy: new Set(['Build/default/base']) }), {
-    waiting: { message: 'base:1 is what Build default/base makes, which is being built' },
-  })
-  const seen = world({ ...parts, objects: [web, ...parts.objects] })
-  t.is(baseStanding(web, 'base:1', seen, new Set(['Build/default/base'])).state, 'waits')
+  const images = [image('base:1', id)]
+  const done = base({ phase: 'Succeeded', image: { id } })
+  t.is(standing('base:1', { objects: [done], images }).state, 'ready')
+  const message = 'base:1 is what Build default/base makes, which is being built'
+  const busy = { busy: new Set(['Build/default/base']) }
+  t.like(standing('base:1', { objects: [done], images }, busy), { waiting: { message } })
+  for (const status of [{ phase: 'Preparing' }, { phase: 'Building' }, { observedGeneration: 0 }] as const)
+    t.like(standing('base:1', { objects: [base({ image: { id }, ...status })], images }), {
+      waiting: { message },
+    })
+  const failed = base({ phase: 'Failed', image: { id } })
+  t.is(standing('base:1', { objects: [failed], images }).state, 'ready')
+  const held = base({ observedGeneration: 0, image: { id } }, { suspend: true })
+  t.is(standing('base:1', { objects: [held], images }).state, 'ready')
 })
 
 test('the image of an Image is waited for as well', (t) => {
@@ -85,7 +96,7 @@ test('who is made of itself is told so, over however many others', (t) => {
       message: 'web:1 is its own name: each build would be made of the one before, and make the next one',
     },
   })
-  const circle = [base(madeOf('mid:1')), buildObject('mid', { tags: ['mid:1'] }, { status: madeOf('web:1') })]
+  const circle = [base({}, from('mid:1')), buildObject('mid', { tags: ['mid:1'], ...from('web:1') })]
   t.like(standing('base:1', { objects: circle }), {
     waiting: {
       reason: 'DependencyCycle',
@@ -96,17 +107,6 @@ test('who is made of itself is told so, over however many others', (t) => {
 })
 
 test('a circle of others is not its own trouble, and is looked at in finite time', (t) => {
-  const others = [
-    base(madeOf('mid:1')),
-    buildObject('mid', { tags: ['mid:1'] }, { status: madeOf('base:1') }),
-  ]
+  const others = [base({}, from('mid:1')), buildObject('mid', { tags: ['mid:1'], ...from('base:1') })]
   t.like(standing('base:1', { objects: others }), { waiting: { reason: 'WaitingForBuild' } })
-})
-
-test('Builds are looked at after those that they are made of', (t) => {
-  const app = buildObject('app', { tags: ['app:1'] }, { status: madeOf('mid:1') })
-  const mid = buildObject('mid', { tags: ['mid:1'] }, { status: madeOf('base:1') })
-  const all = [app, mid, base(madeOf('alpine:3'))]
-  const names = basesFirst(all, world({ objects: all })).map(({ metadata }) => metadata.name)
-  t.deepEqual(names, ['base', 'mid', 'app'])
 })

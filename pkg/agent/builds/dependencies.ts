@@ -12,6 +12,7 @@ import { namesOf } from '../images/names.ts'
 import { statusOf } from '../images/source.ts'
 import { placedHere } from '../placed.ts'
 import { groupOf, type Waiting, type World } from '../world.ts'
+import { dockerfileFacts } from './dockerfilefacts.ts'
 
 export type BaseStanding =
   /** No object of this node brings it. */
@@ -21,43 +22,20 @@ export type BaseStanding =
   /** To be built when its object has brought it; a `DependencyCycle` never. */
   | { readonly state: 'waits'; readonly owner: string; readonly waiting: Waiting }
 
-/**
- * How an image stands that the Build is made of. `pending`: groups of Builds that are to be built in this very pass: whoever
- * is made of them waits for that, instead of being built twice.
- */
-export function baseStanding(
-  build: Build,
-  reference: string,
-  world: World,
-  pending: ReadonlySet<string> = new Set(),
-): BaseStanding {
+/** How an image stands that the Build is made of. */
+export function baseStanding(build: Build, reference: string, world: World): BaseStanding {
   const owner = buildCalled(reference, world)
-  if (owner !== undefined) return standingOfBuild(build, { owner, reference, pending }, world)
+  if (owner !== undefined) return standingOfBuild(build, { owner, reference }, world)
   const image = imageCalled(reference, world)
   return image === undefined ? { state: 'free' } : standingOfImage(image, reference, world)
-}
-
-/** Builds in an order in which each comes after those that it is made of, as far as these are known; else as given. */
-export function basesFirst(builds: readonly Build[], world: World): Build[] {
-  const ordered = new Set<Build>()
-  const begun = new Set<Build>()
-  const put = (build: Build) => {
-    if (begun.has(build)) return
-    begun.add(build)
-    for (const owner of ownersOf(build, world)) put(owner)
-    ordered.add(build)
-  }
-  for (const build of builds) put(build)
-  return [...ordered].filter((build) => builds.includes(build))
 }
 
 interface Question {
   readonly owner: Build
   readonly reference: string
-  readonly pending: ReadonlySet<string>
 }
 
-function standingOfBuild(build: Build, { owner, reference, pending }: Question, world: World): BaseStanding {
+function standingOfBuild(build: Build, { owner, reference }: Question, world: World): BaseStanding {
   const key = objectKey(owner.metadata)
   const waits = (reason: string, message: string): BaseStanding => ({
     state: 'waits',
@@ -66,8 +44,7 @@ function standingOfBuild(build: Build, { owner, reference, pending }: Question, 
   })
   const circle = circleOf(build, owner, world)
   if (circle !== undefined) return waits('DependencyCycle', circleText(reference, circle))
-  const group = groupOf('Build', owner.metadata)
-  if (world.busy.has(group) || pending.has(group))
+  if (isMoving(owner, world))
     return waits('WaitingForBuild', `${reference} is what Build ${key} makes, which is being built`)
   const { image, phase } = buildStatusOf(owner, world)
   if (image === undefined) {
@@ -81,6 +58,14 @@ function standingOfBuild(build: Build, { owner, reference, pending }: Question, 
   if (here?.id === image.id) return { state: 'ready', owner: `Build ${key}`, id: image.id }
   const what = here === undefined ? 'is not on the node' : `is the name of image ${here.id.slice(0, 19)}`
   return waits('WaitingForBuild', `${reference} ${what}; Build ${key} has made ${image.id.slice(0, 19)}`)
+}
+
+/** Whoever is made of it waits for what comes, instead of being made twice. */
+function isMoving(owner: Build, world: World): boolean {
+  if (world.busy.has(groupOf('Build', owner.metadata))) return true
+  const { phase, observedGeneration, image } = buildStatusOf(owner, world)
+  if (owner.spec.suspend || image === undefined) return false
+  return phase === 'Preparing' || phase === 'Building' || observedGeneration !== owner.metadata.generation
 }
 
 function standingOfImage(image: Image, reference: string, world: World): BaseStanding {
@@ -120,8 +105,17 @@ function circleText(reference: string, circle: readonly Build[]): string {
 }
 
 function ownersOf(build: Build, world: World): Build[] {
-  const bases = buildStatusOf(build, world).bases ?? []
-  return bases.flatMap(({ reference }) => buildCalled(reference, world) ?? [])
+  return basesOf(build, world).flatMap((reference) => buildCalled(reference, world) ?? [])
+}
+
+/** As far as it is known: before its first build only of a Dockerfile that is in the object. */
+function basesOf(build: Build, world: World): readonly string[] {
+  const { spec } = build
+  const text = spec.dockerfileInline
+  const read =
+    text === undefined ? undefined : dockerfileFacts(text, spec, world.building?.engineBuilder ?? 'Classic')
+  if (read?.ok === true) return read.bases
+  return (buildStatusOf(build, world).bases ?? []).map(({ reference }) => reference)
 }
 
 function buildCalled(reference: string, { desired }: World): Build | undefined {
