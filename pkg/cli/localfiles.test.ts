@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { seededRandom, systemClock } from '#pkg/apimachinery/ambient.ts'
 import { uploadsOf } from '#pkg/apis/uploads.ts'
 import { decodeManifest } from '#pkg/manifest/decode.ts'
 import { problemText } from '#pkg/manifest/place.ts'
@@ -22,7 +23,9 @@ async function resolveIn(t: ExecutionContext, file: string, text: string) {
   await writeFile(join(cwd, 'app.tar'), 'here')
   const { documents } = decodeManifest({ name: file, text })
   const signal = new AbortController().signal
-  const { problems, ...resolved } = await resolveFiles(documents, { cwd, signal })
+  const stderr = { write: async () => {}, isTTY: false, columns: 80 }
+  const world = { cwd, signal, stderr, home: cwd, env: {}, clock: systemClock(), random: seededRandom(1) }
+  const { problems, ...resolved } = await resolveFiles(documents, world)
   const told = problems.map((problem) => problemText(problem).replaceAll(cwd, ''))
   return { cwd, told, ...resolved }
 }

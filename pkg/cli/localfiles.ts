@@ -12,14 +12,17 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { type LocalPath, localPathsOf, withUploads } from '#pkg/apis/uploads.ts'
 import { type ManifestDocument, placeOf } from '#pkg/manifest/decode.ts'
 import type { Problem } from '#pkg/manifest/place.ts'
+import { type BuildWritten, buildWritten, type LocalWorld } from './builds/buildwritten.ts'
 
 export interface LocalFile {
   /** As the manifest names it. */
   readonly path: string
   readonly absolute: string
-  /** `sha256:` and 64 hex digits. */
+  /** `sha256:`, or `tree:` of a context, and 64 hex digits. */
   readonly digest: string
   readonly bytes: number
+  /** What is sent, where that is not the file itself. */
+  readonly open?: (signal: AbortSignal) => AsyncIterable<Uint8Array>
 }
 
 export interface Resolved {
@@ -28,29 +31,80 @@ export interface Resolved {
   /** Of the documents that name some. */
   readonly files: ReadonlyMap<ManifestDocument, readonly LocalFile[]>
   readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
 }
 
 /** Reads every file once to its end. A file that cannot be read is a problem of its field. */
 export async function resolveFiles(
   documents: readonly ManifestDocument[],
-  { cwd, signal }: { readonly cwd: string; readonly signal: AbortSignal },
+  world: LocalWorld,
 ): Promise<Resolved> {
   const files = new Map<ManifestDocument, readonly LocalFile[]>()
   const problems: Problem[] = []
+  const warnings: Problem[] = []
   const resolved: ManifestDocument[] = []
   for (const document of documents) {
-    const paths = isPlainObject(document.value) ? localPathsOf(document.value) : []
-    const found = new Map<string, LocalFile>()
-    for (const local of paths) {
-      const file = await readLocal(local, document, { cwd, signal })
-      if ('message' in file) problems.push({ place: placeOf(document, local.field), ...file })
-      else found.set(local.field, file)
-    }
-    const next = found.size === 0 ? document : withDigests(document, found)
-    if (found.size > 0) files.set(next, [...found.values()])
-    resolved.push(next)
+    const build = isPlainObject(document.value) ? buildWritten(document.value) : undefined
+    const found =
+      build === undefined ? await filesOf(document, world) : await contextOf(document, build, world)
+    const told = ({ field, message }: Told) => ({ place: placeOf(document, field), field, message })
+    problems.push(...found.problems.map(told))
+    warnings.push(...found.warnings.map(told))
+    if (found.files.length > 0) files.set(found.document, found.files)
+    resolved.push(found.document)
   }
-  return { documents: resolved, files, problems }
+  return { documents: resolved, files, problems, warnings }
+}
+
+interface Told {
+  readonly field: string
+  readonly message: string
+}
+
+interface Found {
+  readonly document: ManifestDocument
+  readonly files: readonly LocalFile[]
+  readonly problems: readonly Told[]
+  readonly warnings: readonly Told[]
+}
+
+async function filesOf(document: ManifestDocument, world: LocalWorld): Promise<Found> {
+  const paths = isPlainObject(document.value) ? localPathsOf(document.value) : []
+  const found = new Map<string, LocalFile>()
+  const problems: Told[] = []
+  for (const local of paths) {
+    const file = await readLocal(local, document, world)
+    if ('message' in file) problems.push(file)
+    else found.set(local.field, file)
+  }
+  const next = found.size === 0 ? document : withDigests(document, found)
+  return { document: next, files: [...found.values()], problems, warnings: [] }
+}
+
+const contextField = 'spec.context.path'
+
+async function contextOf(document: ManifestDocument, build: BuildWritten, world: LocalWorld): Promise<Found> {
+  const nothing = { document, files: [], warnings: [] }
+  const absolute = absoluteOf(build.path, document, world.cwd)
+  if (absolute === undefined)
+    return { ...nothing, problems: [{ field: contextField, message: fromElsewhere }] }
+  // Only Builds need all that contexts and Dockerfiles are read by.
+  const { readContext } = await import('./builds/contexts.ts')
+  const context = await readContext(absolute, build, world)
+  if (!('upload' in context)) return { ...nothing, problems: context }
+  const { upload, dockerfile } = context
+  return {
+    document: withDockerfile(withDigests(document, new Map([[contextField, upload]])), dockerfile),
+    files: [upload],
+    problems: [],
+    warnings: context.warnings.map((message) => ({ field: contextField, message })),
+  }
+}
+
+function withDockerfile(document: ManifestDocument, dockerfileInline: string): ManifestDocument {
+  const { value } = document
+  if (!isPlainObject(value) || !isPlainObject(value['spec'])) return document
+  return { ...document, value: { ...value, spec: { ...value['spec'], dockerfileInline } } }
 }
 
 function withDigests(document: ManifestDocument, found: ReadonlyMap<string, LocalFile>): ManifestDocument {
@@ -59,16 +113,21 @@ function withDigests(document: ManifestDocument, found: ReadonlyMap<string, Loca
   return { ...document, value }
 }
 
+const fromElsewhere = 'names a file here, which a manifest from elsewhere may not'
+
+/** Undefined: whoever serves a manifest is not to choose among the files of whoever applies it. */
+function absoluteOf(path: string, { source }: ManifestDocument, cwd: string): string | undefined {
+  if (/^https?:\/\//.test(source.file)) return undefined
+  return resolve(source.file === '-' ? cwd : dirname(resolve(cwd, source.file)), path)
+}
+
 async function readLocal(
   { field, path }: LocalPath,
-  { source }: ManifestDocument,
-  { cwd, signal }: { readonly cwd: string; readonly signal: AbortSignal },
-): Promise<LocalFile | Pick<Problem, 'field' | 'message'>> {
-  // Whoever serves a manifest is not to choose among the files of whoever applies it.
-  if (/^https?:\/\//.test(source.file))
-    return { field, message: 'names a file here, which a manifest from elsewhere may not' }
-  const base = source.file === '-' ? cwd : dirname(resolve(cwd, source.file))
-  const absolute = resolve(base, path)
+  document: ManifestDocument,
+  { cwd, signal }: LocalWorld,
+): Promise<LocalFile | Told> {
+  const absolute = absoluteOf(path, document, cwd)
+  if (absolute === undefined) return { field, message: fromElsewhere }
   try {
     const found = await stat(absolute)
     if (!found.isFile()) return { field, message: `"${absolute}" is no file` }

@@ -46,7 +46,7 @@ export async function checkedManifests(
     problems: malformed,
     files,
   } = decodeSources(sources ?? (await readFiles(context, command)))
-  const { documents, problems: missing, files: local } = await resolveFiles(written, context.io)
+  const { documents, problems: missing, files: local, warnings } = await resolveFiles(written, context.io)
   const problems = [...malformed, ...missing]
   if (local.size > 0) onFiles?.(local)
   const { namespace, warned } = await context.session()
@@ -63,7 +63,7 @@ export async function checkedManifests(
   const checked = asks ? check(await loadRules()) : quick
   const all = sortByPlace([...problems, ...checked.problems], files)
   if (all.length > 0) await refuse(context, all, exitCode)
-  for (const warning of checked.warnings) {
+  for (const warning of [...warnings, ...checked.warnings]) {
     await context.io.stderr.write(`Warning: ${problemText(warning)}\n`)
     warned.add(warning.message)
   }
@@ -80,8 +80,11 @@ async function loadRules(): Promise<RuleChecker> {
 }
 
 /** What -f names. */
-export async function readFiles({ io, args }: Context, command: string): Promise<readonly SourceText[]> {
-  const files = args.list('filename')
+export async function readFiles(
+  { io, args }: Context,
+  command: string,
+  files: readonly string[] = args.list('filename'),
+): Promise<readonly SourceText[]> {
   if (files.length === 0) throw new UsageError('name the manifests with -f', command)
   const [extra] = args.positionals
   if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`, command)

@@ -67,7 +67,8 @@ export class Uploader {
     const { clock, signal } = this.#session
     let currentBytes = 0
     let drawn = Number.NEGATIVE_INFINITY
-    const reading = createReadStream(file.absolute, { highWaterMark: 256 * 1024, signal })
+    const reading =
+      file.open?.(signal) ?? createReadStream(file.absolute, { highWaterMark: 256 * 1024, signal })
     for await (const chunk of readable(reading, file)) {
       currentBytes += chunk.length
       if (clock.now() - drawn >= redrawEveryMs) {

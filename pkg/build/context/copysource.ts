@@ -50,23 +50,23 @@ function find(
 function resolve(links: ReadonlyMap<string, string | undefined>, path: string): string | undefined {
   let left = stepsOf(path)
   let at = ''
-  for (let followed = 0; left.length > 0; ) {
+  for (let followed = 0; left.length > 0 && followed <= mostLinks; ) {
     const [step = '', ...rest] = left
-    const next = step === '..' ? above(at) : at === '' ? step : `${at}/${step}`
+    const next = below(at, step)
     if (!links.has(next)) return undefined
     const link = rest.length === 0 ? undefined : links.get(next)
-    left = link === undefined ? rest : [...stepsOf(link), ...rest]
-    if (link === undefined) at = next
-    else if (link.startsWith('/')) at = ''
-    if (link !== undefined && ++followed > mostLinks) return undefined
+    if (link !== undefined) followed++
+    at = link === undefined ? next : link.startsWith('/') ? '' : at
+    left = [...stepsOf(link ?? ''), ...rest]
   }
-  return at
+  return left.length === 0 ? at : undefined
 }
 
 function stepsOf(path: string): string[] {
   return path.split('/').filter((step) => step !== '' && step !== '.')
 }
 
-function above(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+function below(path: string, step: string): string {
+  if (step === '..') return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+  return path === '' ? step : `${path}/${step}`
 }

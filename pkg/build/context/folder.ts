@@ -24,7 +24,7 @@ export interface ReadFolderOptions {
   /** Absent: every file is read. It is not saved here. */
   readonly cache?: StatCache
   /** Called now and then: how many bytes were read, of how many that have to be. */
-  readonly onRead?: (bytes: number, of: number) => void
+  readonly onRead?: (bytes: number, of: number) => Promise<void>
 }
 
 export interface ContextFolder {
@@ -87,7 +87,7 @@ async function withDigests(
     const sha256 = before ?? (await reader.digestOf(entry, signal))
     if (before === undefined) {
       cache?.keep(entry, sha256, lookedAt)
-      onRead?.(reader.bytes, toRead)
+      await onRead?.(reader.bytes, toRead)
     }
     found.push({ ...entry, sha256 })
   }

@@ -29,6 +29,8 @@ export interface ContextSummary {
   readonly bytes: number
   /** What is no folder. */
   readonly files: number
+  /** How long the archive was that came out. */
+  readonly archiveBytes: number
   /** All that is in it, in the order of the archive; each path once. */
   readonly entries: readonly TreeEntry[]
   readonly texts: Readonly<Record<string, string>>
@@ -71,10 +73,17 @@ async function* normalised(
   for await (const file of readArchive(input)) {
     const header = relativeTo(subdirectory, file.header)
     if (header === undefined || ignore?.ignores(header.path) === true) continue
-    yield* written({ ...file, header }, book)
+    yield* counted(written({ ...file, header }, book), book)
   }
   book.close()
   yield Buffer.alloc(trailerBytes)
+}
+
+async function* counted(chunks: AsyncIterable<Uint8Array>, book: ContextBook): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    book.archiveBytes += chunk.length
+    yield chunk
+  }
 }
 
 function relativeTo(folder: string | undefined, header: ArchiveHeader): ArchiveHeader | undefined {
@@ -111,6 +120,7 @@ async function* written({ header, content }: ArchivedFile, book: ContextBook): A
 
 /** What has come so far. */
 class ContextBook {
+  archiveBytes = trailerBytes
   readonly #options: NormaliseOptions
   readonly #entries = new Map<string, TreeEntry>()
   readonly #texts: Record<string, string> = Object.create(null)
@@ -173,6 +183,7 @@ class ContextBook {
       digest: treeDigest(entries),
       bytes: entries.reduce((total, { size }) => total + size, 0),
       files: entries.filter(({ type }) => type !== 'directory').length,
+      archiveBytes: this.archiveBytes,
       entries,
       texts: { ...this.#texts },
     }

@@ -1,0 +1,158 @@
+/**
+ * Build contexts beside manifests: `spec.context.path` names a folder, or a tar archive, which is read here and called by
+ * what is in it, so that the object says the same whoever applies it; and the Dockerfile goes along as text. What is
+ * wrong with either is told before anything is sent. Which files have not changed is remembered on this machine's disk.
+ */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { humanBytes } from '#pkg/apimachinery/quantity.ts'
+import type { TreeEntry } from '#pkg/build/context/entry.ts'
+import { type ContextFolder, readFolder } from '#pkg/build/context/folder.ts'
+import { type Ignore, makeIgnore } from '#pkg/build/context/ignore.ts'
+import { ignoreFileName, parseIgnore } from '#pkg/build/context/ignorefile.ts'
+import { normaliseArchive, summarise } from '#pkg/build/context/normalise.ts'
+import { archiveBytes, packFolder } from '#pkg/build/context/pack.ts'
+import { StatCache } from '#pkg/build/context/statcache.ts'
+import type { Io } from '../io.ts'
+import type { BuildWritten, ContextProblem, LocalWorld } from './buildwritten.ts'
+import { dockerfileProblems } from './contextcheck.ts'
+import { ownDockerfile, textOfFile } from './contextfiles.ts'
+import { readingProgress } from './contextprogress.ts'
+
+export interface LocalContext {
+  /** To be sent before the object. */
+  readonly upload: {
+    /** For messages. */
+    readonly path: string
+    readonly absolute: string
+    /** `tree:` and 64 hex digits. */
+    readonly digest: string
+    /** Of what is sent. */
+    readonly bytes: number
+    readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>
+  }
+  /** For spec.dockerfileInline. */
+  readonly dockerfile: string
+  /** Of all files together. */
+  readonly bytes: number
+  readonly files: number
+  readonly warnings: readonly string[]
+}
+
+/** All that is sent is worth a word from here on. */
+const largeBytes = 100e6
+
+const pathField = 'spec.context.path'
+
+/** `absolute`: the folder or archive that `build.path` names. */
+export async function readContext(
+  absolute: string,
+  build: BuildWritten,
+  world: LocalWorld,
+): Promise<LocalContext | readonly ContextProblem[]> {
+  try {
+    const isFolder = (await stat(absolute)).isDirectory()
+    const read = isFolder
+      ? await fromFolder(absolute, build, world)
+      : await fromArchive(absolute, build, world)
+    if ('problem' in read) return [read.problem]
+    const { dockerfile, bytes, files, entries, open } = read
+    const problems = dockerfileProblems(build, { dockerfile, entries, ignore: read.ignore })
+    if (problems.length > 0) return problems
+    const upload = {
+      path: `context ${build.path}`,
+      absolute,
+      digest: read.digest,
+      bytes: read.archiveBytes,
+      open,
+    }
+    return { upload, dockerfile, bytes, files, warnings: [...largeWarning(read), ...read.warnings] }
+  } catch (error) {
+    world.signal.throwIfAborted()
+    return [{ field: pathField, message: whyNot(absolute, error) }]
+  }
+}
+
+/** Below XDG_CACHE_HOME, or in .cache at home. */
+export function contextCacheDirectory({ env, home }: Pick<Io, 'env' | 'home'>): string {
+  const { XDG_CACHE_HOME: said = '' } = env
+  return join(isAbsolute(said) ? said : join(home, '.cache'), 'cove', 'contexts')
+}
+
+/** What a .dockerignore leaves out, one beside the Dockerfile before that of the folder; and what the Build adds. */
+export async function readIgnore(root: string, build: BuildWritten): Promise<Ignore> {
+  const beside = build.inline === undefined ? `${join(root, build.dockerfile)}${ignoreFileName}` : undefined
+  const text =
+    (beside === undefined ? undefined : await textOfFile(beside)) ??
+    (await textOfFile(join(root, ignoreFileName))) ??
+    ''
+  return makeIgnore([...parseIgnore(text), ...parseIgnore(build.ignore.join('\n'))])
+}
+
+interface Read extends Pick<ContextFolder, 'digest' | 'bytes' | 'files'> {
+  readonly entries: readonly TreeEntry[]
+  readonly dockerfile: string
+  readonly ignore: Ignore
+  readonly archiveBytes: number
+  readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>
+  readonly warnings: readonly string[]
+}
+
+async function fromFolder(
+  root: string,
+  build: BuildWritten,
+  world: LocalWorld,
+): Promise<Read | { readonly problem: ContextProblem }> {
+  const dockerfile = build.inline ?? (await ownDockerfile(root, build))
+  if (typeof dockerfile !== 'string') return { problem: dockerfile }
+  const ignore = await readIgnore(root, build)
+  const { clock, random, signal } = world
+  const directory = contextCacheDirectory(world)
+  const cache = await StatCache.open({ directory, root, clock, random })
+  const { onRead, end } = readingProgress(build.path, world)
+  const { maxBytes } = build
+  const folder = await readFolder({ root, ignore, maxBytes, clock, signal, cache, onRead }).finally(end)
+  const lost = await cache.save()
+  const open = (until: AbortSignal) => packFolder(folder, until)
+  const warnings = lost === undefined ? [] : [lost]
+  return { ...folder, dockerfile, ignore, archiveBytes: archiveBytes(folder), open, warnings }
+}
+
+/** Read twice: what it leaves out may stand at its end. */
+async function fromArchive(
+  path: string,
+  build: BuildWritten,
+  { signal }: LocalWorld,
+): Promise<Read | { readonly problem: ContextProblem }> {
+  const content = () => createReadStream(path, { highWaterMark: 1024 ** 2, signal })
+  const { dockerfile: name, maxBytes } = build
+  const names = [name, 'dockerfile', `${name}${ignoreFileName}`, ignoreFileName]
+  const all = await summarise(content(), { maxBytes: Number.POSITIVE_INFINITY, texts: new Set(names) })
+  const dockerfile =
+    build.inline ?? all.texts[name] ?? (name === 'Dockerfile' ? all.texts['dockerfile'] : undefined)
+  if (dockerfile === undefined)
+    return {
+      problem: { field: 'spec.dockerfile', message: `there is no ${JSON.stringify(name)} in the archive` },
+    }
+  const lines = all.texts[`${name}${ignoreFileName}`] ?? all.texts[ignoreFileName] ?? ''
+  const ignore = makeIgnore([...parseIgnore(lines), ...parseIgnore(build.ignore.join('\n'))])
+  const summary = await summarise(content(), { maxBytes, ignore })
+  const open = () => normaliseArchive(content(), { maxBytes, ignore }).archive
+  return { ...summary, dockerfile, ignore, open, warnings: [] }
+}
+
+function largeWarning({ bytes, files }: Pick<Read, 'bytes' | 'files'>): string[] {
+  if (bytes < largeBytes) return []
+  return [
+    `the context has ${humanBytes(bytes)} in ${files} files, which are all sent: leave out what is not needed with a .dockerignore`,
+  ]
+}
+
+function whyNot(absolute: string, error: unknown): string {
+  if (isReason(error, 'ContextTooLarge')) return `ContextTooLarge: ${messageOf(error)}`
+  if (error instanceof StatusError) return error.message
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+  return `cannot read "${absolute}": ${isMissing ? 'there is no such file or folder' : messageOf(error)}`
+}
