@@ -4,7 +4,6 @@
  * the same promises as docker.ts (test/conformance/engine.ts). Acting behind an agent's back is calling the methods.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { BuildOptions, BuiltImage } from './builds.ts'
 import { limitsLifted } from './dockerspec.ts'
 import type {
@@ -25,6 +24,7 @@ import type {
   VolumeCreate,
   WantedStreams,
 } from './port.ts'
+import { type BuildHook, SimBuild } from './simbuild.ts'
 import { followOutput, isUp, observeContainer, readOutput, type SimContainer, wake } from './simcontainer.ts'
 import { SimDoor } from './simdoor.ts'
 import { SimEvents } from './simevents.ts'
@@ -35,7 +35,7 @@ import { SimImages } from './simimages.ts'
 import { SimLife } from './simlife.ts'
 import type { SimUsage } from './simlooksview.ts'
 import type { BehaviourHook } from './simprocess.ts'
-import { type SimImage, SimRegistry } from './simregistry.ts'
+import { familiarName, type SimImage, SimRegistry } from './simregistry.ts'
 
 export interface SimEngineOptions {
   readonly clock: Clock
@@ -47,6 +47,8 @@ export interface SimEngineOptions {
   readonly behaviour?: BehaviourHook
   /** What commands of execContainer do; absent: no program is there. */
   readonly commands?: CommandHook
+  /** What RUN of a Dockerfile does, given its command; absent: nothing, and that well. */
+  readonly runs?: BuildHook
   /** Whether a bind source is there; absent: always. */
   readonly pathExists?: (path: string) => boolean
   /** What processes of a container of this name use; absent: a hundredth of a core and a mebibyte. */
@@ -134,8 +136,20 @@ export class SimEngine extends SimImages implements Engine {
     this.host.holdImage(image, reference, this.#clock.now())
   }
 
-  buildImage(_options: BuildOptions): Promise<BuiltImage> {
-    return Promise.reject(new StatusError('EngineError', 'nothing is built yet'))
+  buildImage(options: BuildOptions): Promise<BuiltImage> {
+    const { builder, dockerfile, tags, args, labels } = options
+    return this.#door.call('buildImage', [{ builder, dockerfile, tags, args, labels }], async () => {
+      const { host, registry } = this
+      const [clock, run, mustAnswer] = [
+        this.#clock,
+        this.#options.runs ?? (() => ({})),
+        () => this.#door.mustAnswer(),
+      ]
+      const built = await SimBuild.run({ host, registry, clock, run, mustAnswer }, options)
+      for (const tag of tags)
+        this.#events.emit({ type: 'image', action: 'tag', id: built.image, name: familiarName(tag) })
+      return built
+    })
   }
 
   info(): Promise<EngineInfo> {

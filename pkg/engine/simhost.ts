@@ -59,7 +59,9 @@ export class SimHost {
   readonly volumes = new Map<string, ObservedVolume>()
   /** Layers on disk, by id. */
   readonly layers = new Set<string>()
-  /** What builds left behind; builds are not simulated, so tests put it there. */
+  /** Ids of the images that steps of builds were found to make, by what makes them so. */
+  readonly buildSteps = new Map<string, string>()
+  /** What BuildKit left behind; that has no cache of its own here, so tests put it there. */
   readonly buildCache: DiskUsage['buildCache'][number][] = []
   /** Host ports that other processes listen on, on all addresses. */
   readonly foreignPorts = new Set<number>()

@@ -6,7 +6,7 @@ import { makeSimImage } from '#pkg/engine/simregistry.ts'
 import { aboutCompression } from './engine.images.ts'
 import { aboutFiles } from './engine.looks.ts'
 import { engineSuite } from './engine.ts'
-import { simulatedCommands, simulatedPrograms } from './engineprograms.ts'
+import { simulatedCommands, simulatedPrograms, simulatedRuns } from './engineprograms.ts'
 import type { EngineUnderTest } from './enginesubject.ts'
 
 const image = 'busybox:1'
@@ -24,6 +24,7 @@ engineSuite(
       clock,
       behaviour: simulatedPrograms,
       commands: simulatedCommands,
+      runs: simulatedRuns,
       pathExists,
     })
     engine.loadImage(image, makeSimImage({}, image))

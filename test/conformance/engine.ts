@@ -4,6 +4,7 @@
  */
 import type { ExecutionContext, TestFn } from 'ava'
 import type { RegistryCredentials } from '#pkg/engine/port.ts'
+import { buildPromises } from './engine.builds.ts'
 import { imagePromises } from './engine.images.ts'
 import { lookPromises } from './engine.looks.ts'
 import { neighbourPromises } from './engine.neighbours.ts'
@@ -41,6 +42,7 @@ const mebibyte = 1024 ** 2
 export function engineSuite(test: TestFn, open: OpenEngine, exemptions: Exemptions = {}): void {
   for (const [title, body] of Object.entries({
     ...promises,
+    ...buildPromises,
     ...imagePromises,
     ...lookPromises,
     ...neighbourPromises,

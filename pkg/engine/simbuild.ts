@@ -1,0 +1,294 @@
+/**
+ * A little builder for simulated engines: stages, arguments, copies of what is in the context, settings of the image and
+ * a cache, as Docker has them. What RUN does is scripted, and nothing has files.
+ */
+import { createHash } from 'node:crypto'
+import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
+import { canonicalJson } from '#pkg/apimachinery/hash.ts'
+import { BuildError, type BuildEvent, type BuildOptions, type BuiltImage } from './builds.ts'
+import { readFiles } from './simarchive.ts'
+import {
+  expand,
+  findStage,
+  neededStages,
+  readStages,
+  type SimInstruction,
+  type SimStage,
+} from './simbuildfile.ts'
+import type { SimHost } from './simhost.ts'
+import { readChanges } from './simimagesview.ts'
+import { makeSimImage, type SimImage, type SimImageSpec, type SimRegistry } from './simregistry.ts'
+
+/** What a command of RUN does, besides taking its time. */
+export interface SimRun {
+  readonly output?: string
+  /** 0. */
+  readonly exitCode?: number
+  /** ms; 0. */
+  readonly takes?: number
+}
+
+export type BuildHook = (command: string) => SimRun
+
+export interface SimBuilderParts {
+  readonly host: SimHost
+  readonly registry: SimRegistry
+  readonly clock: Clock
+  readonly run: BuildHook
+  readonly mustAnswer: () => void
+}
+
+/** A step between the image before it and the one after. */
+interface Step {
+  readonly number: number
+  readonly stage: SimStage
+  readonly instruction: SimInstruction
+  readonly before: SimImage
+  readonly values: Map<string, string>
+}
+
+const empty = makeSimImage({}, 'scratch')
+const bytesOfRun = 1024
+
+export class SimBuild {
+  readonly #parts: SimBuilderParts
+  readonly #options: BuildOptions
+  readonly #files: ReadonlyMap<string, Buffer>
+  readonly #made = new Map<SimStage, SimImage>()
+  readonly #unused: Set<string>
+  #stages: readonly SimStage[] = []
+  #of = 0
+  #number = 0
+
+  private constructor(parts: SimBuilderParts, options: BuildOptions, files: ReadonlyMap<string, Buffer>) {
+    this.#parts = parts
+    this.#options = options
+    this.#files = files
+    this.#unused = new Set(Object.keys(options.args))
+  }
+
+  /** What was built has its names when this resolves. */
+  static async run(parts: SimBuilderParts, options: BuildOptions): Promise<BuiltImage> {
+    options.signal.throwIfAborted()
+    const files = await readFiles(options.context)
+    return await new SimBuild(parts, options, files).#build()
+  }
+
+  async #build(): Promise<BuiltImage> {
+    const { builder, dockerfile, labels, tags, target } = this.#options
+    const text = this.#files.get(dockerfile)?.toString()
+    if (text === undefined) throw new BuildError(`Cannot locate specified Dockerfile: ${dockerfile}`, {})
+    const { args, stages } = readStages(text)
+    const last = target === undefined ? stages.at(-1) : findStage(stages, target)
+    if (last === undefined) throw new BuildError(`failed to reach build target ${target} in Dockerfile`, {})
+    const upTo = stages.slice(0, last.index + 1)
+    this.#stages = builder === 'BuildKit' ? neededStages(upTo, last) : upTo
+    this.#of = this.#stages.reduce((sum, { instructions }) => sum + instructions.length, 0)
+    const globals = new Map<string, string>()
+    for (const { rest } of args) this.#declare(rest, globals, new Map())
+    for (const stage of this.#stages) this.#made.set(stage, await this.#buildStage(stage, globals))
+    const image = this.#label(this.#made.get(last) ?? empty, labels)
+    this.#warn()
+    const held = this.#parts.host.images.get(image.id)
+    if (held !== undefined) for (const tag of tags) this.#parts.host.tagImage(held, tag)
+    const others = [...this.#made.values()].filter(({ id }) => id !== image.id && id !== empty.id)
+    return { image: image.id, stages: builder === 'Classic' ? [...new Set(others.map(({ id }) => id))] : [] }
+  }
+
+  async #buildStage(stage: SimStage, globals: ReadonlyMap<string, string>): Promise<SimImage> {
+    const values = new Map<string, string>()
+    let image = empty
+    for (const instruction of stage.instructions) {
+      this.#options.signal.throwIfAborted()
+      this.#parts.mustAnswer()
+      this.#number += 1
+      const step = { number: this.#number, stage, instruction, before: image, values }
+      this.#tellBegin(step)
+      try {
+        image = await this.#perform(step, globals)
+        for (const [name, value] of Object.entries(image.spec.env ?? {})) values.set(name, value)
+      } catch (error) {
+        const state = this.#options.signal.aborted ? 'Canceled' : 'Failed'
+        this.#tell({ type: 'stepDone', step: step.number, state })
+        throw error
+      }
+    }
+    return image
+  }
+
+  async #perform(step: Step, globals: ReadonlyMap<string, string>): Promise<SimImage> {
+    const { instruction, values } = step
+    if (instruction.name === 'FROM') return this.#done(step, 'Done', this.#base(step.stage, globals))
+    if (instruction.name === 'ARG') this.#declare(instruction.rest, values, globals)
+    this.#check(step)
+    const key = this.#keyOf(step)
+    const { buildSteps, images } = this.#parts.host
+    const cached = this.#options.noCache ? undefined : images.get(buildSteps.get(key) ?? '')
+    if (cached !== undefined) return this.#done(step, 'Cached', cached.image)
+    const grown = instruction.name === 'RUN' ? await this.#run(step) : this.#copiedBytes(step)
+    const image = this.#keep(step.before, this.#specAfter(step, grown))
+    buildSteps.set(key, image.id)
+    return this.#done(step, 'Done', image)
+  }
+
+  #base(stage: SimStage, globals: ReadonlyMap<string, string>): SimImage {
+    const name = expand(stage.base, globals)
+    if (name === 'scratch') return empty
+    const earlier = findStage(
+      this.#stages.filter(({ index }) => index < stage.index),
+      name,
+    )
+    return (earlier && this.#made.get(earlier)) ?? this.#image(name)
+  }
+
+  /** Brought when it is not here. */
+  #image(name: string): SimImage {
+    const { host, registry, clock } = this.#parts
+    const held = host.findAnyImage(name)
+    if (held !== undefined) return held.image
+    const { image } = registry.fetch(name)
+    host.holdImage(image, name, clock.now())
+    return image
+  }
+
+  #check({ stage, instruction, number }: Step): void {
+    const { name, flags, rest, line } = instruction
+    const failure = { step: number, line }
+    if (this.#options.builder === 'Classic' && (flags.has('mount') || flags.has('chmod')))
+      throw new BuildError(
+        `the --${flags.has('mount') ? 'mount' : 'chmod'} option requires BuildKit`,
+        failure,
+      )
+    if (name !== 'COPY' && name !== 'ADD') return
+    const from = flags.get('from')
+    if (from !== undefined) {
+      const earlier = findStage(
+        this.#stages.filter(({ index }) => index < stage.index),
+        from,
+      )
+      if (earlier === undefined) this.#image(from)
+      return
+    }
+    const missing = sourcesOf(rest).find((source) => !isUrl(source) && this.#matching(source).length === 0)
+    if (missing === undefined) return
+    const why = `${name} failed: file not found in build context or excluded by .dockerignore`
+    throw new BuildError(`${why}: stat ${missing}: file does not exist`, failure)
+  }
+
+  async #run({ instruction, number, values }: Step): Promise<number> {
+    const { clock, run } = this.#parts
+    const { signal } = this.#options
+    const { output = '', exitCode = 0, takes = 0 } = run(expand(instruction.rest, values))
+    if (output !== '') this.#tell({ type: 'output', step: number, text: output })
+    if (takes > 0) await sleep(clock, takes, signal)
+    if (exitCode === 0) return bytesOfRun
+    const message = `The command '/bin/sh -c ${instruction.rest}' returned a non-zero code: ${exitCode}`
+    throw new BuildError(message, { step: number, exitCode, line: instruction.line })
+  }
+
+  #copiedBytes({ instruction }: Step): number {
+    const { name, flags, rest } = instruction
+    if ((name !== 'COPY' && name !== 'ADD') || flags.has('from')) return 0
+    const names = sourcesOf(rest).flatMap((source) => this.#matching(source))
+    return names.reduce((sum, file) => sum + (this.#files.get(file)?.length ?? 0), 0)
+  }
+
+  /** What the step comes out the same by, as far as is known before. */
+  #keyOf({ instruction, before, values }: Step): string {
+    const { name, flags, rest, text } = instruction
+    const from = flags.get('from')
+    const source = from === undefined ? undefined : findStage(this.#stages, from)
+    const copies = name === 'COPY' || name === 'ADD'
+    const names = copies && from === undefined ? sourcesOf(rest).flatMap((one) => this.#matching(one)) : []
+    const files = names.map((file) => [file, digestOf(this.#files.get(file))])
+    const of = source === undefined ? from : this.#made.get(source)?.id
+    const args = name === 'RUN' ? [...values] : []
+    return digestOf(
+      canonicalJson({ before: before.id, text: expand(text, values), files, args, ...(of && { of }) }),
+    )
+  }
+
+  #specAfter({ instruction, before, values }: Step, grown: number): SimImageSpec {
+    const { name, text } = instruction
+    const { content: _, ...spec } = before.spec
+    const isSetting = /^(CMD|ENTRYPOINT|ENV|LABEL|USER|WORKDIR|EXPOSE|VOLUME|STOPSIGNAL)$/.test(name)
+    const changed = isSetting ? readChanges([expand(text, values)], spec) : spec
+    if (grown === 0) return changed
+    return { ...changed, layers: { ...changed.layers, [this.#parts.host.nextId().slice(0, 12)]: grown } }
+  }
+
+  #keep(before: SimImage, spec: SimImageSpec): SimImage {
+    const { host, clock } = this.#parts
+    const image = makeSimImage({ ...spec, content: host.nextId() }, '')
+    host.keepImage(image, clock.now(), before.id === empty.id ? undefined : before.id)
+    return image
+  }
+
+  /** As a step that nobody has written, with a cache of its own. */
+  #label(before: SimImage, labels: Readonly<Record<string, string>>): SimImage {
+    if (before.id === empty.id) throw new BuildError('No image was generated. Is your Dockerfile empty?', {})
+    if (Object.keys(labels).length === 0) return before
+    const { buildSteps, images } = this.#parts.host
+    const key = digestOf(canonicalJson({ before: before.id, labels }))
+    const cached = this.#options.noCache ? undefined : images.get(buildSteps.get(key) ?? '')
+    if (cached !== undefined) return cached.image
+    const image = this.#keep(before, { ...before.spec, labels: { ...before.spec.labels, ...labels } })
+    buildSteps.set(key, image.id)
+    return image
+  }
+
+  #matching(source: string): string[] {
+    const path = source.replace(/^\.?\/+/, '').replace(/\/+$/, '')
+    if (path === '' || path === '.') return [...this.#files.keys()]
+    const pattern = path
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '[^/]*')
+      .replaceAll('?', '[^/]')
+    const shape = new RegExp(`^${pattern}(/|$)`)
+    return [...this.#files.keys()].map((name) => name.replace(/^\.\//, '')).filter((name) => shape.test(name))
+  }
+
+  #declare(rest: string, values: Map<string, string>, outer: ReadonlyMap<string, string>): void {
+    const [, name = '', given] = /^(\w+)(?:=(.*))?$/s.exec(rest) ?? []
+    this.#unused.delete(name)
+    const value = this.#options.args[name] ?? given?.replace(/^"(.*)"$/, '$1') ?? outer.get(name)
+    if (value !== undefined) values.set(name, value)
+  }
+
+  #warn(): void {
+    if (this.#unused.size === 0) return
+    const names = [...this.#unused].sort().join(' ')
+    this.#tell({ type: 'warning', message: `One or more build-args [${names}] were not consumed` })
+  }
+
+  #tellBegin({ number, stage, instruction }: Step): void {
+    const named = stage.name !== undefined && { stage: stage.name }
+    this.#tell({ type: 'step', step: number, of: this.#of, instruction: instruction.text, ...named })
+  }
+
+  #done({ number }: Step, state: 'Done' | 'Cached', image: SimImage): SimImage {
+    const isTold = this.#options.builder === 'Classic' && image.id !== empty.id
+    const layer = isTold && { layer: image.id.replace('sha256:', '').slice(0, 12) }
+    this.#tell({ type: 'stepDone', step: number, state, ...layer })
+    return image
+  }
+
+  #tell(event: BuildEvent): void {
+    this.#options.onEvent(event)
+  }
+}
+
+function sourcesOf(rest: string): readonly string[] {
+  const words: unknown = rest.startsWith('[') ? JSON.parse(rest) : rest.split(/\s+/)
+  return Array.isArray(words) ? words.slice(0, -1).map(String) : []
+}
+
+function isUrl(source: string): boolean {
+  return /^https?:\/\//.test(source)
+}
+
+function digestOf(content: string | Buffer | undefined): string {
+  return createHash('sha256')
+    .update(content ?? '')
+    .digest('hex')
+}
