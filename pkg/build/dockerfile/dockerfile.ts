@@ -87,6 +87,8 @@ export interface Instruction extends Place {
   /** Of ENV and LABEL: `KEY VALUE` without `=`. */
   readonly legacy: boolean
   readonly heredocs: readonly Heredoc[]
+  /** Lines without anything between its continued ones. */
+  readonly emptyLines: readonly number[]
   /** Of ONBUILD: what it keeps for others, where that is an instruction. */
   readonly trigger?: Instruction
   /** Of HEALTHCHECK: CMD or NONE. */

@@ -1,22 +1,26 @@
 /** What of a Dockerfile only BuildKit can do, and since which engine; which builder a Build gets by that. */
 
-import { type Dockerfile, type Flag, type Instruction, isOn, type Place } from './dockerfile.ts'
+import { type Dockerfile, type Flag, type Instruction, isOn, type Place, type Stage } from './dockerfile.ts'
 import { compareEngineVersions } from './engineversion.ts'
+import { platformNames } from './scopes.ts'
+import { sourceWords } from './sources.ts'
 
 type Builder = 'Classic' | 'BuildKit'
 
 export interface Feature extends Place {
   /** As messages call it: `RUN --mount`, `heredocs`. */
   readonly name: string
-  /** The first engine whose own BuildKit has it; a `# syntax=` brings it to older ones. */
+  /** The first engine whose own builders have it; a `# syntax=` brings it to the BuildKit of older ones. */
   readonly since: string
+  /** The classic builder of that engine has it, too. */
+  readonly classic: boolean
 }
 
 /** The first engine that has BuildKit as it is meant here. */
 const first = '20.10'
 
-/** Flags that the classic builder has not, by the version of the engine whose BuildKit has them. */
-const flagsOfBuildKit: Readonly<Partial<Record<string, string>>> = {
+/** Flags that not all builders know, by the version of the engine whose BuildKit does. */
+const flagsSince: Readonly<Partial<Record<string, string>>> = {
   'ADD --chmod': first,
   'ADD --link': '23.0',
   'ADD --keep-git-dir': '25.0',
@@ -27,30 +31,101 @@ const flagsOfBuildKit: Readonly<Partial<Record<string, string>>> = {
   'COPY --link': '23.0',
   'COPY --parents': '29.0',
   'COPY --exclude': '29.0',
+  'HEALTHCHECK --start-interval': '25.0',
   'RUN --mount': first,
   'RUN --network': '23.0',
   'RUN --security': '29.0',
   'RUN --device': '28.0',
 }
 
-/** What needs BuildKit, in the order in which it is written. */
-export function buildKitFeatures({ stages }: Dockerfile): readonly Feature[] {
-  return stages.flatMap(({ instructions }) => instructions.flatMap(featuresOf))
+/** What not every builder of every engine can do, in the order in which it is written. */
+export function featuresOf({ stages }: Dockerfile): readonly Feature[] {
+  return stages.flatMap((stage) => [
+    ...sameName(stage, stages),
+    ...platformOf(stage),
+    ...[stage.from, ...stage.instructions].flatMap(ofInstruction),
+  ])
 }
 
-function featuresOf(instruction: Instruction): Feature[] {
-  const { trigger } = instruction
+function sameName({ name, index, from }: Stage, stages: readonly Stage[]): Feature[] {
+  const isTaken = stages.slice(0, index).some((earlier) => name !== undefined && earlier.name === name)
+  return isTaken
+    ? [{ ...placeOf(from), name: `a second stage called ${name}`, since: first, classic: false }]
+    : []
+}
+
+/** Only BuildKit tells the Dockerfile what it builds for. */
+function platformOf({ from, instructions }: Stage): Feature[] {
+  const asked = [...from.text.matchAll(/\$\{?([A-Z]+)/g)].map(([, name = '']) => ({ name, place: from }))
+  const declared = instructions
+    .filter(({ keyword }) => keyword === 'ARG')
+    .flatMap(({ pairs }) =>
+      pairs.map((pair) => ({ name: pair.value === undefined ? pair.key : '', place: pair })),
+    )
+  return [...asked, ...declared]
+    .filter(({ name }) => platformNames.has(name))
+    .map(({ name, place }) => ({
+      ...placeOf(place),
+      name: `the argument ${name}`,
+      since: first,
+      classic: false,
+    }))
+}
+
+function ofInstruction(instruction: Instruction): Feature[] {
   const [heredoc] = instruction.heredocs
-  const heredocs = heredoc === undefined ? [] : [{ ...placeOf(heredoc), name: 'heredocs', since: '23.0' }]
-  const own = trigger ?? instruction
-  return [...heredocs, ...own.flags.flatMap((flag) => flagFeature(own, flag))]
+  const heredocs: Feature[] =
+    heredoc === undefined ? [] : [{ ...placeOf(heredoc), name: 'heredocs', since: '23.0', classic: false }]
+  const own = instruction.trigger ?? instruction
+  return [
+    ...heredocs,
+    ...own.flags.flatMap((flag) => ofFlag(own, flag)),
+    ...intoHere(own),
+    ...substitutions(own),
+  ]
 }
 
-function flagFeature({ keyword }: Instruction, flag: Flag): Feature[] {
+function ofFlag({ keyword }: Instruction, flag: Flag): Feature[] {
   const name = `${keyword} --${flag.name}`
-  const since = flagsOfBuildKit[name]
+  const since = flagsSince[name]
   if (since === undefined || !isOn(flag)) return []
-  return [{ ...placeOf(flag), name, since }]
+  return [{ ...placeOf(flag), name, since, classic: keyword === 'HEALTHCHECK' }]
+}
+
+/** `COPY a b .`: the classic builder insists on a slash. */
+function intoHere(instruction: Instruction): Feature[] {
+  const { keyword, args } = instruction
+  const to = args.at(-1)
+  if ((keyword !== 'COPY' && keyword !== 'ADD') || to?.text !== '.') return []
+  if (sourceWords(instruction).length < 2) return []
+  return [
+    {
+      ...placeOf(to),
+      name: `${keyword} of several sources to . instead of ./`,
+      since: first,
+      classic: false,
+    },
+  ]
+}
+
+const unexpanded: ReadonlySet<string> = new Set([
+  'RUN',
+  'CMD',
+  'ENTRYPOINT',
+  'SHELL',
+  'HEALTHCHECK',
+  'MAINTAINER',
+])
+const modifier = /(?<!\\)\$\{[A-Za-z_][A-Za-z0-9_]*(?:(##?|%%?|\/)|([-+?]))/
+
+/** `${V%x}` and `${V-x}`: older shells of builders know `${V:-x}` only. */
+function substitutions(instruction: Instruction): Feature[] {
+  if (unexpanded.has(instruction.keyword)) return []
+  const [, pattern, plain] = modifier.exec(instruction.text) ?? []
+  const operator = pattern ?? plain
+  if (operator === undefined) return []
+  const since = pattern === undefined ? '24.0' : '26.0'
+  return [{ ...placeOf(instruction), name: `the modifier ${operator} of a variable`, since, classic: true }]
 }
 
 function placeOf({ line, column }: Place): Place {
@@ -81,13 +156,14 @@ export type Choice = { readonly builder: Builder } | { readonly needs: readonly 
 
 export function chooseBuilder(choosing: Choosing): Choice {
   const { dockerfile, builder, secrets, engineBuilder } = choosing
-  const features = buildKitFeatures(dockerfile)
-  const isNeeded = features.length > 0 || secrets > 0
-  if (builder === 'Classic' || (builder === 'Auto' && !isNeeded && engineBuilder === 'Classic')) {
-    return isNeeded ? { needs: classicNeeds(features, secrets) } : { builder: 'Classic' }
-  }
-  const needs = engineNeeds(choosing, features)
-  return needs.length > 0 ? { needs } : { builder: 'BuildKit' }
+  const features = featuresOf(dockerfile)
+  const ofBuildKit = features.filter(({ classic }) => !classic)
+  const isNeeded = ofBuildKit.length > 0 || secrets > 0
+  if (builder === 'Classic' && isNeeded) return { needs: classicNeeds(ofBuildKit, secrets) }
+  const isClassic = builder === 'Classic' || (builder === 'Auto' && !isNeeded && engineBuilder === 'Classic')
+  const needs = engineNeeds(choosing, features, isClassic)
+  if (needs.length > 0) return { needs }
+  return { builder: isClassic ? 'Classic' : 'BuildKit' }
 }
 
 function classicNeeds(features: readonly Feature[], secrets: number): Need[] {
@@ -100,18 +176,23 @@ function classicNeeds(features: readonly Feature[], secrets: number): Need[] {
   return [...ofFile, ...ofSecrets]
 }
 
-function engineNeeds({ dockerfile, engineVersion }: Choosing, features: readonly Feature[]): Need[] {
+function engineNeeds(
+  { dockerfile, engineVersion }: Choosing,
+  features: readonly Feature[],
+  isClassic: boolean,
+): Need[] {
   if (engineVersion === undefined) return []
-  if (isOlder(engineVersion, '18.09')) {
+  if (!isClassic && isOlder(engineVersion, '18.09')) {
     return [{ message: `BuildKit needs Docker Engine 18.09 or later, and the node has ${engineVersion}` }]
   }
-  if (dockerfile.directives.syntax !== undefined) return []
+  // BuildKit reads it with the image that is named there, and that can do more than it.
+  if (!isClassic && dockerfile.directives.syntax !== undefined) return []
   const missing = features.filter(({ since }) => isOlder(engineVersion, since))
-  return once(missing).map(({ name, since, line, column }) => ({
-    line,
-    column,
-    message: `${name} ${needs(name)} the BuildKit of Docker Engine ${since} or later, and the node has ${engineVersion}`,
-  }))
+  return once(missing).map(({ name, since, classic, line, column }) => {
+    const what = classic ? '' : 'the BuildKit of '
+    const message = `${name} ${needs(name)} ${what}Docker Engine ${since} or later, and the node has ${engineVersion}`
+    return { line, column, message }
+  })
 }
 
 function isOlder(version: string, since: string): boolean {

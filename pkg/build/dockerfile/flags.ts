@@ -1,6 +1,6 @@
 /** Which flags an instruction may have, of any builder; what each needs is in features.ts. */
-import { nearest } from '#pkg/apimachinery/nearest.ts'
 import type { Flag, Keyword, Problem } from './dockerfile.ts'
+import { suggestion } from './suggest.ts'
 
 type Shape = 'value' | 'list' | 'boolean'
 
@@ -50,10 +50,7 @@ function wrongWith(
   again: boolean,
 ): string | undefined {
   const shape = shapes.get(name)
-  if (shape === undefined) {
-    const near = nearest(name, [...shapes.keys()])
-    return `unknown flag: --${name}${near === undefined ? '' : ` (did you mean --${near}?)`}`
-  }
+  if (shape === undefined) return `unknown flag: --${name}${suggestion(name, [...shapes.keys()], '--')}`
   if (again && shape !== 'list') return `the flag --${name} is there twice`
   if (shape === 'boolean') {
     const good = value === undefined || value.toLowerCase() === 'true' || value.toLowerCase() === 'false'

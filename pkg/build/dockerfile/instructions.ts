@@ -1,5 +1,4 @@
 /** One line read as one instruction. What is wrong is told in all its places; what is right stays usable. */
-import { nearest } from '#pkg/apimachinery/nearest.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import {
   type Flag,
@@ -14,6 +13,8 @@ import {
 import { flagProblems } from './flags.ts'
 import { isHeredocWord } from './heredoc.ts'
 import { type LogicalLine, placeAt } from './lines.ts'
+import { mountProblems } from './mounts.ts'
+import { suggestion } from './suggest.ts'
 import { jsonList, type Part, quotedWords, spacedWords, splitCommand, splitFlags } from './words.ts'
 
 export interface Reading {
@@ -47,7 +48,7 @@ const readers: Readonly<Record<Keyword, Reader>> = {
   LABEL: pairs,
   MAINTAINER: exactlyOne,
   ONBUILD: trigger,
-  RUN: command,
+  RUN: run,
   SHELL: shell,
   STOPSIGNAL: exactlyOne,
   USER: exactlyOne,
@@ -87,6 +88,7 @@ function readAt(text: string, source: Source): Instruction | undefined {
     pairs: [],
     legacy: false,
     heredocs: line.heredocs,
+    emptyLines: line.emptyLines,
     ...read,
   }
   source.problems.push(...settingProblems(instruction))
@@ -94,9 +96,11 @@ function readAt(text: string, source: Source): Instruction | undefined {
 }
 
 function settingProblems(instruction: Instruction): Problem[] {
-  if (instruction.keyword !== 'HEALTHCHECK') return flagProblems(instruction.keyword, instruction.flags)
+  const { keyword, flags } = instruction
+  if (keyword === 'RUN') return [...flagProblems(keyword, flags), ...mountProblems(flags)]
+  if (keyword !== 'HEALTHCHECK') return flagProblems(keyword, flags)
   if (instruction.check === 'NONE') return []
-  return [...flagProblems('HEALTHCHECK', instruction.flags), ...checkTimes(instruction)]
+  return [...flagProblems(keyword, flags), ...checkTimes(instruction)]
 }
 
 function keywordOf(word: string): Keyword | undefined {
@@ -105,9 +109,7 @@ function keywordOf(word: string): Keyword | undefined {
 }
 
 function unknownInstruction(word: string): string {
-  const shown = word.length > 40 ? `${word.slice(0, 40)}...` : word
-  const near = word.length > 40 ? undefined : nearest(word.toUpperCase(), keywords)
-  return `unknown instruction: ${shown}${near === undefined ? '' : ` (did you mean ${near}?)`}`
+  return `unknown instruction: ${word}${suggestion(word.toUpperCase(), keywords)}`
 }
 
 function flagFrom({ text, offset }: Part, source: Source): Flag {
@@ -139,6 +141,13 @@ function listOr(rest: string, source: Source, otherwise: (text: string) => Word[
 
 function command(rest: string, source: Source): Partial<Arguments> {
   return listOr(rest, source, (text) => whole(text, source))
+}
+
+function run(rest: string, source: Source): Partial<Arguments> {
+  const read = command(rest, source)
+  const isEmpty = read.json === true ? read.args?.length === 0 : rest === ''
+  if (isEmpty) complain(source, 0, 'RUN needs a command')
+  return read
 }
 
 function spaced(rest: string, source: Source): Partial<Arguments> {
@@ -280,21 +289,19 @@ function healthcheck(rest: string, source: Source): Partial<Arguments> {
 
 const checkFlags = ['interval', 'timeout', 'start-period', 'start-interval']
 
+/** 0 means the default to newer builders and is an error to older ones: leaving the flag out means it to all. */
 function checkTimes(instruction: Instruction): Problem[] {
-  const wrong: Problem[] = []
-  for (const name of checkFlags) {
-    const { value = '', line, column } = flagOf(instruction, name) ?? { line: 0, column: 0 }
-    if (value === '') continue
-    const ms = parseDuration(value)
-    if (ms === undefined)
-      wrong.push({ line, column, message: `--${name} is no duration: ${value}; such as 30s` })
-    else if (ms !== 0 && ms < 1)
-      wrong.push({ line, column, message: `--${name} is shorter than 1ms: ${value}` })
-  }
+  const times = checkFlags.flatMap((name): Problem[] => {
+    const flag = flagOf(instruction, name)
+    if (flag?.value === undefined || flag.value === '') return []
+    const ms = parseDuration(flag.value)
+    if (ms !== undefined && ms >= 1) return []
+    const what = ms === undefined ? 'is no duration, such as 30s' : 'is shorter than 1ms'
+    return [{ line: flag.line, column: flag.column, message: `--${name} ${what}: ${flag.value}` }]
+  })
   const retries = flagOf(instruction, 'retries')
-  if (retries?.value !== undefined && retries.value !== '' && !/^\+?\d{1,9}$/.test(retries.value)) {
-    const { line, column, value } = retries
-    wrong.push({ line, column, message: `--retries is no count: ${value}` })
-  }
-  return wrong
+  if (retries?.value === undefined || retries.value === '' || /^\+?0*[1-9]\d{0,8}$/.test(retries.value))
+    return times
+  const { line, column, value } = retries
+  return [...times, { line, column, message: `--retries is no count from 1 on: ${value}` }]
 }

@@ -5,6 +5,7 @@
 import type { Dockerfile, Instruction, Problem, Stage } from './dockerfile.ts'
 import { readInstruction } from './instructions.ts'
 import { readLines } from './lines.ts'
+import { told } from './suggest.ts'
 
 export interface Parsed {
   readonly dockerfile: Dockerfile
@@ -12,14 +13,21 @@ export interface Parsed {
   readonly problems: readonly Problem[]
 }
 
+/** What somebody writes by hand stays far below; an image could not have as many layers. */
+export const mostInstructions = 1_000
+
 export function parseDockerfile(text: string): Parsed {
   const { directives, lines, problems } = readLines(text)
   const found: Problem[] = [...problems]
   const instructions: Instruction[] = []
-  for (const line of lines) {
+  for (const line of lines.slice(0, mostInstructions)) {
     const { instruction, problems: wrong } = readInstruction(line, directives.escapeToken)
     found.push(...wrong)
     if (instruction !== undefined) instructions.push(instruction)
+  }
+  const beyond = lines[mostInstructions]
+  if (beyond !== undefined) {
+    found.push({ line: beyond.line, column: 1, message: `it has more than ${mostInstructions} instructions` })
   }
   const { globals, stages, problems: misplaced } = intoStages(instructions)
   found.push(...misplaced)
@@ -30,7 +38,7 @@ export function parseDockerfile(text: string): Parsed {
   }
   return {
     dockerfile: { text, directives, globals, stages },
-    problems: found.sort((left, right) => left.line - right.line || left.column - right.column),
+    problems: told(found),
   }
 }
 

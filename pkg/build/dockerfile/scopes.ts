@@ -23,9 +23,8 @@ export interface Scope {
   readonly expand: (text: string) => Expanded
   /** Whether all of its variables are known: those of base images are not. */
   readonly certain: (expanded: Expanded) => boolean
-  /** What an ARG has, and what an ENV has; the second wins. */
-  readonly args: ReadonlyMap<string, string | undefined>
-  readonly env: ReadonlyMap<string, string>
+  /** Whether an ARG or ENV that is seen here has the name. */
+  readonly declares: (name: string) => boolean
 }
 
 export interface ScopedInstruction {
@@ -38,6 +37,8 @@ export interface ScopedStage {
   readonly stage: Stage
   /** What FROM means, its variables put in. */
   readonly base: Word
+  /** Whether that can be told: it cannot where the platform is part of it and is not known. */
+  readonly certain: boolean
   /** The earlier stage that FROM names. */
   readonly parent?: Stage
   readonly platform?: string
@@ -53,9 +54,15 @@ export interface Scoped {
   readonly problems: readonly Problem[]
 }
 
+/** What one instruction sets, upon what was set before it. */
+interface Frame {
+  readonly own: ReadonlyMap<string, string | undefined>
+  readonly below: Frame | undefined
+}
+
 interface State {
-  readonly args: ReadonlyMap<string, string | undefined>
-  readonly env: ReadonlyMap<string, string>
+  readonly args: Frame | undefined
+  readonly env: Frame | undefined
   /** Nothing below that brings variables of its own. */
   readonly closed: boolean
 }
@@ -74,14 +81,20 @@ export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform }:
   const builtIn = platformArgs(platform)
   const reader: Reader = { given, escapeToken, globals, problems }
   const outside = () =>
-    scopeOf({ args: new Map([...builtIn, ...globals]), env: new Map(), closed: true }, reader)
+    scopeOf(
+      { args: { own: globals, below: { own: builtIn, below: undefined } }, env: undefined, closed: true },
+      reader,
+    )
   for (const { pairs } of dockerfile.globals) {
     for (const pair of pairs) globals.set(pair.key, argValue(pair, outside(), reader, undefined))
   }
   const ends: State[] = []
   const stages = dockerfile.stages.map((stage): ScopedStage => {
     const scope = outside()
-    const base = { ...stage.base, text: expandAt(stage.base.text, stage.base, scope, problems) }
+    const found = scope.expand(stage.base.text)
+    if (found.problem !== undefined) problems.push({ ...placeOf(stage.base), message: found.problem })
+    const base = { ...stage.base, text: found.text }
+    const certain = platform !== undefined || !found.unset.some((name) => platformNames.has(name))
     const parent = stageNamed(dockerfile, base.text, stage.index)
     const platformOf = stage.platform === undefined ? '' : scope.expand(stage.platform).text
     const start = stateAt(base.text, parent === undefined ? undefined : ends[parent.index])
@@ -93,6 +106,7 @@ export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform }:
     return {
       stage,
       base,
+      certain,
       instructions,
       end: scopeOf(state, reader),
       ...(parent !== undefined && { parent }),
@@ -103,7 +117,7 @@ export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform }:
 }
 
 function stateAt(base: string, parent: State | undefined): State {
-  return parent ?? { args: new Map(), env: new Map(), closed: base === 'scratch' }
+  return parent ?? { args: undefined, env: undefined, closed: base === 'scratch' }
 }
 
 function walk(
@@ -122,21 +136,20 @@ function walk(
 
 function after({ keyword, pairs, legacy }: Instruction, state: State, scope: Scope, reader: Reader): State {
   if (keyword === 'ENV') {
-    const env = new Map(state.env)
+    const env = new Map<string, string>()
     for (const pair of pairs) {
       // One line sees the values from before that line.
       const value = expandAt(pair.value ?? '', pair, scope, legacy ? [] : reader.problems)
       env.set(scope.expand(pair.key).text, value)
     }
-    return { ...state, env }
+    return { ...state, env: { own: env, below: state.env } }
   }
   if (keyword !== 'ARG') return state
-  let args = new Map(state.args)
-  for (const pair of pairs) {
-    const now = scopeOf({ ...state, args }, reader)
-    args = new Map(args).set(pair.key, argValue(pair, now, reader, reader.globals))
-  }
-  return { ...state, args }
+  const own = new Map<string, string | undefined>()
+  const next = { ...state, args: { own, below: state.args } }
+  const seen = scopeOf(next, reader)
+  for (const pair of pairs) own.set(pair.key, argValue(pair, seen, reader, reader.globals))
+  return next
 }
 
 /** What is given wins over the default, the default over what stands before the first FROM. */
@@ -153,23 +166,40 @@ function argValue(
 
 function scopeOf({ args, env, closed }: State, { given, escapeToken }: Reader): Scope {
   const lookup = (name: string) => {
-    const own = env.get(name) ?? args.get(name)
+    const own = frameOf(env, name)?.own.get(name) ?? frameOf(args, name)?.own.get(name)
     if (own !== undefined) return own
     return predeclaredArgs.has(name) && Object.hasOwn(given, name) ? given[name] : undefined
   }
   return {
-    args,
-    env,
     expand: (text) => expand(text, { lookup, escapeToken }),
-    certain: ({ unset }) => closed || unset.every((name) => args.has(name)),
+    declares: (name) => frameOf(args, name) !== undefined || frameOf(env, name) !== undefined,
+    certain: ({ unset }) => closed || unset.every((name) => frameOf(args, name) !== undefined),
   }
 }
 
-function expandAt(text: string, { line, column }: Place, scope: Scope, problems: Problem[]): string {
+/** The last one that sets the name. */
+function frameOf(top: Frame | undefined, name: string): Frame | undefined {
+  let frame = top
+  while (frame !== undefined && !frame.own.has(name)) frame = frame.below
+  return frame
+}
+
+function expandAt(text: string, place: Place, scope: Scope, problems: Problem[]): string {
   const { text: expanded, problem } = scope.expand(text)
-  if (problem !== undefined) problems.push({ line, column, message: problem })
+  if (problem !== undefined) problems.push({ ...placeOf(place), message: problem })
   return expanded
 }
+
+function placeOf({ line, column }: Place): Place {
+  return { line, column }
+}
+
+const platformParts = ['PLATFORM', 'OS', 'ARCH', 'VARIANT']
+
+/** What BuildKit declares before the first FROM; the classic builder does not. */
+export const platformNames: ReadonlySet<string> = new Set(
+  ['TARGET', 'BUILD'].flatMap((side) => platformParts.map((part) => side + part)),
+)
 
 function platformArgs(platform: string | undefined): ReadonlyMap<string, string> {
   if (platform === undefined) return new Map()

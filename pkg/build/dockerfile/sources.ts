@@ -3,8 +3,9 @@ import { posix } from 'node:path'
 import type { Dockerfile, Instruction, Place, Word } from './dockerfile.ts'
 import { flagOf } from './dockerfile.ts'
 import { isHeredocWord } from './heredoc.ts'
+import { mountOptions } from './mounts.ts'
 import { type Scope, scopesOf } from './scopes.ts'
-import { type Building, builtStages, mountOptions } from './stages.ts'
+import { type Building, builtStages } from './stages.ts'
 
 export interface CopySource extends Place {
   readonly keyword: 'ADD' | 'COPY' | 'RUN'

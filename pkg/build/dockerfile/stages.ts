@@ -7,10 +7,11 @@ import {
   type Stage,
   stageNamed,
 } from './dockerfile.ts'
+import { mountOptions } from './mounts.ts'
 import { type Scoped, type ScopedStage, scopesOf, type Values } from './scopes.ts'
 
 export interface Building extends Values {
-  /** Name of a stage; BuildKit takes its number, too. Absent: the last one. */
+  /** Name of a stage. Absent: the last one. */
   readonly target?: string
   /** BuildKit leaves out the stages that nothing needs; the classic builder, which is assumed, makes all up to the target. */
   readonly builder?: 'Classic' | 'BuildKit'
@@ -24,7 +25,10 @@ export interface ExternalImage extends Place {
   readonly platform?: string
 }
 
-/** Images that must be on the node, each once, in the order in which they are named. */
+/**
+ * Images that must be on the node, each once, in the order in which they are named. Without a platform those are left out
+ * whose name depends on it.
+ */
 export function externalImages(dockerfile: Dockerfile, building: Building): readonly ExternalImage[] {
   const scoped = scopesOf(dockerfile, building)
   const found = new Map<string, ExternalImage>()
@@ -38,7 +42,8 @@ export function externalImages(dockerfile: Dockerfile, building: Building): read
   return [...found.values()]
 }
 
-function imagesOf(dockerfile: Dockerfile, { base, parent, platform, stage }: ScopedStage): ExternalImage[] {
+function imagesOf(dockerfile: Dockerfile, scoped: ScopedStage): ExternalImage[] {
+  const { base, certain, parent, platform, stage } = scoped
   const own: ExternalImage = {
     reference: base.text,
     by: 'FROM',
@@ -46,7 +51,7 @@ function imagesOf(dockerfile: Dockerfile, { base, parent, platform, stage }: Sco
     column: base.column,
     ...(platform !== undefined && { platform }),
   }
-  const isOutside = parent === undefined && base.text !== 'scratch'
+  const isOutside = parent === undefined && certain && base.text !== 'scratch'
   const others = stage.instructions.flatMap((instruction) =>
     sourcesFrom(instruction).flatMap(({ from, ...place }): ExternalImage[] => {
       if (stageBehind(dockerfile, from, stage) !== undefined) return []
@@ -73,22 +78,6 @@ export function sourcesFrom(instruction: Instruction): readonly From[] {
   })
 }
 
-/** `type=bind,from=build,source=/x,rw`: the keys in small letters, those without a value empty. */
-export function mountOptions(value: string): ReadonlyMap<string, string> {
-  const fields = [...value.matchAll(/(?:"((?:[^"]|"")*)"|([^,]*))(?:,|$)/g)].map(
-    ([, quoted, plain = '']) => quoted?.replaceAll('""', '"') ?? plain,
-  )
-  return new Map(
-    fields
-      .filter((field) => field !== '')
-      .map((field) => {
-        const equals = field.indexOf('=')
-        if (equals < 0) return [field.trim().toLowerCase(), ''] as const
-        return [field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1)] as const
-      }),
-  )
-}
-
 /** An earlier stage, by name or number. */
 export function stageBehind(dockerfile: Dockerfile, from: string, asker: Stage): Stage | undefined {
   const named = stageNamed(dockerfile, from, asker.index)
@@ -96,15 +85,9 @@ export function stageBehind(dockerfile: Dockerfile, from: string, asker: Stage):
   return Number(from) < asker.index ? dockerfile.stages[Number(from)] : undefined
 }
 
-/** The stage that becomes the image; undefined when there is none of that name. */
-export function targetStage(
-  dockerfile: Dockerfile,
-  { target, builder }: Pick<Building, 'target' | 'builder'>,
-): Stage | undefined {
-  if (target === undefined || target === '') return dockerfile.stages.at(-1)
-  const named = stageNamed(dockerfile, target)
-  if (named !== undefined || builder === 'Classic' || !/^\d{1,6}$/.test(target)) return named
-  return dockerfile.stages[Number(target)]
+/** The stage that becomes the image, by its name, as all builders know it; undefined when there is none of that name. */
+export function targetStage(dockerfile: Dockerfile, { target }: Pick<Building, 'target'>): Stage | undefined {
+  return target === undefined ? dockerfile.stages.at(-1) : stageNamed(dockerfile, target)
 }
 
 /** Stages that are made, in their order; none when the target is unknown. */
