@@ -1,10 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import { makeCove } from '#test/helpers/cli.ts'
 import { commands } from './commandtable.ts'
 
+const directory = mkdtempSync(join(tmpdir(), 'cove-examples-'))
+test.after.always(() => rmSync(directory, { recursive: true }))
+
+// Some examples are about the folder where they are run.
 const cove = makeCove({
   kubeconfig: '/nonexistent',
-  directory: '/',
+  directory,
   others: [{ name: 'up', summary: 'Run it' }],
 })
 

@@ -15,19 +15,26 @@ const quiet: Flag = { name: 'quiet', short: 'q', type: 'bool', help: 'Only what 
 export const insideCommands: readonly Command[] = [
   {
     name: 'logs',
-    summary: 'Print what a container wrote to its standard streams',
-    usage: ['logs NAME [options]', 'logs container/NAME [options]'],
+    summary: 'Print what a container wrote to its standard streams, or a build did',
+    usage: ['logs NAME [options]', 'logs container/NAME [options]', 'logs build/NAME [options]'],
     details:
-      'What the container wrote to its standard output and standard error comes out of the same streams here.',
+      'What the container wrote to its standard output and standard error comes out of the same streams here. Of a Build: the steps of its last attempt, and what they wrote.',
     examples: [
       'cove logs web',
       'cove logs -f --tail 20 web',
       'cove logs -p web',
       'cove logs web --since 5m 2>/dev/null',
+      'cove logs -f build/web',
     ],
     flags: [
-      { name: 'follow', short: 'f', type: 'bool', help: 'Go on with new output until the container ends' },
-      { name: 'previous', short: 'p', type: 'bool', help: 'The run that ended last, not the one now' },
+      {
+        name: 'follow',
+        short: 'f',
+        type: 'bool',
+        help: 'Go on with new output until the container or the build ends',
+      },
+      { name: 'previous', short: 'p', type: 'bool', help: 'The run, or build, before the last one' },
+      { name: 'attempt', type: 'text', value: 'NUMBER', help: 'Of a Build: this one (default: the last)' },
       { name: 'tail', type: 'text', value: 'LINES', help: 'Only the last lines (default: all)' },
       { name: 'since', type: 'text', value: 'DURATION', help: 'Only output newer than this: 5s, 2m, 3h' },
       { name: 'since-time', type: 'text', value: 'TIME', help: 'Only output after this RFC 3339 time' },

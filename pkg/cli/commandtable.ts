@@ -1,6 +1,7 @@
 /** Every command, once, by subject: its flags, its help, and where its code is, loaded when it is run. */
 import type { Command } from './command.ts'
 import { adoptingCommands } from './commandtable.adopting.ts'
+import { buildCommands } from './commandtable.builds.ts'
 import { containerCommands } from './commandtable.containers.ts'
 import { imageCommands } from './commandtable.images.ts'
 import { insideCommands } from './commandtable.inside.ts'
@@ -23,6 +24,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { title: 'Making and running containers', commands: containerCommands },
   { title: 'Inside of containers', commands: insideCommands },
   { title: 'Looking at containers and nodes', commands: lookCommands },
+  { title: 'Building images', commands: buildCommands },
   { title: 'Images on nodes', commands: imageCommands },
   { title: 'Removing what nothing needs', commands: pruneCommands },
   { title: 'Registries', commands: registryCommands },
@@ -39,6 +41,7 @@ export const groupIntroductions: Readonly<Record<string, string>> = {
     'Containers are objects: `cove get containers`, `cove describe container NAME`. What runs on nodes, managed or not: `cove ps`.',
   network: 'Networks are objects: `cove get networks`, `cove describe network NAME`.',
   volume: 'Volumes are objects: `cove get volumes`, `cove describe volume NAME`.',
+  init: 'Files to begin with.',
   builder: 'What builds have left on nodes.',
   registry:
     'What registries hold. How nodes stand to one is said by Registry objects: `cove get registries`. Logging in is `cove login`.',

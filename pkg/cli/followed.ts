@@ -64,6 +64,11 @@ export class Followed {
     })
   }
 
+  /** As it was last seen. */
+  get seen(): FollowedObject {
+    return this.#seen
+  }
+
   close(): void {
     this.#stop.abort()
   }

@@ -64,7 +64,9 @@ function judgeCondition(object: KubeObject, goal: Goal & { kind: 'ready' | 'cond
 
 /** Kinds that are ready by being there, and containers that have done their work. */
 function readyWithoutConditions(object: KubeObject): Verdict | undefined {
-  const conditioned = ['Container', 'Image', 'Volume', 'Network', 'Registry', 'Node'].includes(object.kind)
+  const conditioned = ['Container', 'Image', 'Build', 'Volume', 'Network', 'Registry', 'Node'].includes(
+    object.kind,
+  )
   if (!conditioned) return { state: 'met', message: 'exists' }
   const { status, spec, metadata } = object
   if (object.kind !== 'Container' || !isPlainObject(status) || !isPlainObject(spec)) return undefined

@@ -87,7 +87,16 @@ export const builtinResources: readonly Resource[] = [
 
 /** The built-in resource of a kind that a command is about by itself. */
 export function builtinResource(
-  kind: 'Container' | 'Volume' | 'Image' | 'Event' | 'Node' | 'Lease' | 'ControllerRevision',
+  kind:
+    | 'Container'
+    | 'Volume'
+    | 'Image'
+    | 'Build'
+    | 'Secret'
+    | 'Event'
+    | 'Node'
+    | 'Lease'
+    | 'ControllerRevision',
 ): Resource {
   const found = builtinResources.find((resource) => resource.kind === kind)
   if (found === undefined) throw new RangeError(`no built-in kind ${kind}`)

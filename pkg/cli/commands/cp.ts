@@ -1,27 +1,15 @@
 /** `cove cp`: files and directories into a container and out of it, by the engine's own archives. */
 import { stat } from 'node:fs/promises'
-import { basename, join, posix, resolve } from 'node:path'
+import { basename, posix, resolve } from 'node:path'
 import type { Duplex, Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
-import { channels, decodeFrames, decodeStatus, encodeEnd, encodeFrame } from '#pkg/apimachinery/frames.ts'
+import { channels, encodeEnd, encodeFrame } from '#pkg/apimachinery/frames.ts'
 import { drained } from '#pkg/apimachinery/wire.ts'
-import { pack, unpack } from '../archive.ts'
+import { pack } from '../archive.ts'
 import { findContainer } from '../containername.ts'
+import { archiveOf, download, openArchive, type Remote, type RemoteFile } from '../downloading.ts'
 import { CliError, exitCodes, UsageError } from '../errors.ts'
-import type { Io } from '../io.ts'
 import type { Context, Session } from '../session.ts'
-import { mustSucceed, streamPath } from '../streaming.ts'
-
-/** A path inside of a container. */
-interface Remote {
-  readonly name: string
-  readonly path: string
-}
-
-interface Found extends Remote {
-  readonly session: Session
-}
 
 export async function run({ io, args, session: open }: Context): Promise<number> {
   const [from, to, more] = args.positionals
@@ -44,29 +32,11 @@ function remoteOf(place: string): Remote | undefined {
   return { name: place.slice(0, colon), path: posix.join('/', place.slice(colon + 1)) }
 }
 
-async function found({ name, path }: Remote, session: Session): Promise<Found> {
+async function found({ name, path }: Remote, session: Session): Promise<RemoteFile> {
   return { ...(await findContainer(name, session)), path }
 }
 
-async function download(io: Io, { session, name, path }: Found, to: string): Promise<void> {
-  const into = (await isDirectory(to)) ? join(to, basename(path) || name) : to
-  const socket = await openArchive(session, 'GET', { name, path })
-  const skipped: string[] = []
-  const target = await unpack(into, (link) => skipped.push(link))
-  await pipeline(archiveOf(socket), target)
-  socket.destroy()
-  for (const link of skipped) await io.stderr.write(`warning: skipping symlink that leads out: ${link}\n`)
-}
-
-async function* archiveOf(socket: Duplex): AsyncGenerator<Uint8Array> {
-  for await (const { channel, data } of decodeFrames(socket)) {
-    if (channel === channels.stdout) yield data
-    if (channel === channels.status) return mustSucceed(decodeStatus(data))
-  }
-  throw new CliError('the connection to the server broke off')
-}
-
-async function upload({ session, name, path }: Found, from: string): Promise<void> {
+async function upload({ session, name, path }: RemoteFile, from: string): Promise<void> {
   const source = await stat(from).catch((cause: unknown) => {
     throw new CliError(`cannot read ${from}: ${messageOf(cause)}`, { cause })
   })
@@ -107,20 +77,6 @@ async function isRemoteDirectory(session: Session, { name, path }: Remote): Prom
   } catch (error) {
     if (isReason(error, 'NotFound') || isReason(error, 'InvalidSpec') || isReason(error, 'EngineError'))
       return false
-    throw error
-  }
-}
-
-function openArchive(session: Session, method: 'GET' | 'PUT', { name, path }: Remote): Promise<Duplex> {
-  const query = new URLSearchParams({ path })
-  return session.open({ method, path: streamPath(session.namespace, name, 'archive'), query })
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
     throw error
   }
 }

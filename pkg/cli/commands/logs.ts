@@ -1,7 +1,8 @@
-/** `cove logs`: what a container wrote, each stream to its own. */
+/** `cove logs`: what a container wrote, each stream to its own, or what a build did. */
 import { framesType } from '#pkg/apimachinery/frames.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import type { Args } from '../args.ts'
+import { placeOf } from '../builds/place.ts'
 import { findContainer } from '../containername.ts'
 import { exitCodes, isInterrupt, UsageError } from '../errors.ts'
 import { readLog } from '../logframes.ts'
@@ -9,7 +10,15 @@ import { builtinResource } from '../resources.ts'
 import type { Context } from '../session.ts'
 import { parseTimeout } from '../waiting.ts'
 
-export async function run({ io, args, session: open }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const build = namedBuild(context.args.positionals)
+  if (build === undefined) return await containerLog(context)
+  const { buildLog } = await import('../builds/showlog.ts')
+  return await buildLog(build, context)
+}
+
+async function containerLog({ io, args, session: open }: Context): Promise<number> {
+  if (args.has('attempt')) throw new UsageError('--attempt goes with build/NAME', 'logs')
   const resource = builtinResource('Container')
   const words = namedContainer(args.positionals)
   const query = await logQuery(args)
@@ -25,6 +34,12 @@ export async function run({ io, args, session: open }: Context): Promise<number>
     if (!args.bool('follow') || !isInterrupt(error, io.signal)) throw error
   }
   return exitCodes.ok
+}
+
+/** build/NAME, or `build NAME`. */
+function namedBuild([first = '', second, more]: readonly string[]): string | undefined {
+  const place = placeOf(second === undefined ? first : `${first}/${second}`)
+  return place.kind === 'build' && more === undefined ? place.name : undefined
 }
 
 /** NAME, container/NAME, or `container NAME`. */

@@ -1,0 +1,97 @@
+/** What is said when a build has ended. Pure. */
+import { humanDuration } from '#pkg/apimachinery/quantity.ts'
+import { type Build, type BuildFailure, type BuildWarning, namesOfBuild } from '#pkg/apis/build.ts'
+import { secondsText } from '#pkg/build/buildlog.ts'
+import type { Ended } from './following.ts'
+
+/** Lines around the one of the Dockerfile that failed. */
+const around = 2
+
+/** Docker's last lines, as scripts look for them. */
+export function builtText({ build, standing }: Ended, now: number): string {
+  const { status = {} } = build
+  const id = status.image?.id ?? 'sha256:'
+  const short = id.replace(/^sha256:/, '').slice(0, 12)
+  if (!(standing.state === 'built' && standing.isNew))
+    return `build/${build.metadata.name} is up to date: ${short}, ${whenText(build, now)}\n`
+  const tagged = namesOfBuild(build).map((name) => `Successfully tagged ${name}\n`)
+  return `Successfully built ${short}${howText(build)}\n${tagged.join('')}`
+}
+
+/** ` (attempt 3 in 12.4s, 5 of 7 steps cached)` */
+function howText({ status = {} }: Build): string {
+  const { attempt = 1, startedAt, finishedAt, steps = [], cacheHits = 0 } = status
+  const took =
+    startedAt === undefined || finishedAt === undefined
+      ? ''
+      : ` in ${secondsText((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000)}`
+  const cached = steps.length === 0 ? '' : `, ${cacheHits} of ${steps.length} steps cached`
+  return ` (attempt ${attempt}${took}${cached})`
+}
+
+function whenText({ status = {} }: Build, now: number): string {
+  const { attempt = 0, finishedAt } = status
+  const ago =
+    finishedAt === undefined ? '' : ` ${humanDuration(Math.max(0, now - Date.parse(finishedAt)))} ago`
+  return `built by attempt ${attempt}${ago}`
+}
+
+/**
+ * Why there is no image: the step and its line of the Dockerfile. `withLog` adds what the step wrote last, for those who
+ * have not read it yet.
+ */
+export function failureText({ build, standing }: Ended, withLog: boolean): string {
+  const { metadata, status = {} } = build
+  const isOf = standing.state === 'failed' && status.phase === 'Failed' ? status.failure : undefined
+  const message = standing.state === 'failed' ? standing.message : ''
+  const retried = standing.state === 'failed' && standing.isRetried && !isFinal(isOf)
+  return [
+    `error: build/${metadata.name}: ${isOf === undefined ? message : failureLine(build, isOf)}\n`,
+    ...(withLog && isOf?.log !== undefined ? ['The last it wrote:\n', ...isOf.log.map(indented)] : []),
+    ...excerpt(build, isOf?.line),
+    ...(retried ? ['It is tried again by itself; `cove why` says when.\n'] : []),
+  ].join('')
+}
+
+/** `step 3/7 RUN make: exit code 2 (Dockerfile:7)` */
+export function failureLine(
+  { spec, status = {} }: Pick<Build, 'spec' | 'status'>,
+  failure: BuildFailure,
+): string {
+  const { step, exitCode, line, message } = failure
+  const found = status.steps?.find(({ number }) => number === step)
+  const which = found === undefined ? '' : `step ${step}/${status.steps?.length} ${found.instruction}: `
+  const why =
+    exitCode === undefined || message.includes(`${exitCode}`) ? message : `exit code ${exitCode}: ${message}`
+  const where = line === undefined ? '' : ` (${spec.dockerfile}:${line})`
+  return `${which}${why}${where}`
+}
+
+/** What a step is refused for stays so until something is changed. */
+function isFinal(failure: BuildFailure | undefined): boolean {
+  return failure === undefined || failure.step !== undefined
+}
+
+function indented(line: string): string {
+  return `  ${line}\n`
+}
+
+/** The line with its neighbours, where its text is known here. */
+function excerpt({ spec }: Build, line: number | undefined): string[] {
+  const text = spec.dockerfileInline
+  if (text === undefined || line === undefined) return []
+  const lines = text.split('\n')
+  const first = Math.max(1, line - around)
+  const last = Math.min(lines.length, line + around)
+  const width = String(last).length
+  const rows = lines.slice(first - 1, last).map((content, index) => {
+    const number = first + index
+    return `${number === line ? '>' : ' '} ${String(number).padStart(width)} | ${content}`.trimEnd()
+  })
+  return [`${spec.dockerfile}:${line}\n`, ...rows.map(indented)]
+}
+
+/** `Dockerfile:4: InvalidJSONForm: ...` */
+export function warningText({ spec }: Pick<Build, 'spec'>, { rule, message, line }: BuildWarning): string {
+  return `${spec.dockerfile}${line === undefined ? '' : `:${line}`}: ${rule}: ${message}`
+}

@@ -1,0 +1,145 @@
+/** `cove build --watch`: builds, and builds again whenever something of its contexts has changed, until somebody ends it. */
+import { readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { messageOf } from '#pkg/apimachinery/errors.ts'
+import { isPlainObject } from '#pkg/apimachinery/hash.ts'
+import { type Ignore, makeIgnore } from '#pkg/build/context/ignore.ts'
+import { ignoreFileName, parseIgnore } from '#pkg/build/context/ignorefile.ts'
+import { watchContext } from '#pkg/build/context/watch.ts'
+import { decodeManifest } from '#pkg/manifest/decode.ts'
+import { CliError, errorText, exitCodes, Failed, isInterrupt, UsageError } from '../errors.ts'
+import { BrokenPipe, type Io } from '../io.ts'
+import type { Context } from '../session.ts'
+import type { AskedFor } from './asked.ts'
+
+interface Watched {
+  /** Absolute. */
+  readonly root: string
+  readonly ignore: readonly string[]
+  /** Files that count besides. */
+  readonly besides: readonly string[]
+}
+
+/** `build` asks anew: manifests, and what they name, may have changed. */
+export async function buildAndWatch(
+  asked: AskedFor,
+  { io, session }: Context,
+  build: () => Promise<number>,
+): Promise<number> {
+  if (asked.kind !== 'set' || asked.dispose !== undefined)
+    throw new UsageError('--watch needs a folder here: a PATH, or -f with a spec.context.path', 'build')
+  const folders = watchedFolders(asked, io.cwd)
+  if (folders.length === 0) throw new CliError('there is no folder to watch: no Build has a context.path')
+  // Without a server there is nothing to wait for.
+  await session()
+  const changes = new Changes()
+  for (const folder of folders)
+    await watchContext({
+      root: folder.root,
+      besides: [...folder.besides],
+      readIgnore: () => readIgnore(folder),
+      clock: io.clock,
+      signal: io.signal,
+      onChange: (path) => changes.note(path),
+      onError: (error) => changes.note(`cannot be watched: ${messageOf(error)}`),
+    })
+  io.signal.addEventListener('abort', () => changes.end(), { once: true })
+  try {
+    for (let path: string | undefined = ''; path !== undefined; path = await changes.next()) {
+      if (path !== '') await io.stderr.write(`${path} changed\n`)
+      await attempt(build, io)
+      await io.stderr.write('Waiting for changes; Ctrl-C ends it\n')
+    }
+  } catch (error) {
+    // Nothing else ends it.
+    if (!isOver(error, io.signal)) throw error
+  }
+  return exitCodes.ok
+}
+
+/** Whoever was following a build has said that it was left. */
+function isOver(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && (error instanceof Failed || isInterrupt(error, signal))
+}
+
+/** What is wrong is told, and the next change is tried: it may be what puts it right. */
+async function attempt(build: () => Promise<number>, { signal, stderr }: Io): Promise<void> {
+  try {
+    await build()
+  } catch (error) {
+    if (signal.aborted || error instanceof BrokenPipe) throw error
+    // Of what has failed so, all has been printed.
+    if (!(error instanceof Failed)) await stderr.write(errorText(error))
+  }
+}
+
+function watchedFolders({ sources }: AskedFor & { kind: 'set' }, cwd: string): Watched[] {
+  return sources.flatMap((source) => {
+    const isFile = source.name !== '-' && !/^https?:\/\//.test(source.name)
+    const file = resolve(cwd, source.name)
+    const base = isFile ? dirname(file) : cwd
+    return decodeManifest(source).documents.flatMap(({ value }) =>
+      watchedOf(value, base).map((found) => ({
+        ...found,
+        besides: [...found.besides, ...(isFile ? [file] : [])],
+      })),
+    )
+  })
+}
+
+function watchedOf(value: unknown, base: string): Watched[] {
+  if (!isPlainObject(value) || value['kind'] !== 'Build' || !isPlainObject(value['spec'])) return []
+  const { context, dockerfile, ignore } = value['spec']
+  const path = isPlainObject(context) ? context['path'] : undefined
+  if (typeof path !== 'string') return []
+  const root = resolve(base, path)
+  const named = typeof dockerfile === 'string' ? dockerfile : 'Dockerfile'
+  const lines = Array.isArray(ignore) ? ignore.filter((line) => typeof line === 'string') : []
+  const own = join(root, named)
+  return [{ root, ignore: lines, besides: [own, `${own}${ignoreFileName}`] }]
+}
+
+/** A Dockerfile's own ignore file counts instead of that of the folder. */
+async function readIgnore({ root, ignore, besides }: Watched): Promise<Ignore> {
+  const own = besides.find((path) => path.endsWith(ignoreFileName))
+  const text =
+    (own === undefined ? undefined : await readIfThere(own)) ??
+    (await readIfThere(join(root, ignoreFileName))) ??
+    ''
+  return makeIgnore([...parseIgnore(text), ...ignore])
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** What changed while nobody waited is one change. */
+class Changes {
+  #path: string | undefined
+  #ended = false
+  #wake = Promise.withResolvers<void>()
+
+  note(path: string): void {
+    this.#path ??= path
+    this.#wake.resolve()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#wake.resolve()
+  }
+
+  /** Undefined: it is over. */
+  async next(): Promise<string | undefined> {
+    await this.#wake.promise
+    this.#wake = Promise.withResolvers<void>()
+    const path = this.#path
+    this.#path = undefined
+    return this.#ended ? undefined : path
+  }
+}

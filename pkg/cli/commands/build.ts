@@ -1,0 +1,216 @@
+/** `cove build`: asks for builds, and shows them until they have ended. */
+import { writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { KubeObject } from '#pkg/apimachinery/meta.ts'
+import { timestamp } from '#pkg/apimachinery/meta.ts'
+import { objectPath } from '#pkg/apis/paths.ts'
+import { buildAnnotation } from '#pkg/apis/wellknown.ts'
+import type { CheckedObject } from '#pkg/manifest/checked.ts'
+import { applyManifests } from '../applying.ts'
+import { type AskedFor, whatIsAsked } from '../builds/asked.ts'
+import { type Ended, followBuild } from '../builds/following.ts'
+import { flagsAnnotation } from '../builds/manifest.ts'
+import { type Asked, asBuild } from '../builds/outcome.ts'
+import { builtText, failureText, warningText } from '../builds/report.ts'
+import { makeBuildScreen, QuietScreen } from '../builds/screen.ts'
+import { CliError, exitCodes, Failed, isInterrupt } from '../errors.ts'
+import { yamlText } from '../format.ts'
+import type { Output } from '../io.ts'
+import { builtinResource } from '../resources.ts'
+import type { Context } from '../session.ts'
+import { parseTimeout } from '../waiting.ts'
+
+export async function run(context: Context): Promise<number> {
+  const { io, args } = context
+  const asked = await whatIsAsked(context)
+  try {
+    if (args.bool('dry-run') && asked.kind === 'set') {
+      await io.stdout.write((await Promise.all((asked.made ?? []).map(yamlText))).join('---\n'))
+      return exitCodes.ok
+    }
+    if (!args.bool('watch')) return await buildOnce(asked, context)
+    const { buildAndWatch } = await import('../builds/watching.ts')
+    return await buildAndWatch(asked, context, async () => buildOnce(await whatIsAsked(context), context))
+  } finally {
+    if (asked.kind === 'set') await asked.dispose?.()
+  }
+}
+
+/** A Build of which something is asked, and what. */
+interface Wanted {
+  readonly object: KubeObject
+  readonly asked: Asked
+  /** Where paths of its manifest begin. */
+  readonly directory: string
+}
+
+async function buildOnce(askedFor: AskedFor, context: Context): Promise<number> {
+  const { wanted, failed } = await request(askedFor, context)
+  const codes =
+    context.args.bool('detach') || context.args.bool('no-wait') ? [] : await followAll(wanted, context)
+  return failed || codes.includes(exitCodes.error) ? exitCodes.error : exitCodes.ok
+}
+
+async function followAll(wanted: readonly Wanted[], context: Context): Promise<number[]> {
+  const codes: number[] = []
+  // One after the other on the screen; the nodes do not wait for that.
+  for (const one of wanted) codes.push(await follow(one, context))
+  return codes
+}
+
+async function request(askedFor: AskedFor, context: Context) {
+  if (askedFor.kind === 'build')
+    return { wanted: [await requestAgain(askedFor.object, context)], failed: false }
+  const { args } = context
+  const value = requestValue(context)
+  const requests = new Map<string, string>()
+  const results = await applyManifests(context, {
+    command: 'build',
+    dryRun: 'none',
+    sources: askedFor.sources,
+    quiet: isQuiet(context) || askedFor.made !== undefined,
+    annotate: (checked, before) => {
+      if (checked.kind.kind !== 'Build') return undefined
+      if (askedFor.made !== undefined) mayChange(checked, before)
+      const isWanted = args.bool('no-cache') || args.bool('pull') || hasFailed(before)
+      if (!isWanted) return undefined
+      requests.set(keyOf(checked.object), value)
+      return { [buildAnnotation]: value }
+    },
+  })
+  const builds = results.filter(({ object }) => object.kind.kind === 'Build')
+  if (builds.length === 0) throw new CliError('there is no Build in the manifests')
+  const wanted = builds.flatMap(({ object, before, after }): Wanted[] => {
+    if (after === undefined) return []
+    const requested = requests.get(keyOf(after))
+    const { file } = object.document.source
+    return [
+      {
+        object: after,
+        asked: askedOf(after, before, requested),
+        directory: file === '-' ? context.io.cwd : dirname(resolve(context.io.cwd, file)),
+      },
+    ]
+  })
+  return { wanted, failed: results.some(({ outcome }) => outcome === 'failed') }
+}
+
+function keyOf({ metadata }: Pick<KubeObject, 'metadata'>): string {
+  return `${metadata.namespace ?? 'default'}/${metadata.name}`
+}
+
+/** What failed is not tried again by itself, but whoever calls this wants it to be. */
+function hasFailed(before: KubeObject | undefined): boolean {
+  const phase = before === undefined ? undefined : asBuild(before).status?.phase
+  return phase === 'Failed' || phase === 'Canceled'
+}
+
+/** A manifest that somebody keeps is not to be undone by a few flags. */
+function mayChange({ object }: CheckedObject, before: KubeObject | undefined): void {
+  if (before === undefined || before.metadata.annotations?.[flagsAnnotation] !== undefined) return
+  const { name } = object.metadata
+  throw new CliError(
+    `build/${name} is there already, and was made from a manifest: \`cove build ${name}\` builds it; --name gives another name`,
+  )
+}
+
+async function requestAgain(object: KubeObject, context: Context): Promise<Wanted> {
+  const session = await context.session()
+  const value = requestValue(context)
+  const { name, namespace = session.namespace } = object.metadata
+  const path = objectPath(builtinResource('Build'), { name, namespace })
+  const headers = { 'content-type': 'application/merge-patch+json' }
+  const body = JSON.stringify({ metadata: { annotations: { [buildAnnotation]: value } } })
+  // The server has admitted it.
+  const after = (await session.client.json(
+    { method: 'PATCH', path, query: { fieldManager: 'cove-build' }, headers, body },
+    session.signal,
+  )) as KubeObject
+  return { object: after, asked: askedOf(after, object, value), directory: context.io.cwd }
+}
+
+/** `TIME`, and in which way. */
+function requestValue({ io, args }: Context): string {
+  const ways = ['no-cache', 'pull'].filter((name) => args.bool(name))
+  return [timestamp(io.clock.now()), ...ways].join(' ')
+}
+
+function askedOf(after: KubeObject, before: KubeObject | undefined, requested: string | undefined): Asked {
+  return {
+    generation: after.metadata.generation ?? 0,
+    attempts: before === undefined ? 0 : (asBuild(before).status?.attempt ?? 0),
+    ...(requested !== undefined && { request: requested }),
+  }
+}
+
+async function follow(wanted: Wanted, context: Context): Promise<number> {
+  const { io } = context
+  const session = await context.session()
+  const { name, namespace = session.namespace } = wanted.object.metadata
+  const inside = { ...session, namespace }
+  try {
+    const ended = await watch(wanted, { ...context, session: async () => inside })
+    return await tell(ended, wanted, { ...context, session: async () => inside })
+  } catch (error) {
+    if (!isInterrupt(error, io.signal)) throw error
+    await io.stderr.write(
+      `build/${name} goes on: \`cove logs -f build/${name}\` shows it, \`cove build cancel ${name}\` breaks it off\n`,
+    )
+    throw new Failed(exitCodes.interrupted)
+  }
+}
+
+async function watch({ object, asked }: Wanted, context: Context): Promise<Ended> {
+  const { io, args } = context
+  const session = await context.session()
+  const timeout = args.text('timeout')
+  const screen = isQuiet(context)
+    ? new QuietScreen()
+    : makeBuildScreen(screenOutput(context), session.clock, `build/${object.metadata.name}`)
+  return await followBuild(object, asked, {
+    session,
+    screen,
+    warn: async (text) => await io.stderr.write(`Warning: ${text}\n`),
+    ...(timeout !== undefined && { timeoutMs: await parseTimeout(timeout, 'build') }),
+  })
+}
+
+function isQuiet({ args }: Context): boolean {
+  return args.bool('quiet') || args.text('progress') === 'quiet'
+}
+
+function screenOutput({ io, args }: Context): Output {
+  const { stdout } = io
+  if (args.text('progress') !== 'plain') return stdout
+  return { isTTY: false, columns: stdout.columns, write: (text) => stdout.write(text) }
+}
+
+async function tell(ended: Ended, wanted: Wanted, context: Context): Promise<number> {
+  const { io, args } = context
+  const { build, standing } = ended
+  for (const warning of build.status?.warnings ?? [])
+    await io.stderr.write(`Warning: ${warningText(build, warning)}\n`)
+  if (standing.state === 'failed') {
+    const isRead = !isQuiet(context) && !screenOutput(context).isTTY && standing.isNew
+    await io.stderr.write(failureText(ended, !isRead))
+    return exitCodes.error
+  }
+  const id = build.status?.image?.id ?? ''
+  if (isQuiet(context)) await io.stdout.write(`${id}\n`)
+  else await io.stdout.write(builtText(ended, io.clock.now()))
+  const idFile = args.text('iidfile')
+  if (idFile !== undefined) await writeFile(resolve(io.cwd, idFile), id)
+  return await afterwards(ended, wanted, context)
+}
+
+/** What is done with the image: files taken out of it, and the pushes seen to their end. */
+async function afterwards({ build }: Ended, { directory }: Wanted, context: Context): Promise<number> {
+  const { outputsOf, takeOutputs } = await import('../builds/outputs.ts')
+  const outputs = outputsOf(build, { cwd: context.io.cwd, directory, texts: context.args.list('output') })
+  if (outputs.length > 0) await takeOutputs(build, outputs, context)
+  if (build.spec.push.length > 0 && !isQuiet(context)) {
+    const { followPushes } = await import('../builds/pushes.ts')
+    return await followPushes(build, context)
+  }
+  return exitCodes.ok
+}
