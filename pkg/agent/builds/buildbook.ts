@@ -58,7 +58,9 @@ export function afterBuild(
 ): BuildStatus {
   const { order } = running
   const steps = running.steps.map((step) => endedStep(step, end))
-  const status = withProgress(before, { ...running, steps })
+  // Not spread: what runs may tell these as it goes.
+  const { startedAt, warnings } = running
+  const status = withProgress(before, { order, startedAt, steps, warnings })
   return {
     ...status,
     ...outcomeOf(order, end),
