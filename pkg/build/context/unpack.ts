@@ -1,5 +1,5 @@
 /** What gzip, bzip2, xz and zstd have packed, recognised by its first bytes as `docker build -` does; else as it is. */
-import { Readable } from 'node:stream'
+import { type Duplex, pipeline, Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 
@@ -13,12 +13,12 @@ const packings: readonly Packing[] = [
   {
     name: 'gzip',
     magic: [0x1f, 0x8b],
-    open: async (input) => Readable.from(input, { objectMode: false }).compose(createGunzip()),
+    open: async (input) => through(input, createGunzip()),
   },
   {
     name: 'zstd',
     magic: [0x28, 0xb5, 0x2f, 0xfd],
-    open: async (input) => Readable.from(input, { objectMode: false }).compose(createZstdDecompress()),
+    open: async (input) => through(input, createZstdDecompress()),
   },
   { name: 'bzip2', magic: [0x42, 0x5a, 0x68], open: openBzip2 },
   { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], open: openXz },
@@ -83,12 +83,26 @@ function watched(input: AsyncIterable<Uint8Array>) {
   return { chunks: chunks(), failure: () => failure }
 }
 
+/** Whatever fails, the input or what opens it, its reader is told; and when nobody reads it any more both end. */
+function through(input: AsyncIterable<Uint8Array>, opener: Duplex): AsyncIterable<Uint8Array> {
+  pipeline(Readable.from(input, { objectMode: false }), opener, () => undefined)
+  return opener
+}
+
 async function openBzip2(input: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const { default: unbzip2 } = await import('unbzip2-stream')
-  return Readable.from(input, { objectMode: false }).compose(unbzip2())
+  const opener = unbzip2()
+  const source = Readable.from(input, { objectMode: false })
+  // Its streams are of the old kind, which know neither pipelines nor iteration.
+  const opened = new Readable().wrap(opener)
+  source.once('error', (error) => opened.destroy(error))
+  opened.once('close', () => source.destroy())
+  source.pipe(opener)
+  return opened
 }
 
 async function openXz(input: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const { XzReadableStream } = await import('xz-decompress')
+  const { default: xz } = await import('xz-decompress')
+  const { XzReadableStream } = xz
   return new XzReadableStream(ReadableStream.from(input))
 }
