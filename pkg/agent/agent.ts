@@ -307,7 +307,7 @@ export class Agent {
         ...host,
         ...this.#images.facts(desired),
         ...this.prunes.facts(),
-        ...(this.#builds && { building: this.#builds.facts(desired, this.#engineInfo.builder) }),
+        ...(this.#builds && { building: this.#builds.facts(desired, this.#engineInfo) }),
         nodeName,
         engineApi: this.#engineInfo.apiVersion,
         engineRegistries: this.#engineInfo.registries,

@@ -6,6 +6,7 @@ import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import type { BuildFailure, BuildStep, BuildWarning } from '#pkg/apis/build.ts'
 import { BuildLogLines } from '#pkg/build/buildlog.ts'
 import type { Labelled } from '#pkg/build/dockerfile/labels.ts'
+import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
 import type { BuildEvent, BuildFailureDetails } from '#pkg/engine/builds.ts'
 import type { LogWriter } from './buildlogs.ts'
 import type { BuildOrder, RunningBuild } from './port.ts'
@@ -80,7 +81,7 @@ export class Attempt implements RunningBuild {
   ): BuildFailure {
     const number = step === undefined ? this.#failed : this.#mapping.stepOf(step)
     const found = number === undefined ? undefined : this.#steps.get(number)
-    const at = line === undefined ? undefined : this.#mapping.lineOf(line)
+    const at = line === undefined ? this.#lineOfStep(number) : this.#mapping.lineOf(line)
     const log = number === undefined ? [] : this.#tailOf(number)
     const where = found === undefined ? '' : `step ${found.number}: ${found.instruction}: `
     return {
@@ -91,6 +92,15 @@ export class Attempt implements RunningBuild {
       ...(at !== undefined && { line: at }),
       ...(log.length > 0 && { log }),
     }
+  }
+
+  /** The classic builder makes one step of each instruction, in their order. */
+  #lineOfStep(number: number | undefined): number | undefined {
+    const { builder, dockerfile: text } = this.order
+    if (builder !== 'Classic' || number === undefined) return undefined
+    const { globals, stages } = parseDockerfile(text).dockerfile
+    const all = [...globals, ...stages.flatMap(({ from, instructions }) => [from, ...instructions])]
+    return all[number - 1]?.line
   }
 
   /** Last words. */

@@ -13,7 +13,7 @@ import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import { type Build, type BuildStatus, buildKind } from '#pkg/apis/build.ts'
 import { anyKind } from '#pkg/apis/kind.ts'
 import type { Client } from '#pkg/client/rest.ts'
-import type { Builder } from '#pkg/engine/builds.ts'
+import type { EngineInfo } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
 import { digestOf, findImage } from '../image.ts'
 import type { CredentialSources } from '../images/credentials.ts'
@@ -82,14 +82,15 @@ export class BuildRoom implements BuildPerforming {
   }
 
   /** What planners are to know. */
-  facts({ builds }: Pick<Desired, 'builds'>, engineBuilder: Builder): BuildFacts {
+  facts({ builds }: Pick<Desired, 'builds'>, engine: Pick<EngineInfo, 'builder' | 'version'>): BuildFacts {
     const uids = new Set([...builds.values()].map(({ metadata }) => metadata.uid ?? ''))
     for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
     for (const build of builds.values()) this.#adopt(build)
     return {
       ...this.#sources.facts(),
       statuses: this.#statuses,
-      engineBuilder,
+      engineBuilder: engine.builder,
+      engineVersion: engine.version,
       running: this.#running,
       ...(this.#secretKey !== undefined && { secretKey: this.#secretKey }),
     }

@@ -116,7 +116,7 @@ function refused({ keys, build }: Subject, reason: string, message: string, line
 
 function weighText(subject: Subject, text: string): Weighed {
   const { build, facts, world } = subject
-  const read = dockerfileFacts(text, build.spec, facts.engineBuilder)
+  const read = dockerfileFacts(text, build.spec, facts)
   if (!read.ok) return refused(subject, read.reason, read.message, read.line)
   const waiting = whyNotYet(build, world)
   if (waiting !== undefined) return { is: 'waiting', waiting, keys: subject.keys }

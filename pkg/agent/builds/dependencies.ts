@@ -112,8 +112,8 @@ function ownersOf(build: Build, world: World): Build[] {
 function basesOf(build: Build, world: World): readonly string[] {
   const { spec } = build
   const text = spec.dockerfileInline
-  const read =
-    text === undefined ? undefined : dockerfileFacts(text, spec, world.building?.engineBuilder ?? 'Classic')
+  const engine = world.building ?? { engineBuilder: 'Classic' }
+  const read = text === undefined ? undefined : dockerfileFacts(text, spec, engine)
   if (read?.ok === true) return read.bases
   return (buildStatusOf(build, world).bases ?? []).map(({ reference }) => reference)
 }

@@ -74,6 +74,8 @@ export interface BuildFacts {
   readonly bases: ReadonlyMap<string, BaseAnswer>
   /** What the engine builds with by itself. */
   readonly engineBuilder: Builder
+  /** `20.10.24`; absent: not known. */
+  readonly engineVersion?: string
   /** What is being built now, by uid; absent: nothing. */
   readonly running?: ReadonlyMap<string, RunningBuild>
   /** What secrets are hashed with; nobody else has it. Absent: it is not known yet. */
