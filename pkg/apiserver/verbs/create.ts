@@ -12,6 +12,7 @@ import { type ApiObject, headOf, storageKey, withRevision } from '../cache/encod
 import { type Json, readObject } from '../http/body.ts'
 import type { RequestInfo, Resource } from '../http/request.ts'
 import { admitImages } from './allowedimages.ts'
+import { admitDockerfile } from './builddockerfile.ts'
 import { type Context, validating, type Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
 import { managerOf } from './fieldmanager.ts'
@@ -80,7 +81,10 @@ async function storeNew(
   const key = storageKey(kind, object.metadata)
   context.admit?.({ kind, object })
   admitImages(context, { kind, object })
-  const warnings = admitSecurity(context, { kind, object })
+  const warnings = [
+    ...admitSecurity(context, { kind, object }),
+    ...admitDockerfile(context, { kind, object }),
+  ]
   using _reserved = admitAmongOthers(context, kind, object, dryRun)
   const stored = storableText(kind, object)
   if (dryRun) {

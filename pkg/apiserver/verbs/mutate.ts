@@ -16,6 +16,7 @@ import {
 } from '../cache/encoded.ts'
 import type { FieldSetMemo } from '../cache/managerstext.ts'
 import { admitImages } from './allowedimages.ts'
+import { admitDockerfile } from './builddockerfile.ts'
 import type { Context, Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
 import { equalJson } from './equal.ts'
@@ -104,7 +105,11 @@ async function store(
   const write = { kind, object, before: current.object }
   context.admit?.(write)
   admitImages(context, write)
-  const warnings = [...prepared.warnings, ...admitSecurity(context, write)]
+  const warnings = [
+    ...prepared.warnings,
+    ...admitSecurity(context, write),
+    ...admitDockerfile(context, write),
+  ]
   using _reserved = specChanged(current.object, object)
     ? admitAmongOthers(context, kind, object, dryRun)
     : undefined

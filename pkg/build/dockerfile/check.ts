@@ -36,7 +36,10 @@ export function checkDockerfile(dockerfile: Dockerfile, checking: Checking): rea
 }
 
 /** Why there is no such stage; undefined when there is, or none is asked for. */
-export function targetProblem(dockerfile: Dockerfile, building: Building): string | undefined {
+export function targetProblem(
+  dockerfile: Dockerfile,
+  building: Pick<Building, 'target'>,
+): string | undefined {
   const { target } = building
   if (target === undefined || targetStage(dockerfile, building) !== undefined) return undefined
   const names = [...new Set(dockerfile.stages.flatMap(({ name }) => name ?? []))]

@@ -142,7 +142,7 @@ export function stageNamed(
   return stages.findLast((stage) => stage.index < limit && stage.name === name)
 }
 
-/** `line 2, column 5: unknown instruction: FOO`, as messages say it. */
+/** `line 2: unknown instruction: FOO`, and `line 2, column 5: ...` of what does not begin its line. */
 export function describeProblem({ line, column, message }: Problem): string {
-  return `line ${line}, column ${column}: ${message}`
+  return column === 1 ? `line ${line}: ${message}` : `line ${line}, column ${column}: ${message}`
 }

@@ -2,7 +2,7 @@
 
 import { type Dockerfile, type Flag, type Instruction, isOn, type Place, type Stage } from './dockerfile.ts'
 import { compareEngineVersions } from './engineversion.ts'
-import { platformNames } from './scopes.ts'
+import { type BuildArgs, platformNames } from './scopes.ts'
 import { sourceWords } from './sources.ts'
 
 type Builder = 'Classic' | 'BuildKit'
@@ -38,11 +38,11 @@ const flagsSince: Readonly<Partial<Record<string, string>>> = {
   'RUN --device': '28.0',
 }
 
-/** What not every builder of every engine can do, in the order in which it is written. */
-export function featuresOf({ stages }: Dockerfile): readonly Feature[] {
+/** What not every builder of every engine can do, in the order in which it is written. Arguments that are given need nobody. */
+export function featuresOf({ stages }: Dockerfile, args: BuildArgs = {}): readonly Feature[] {
   return stages.flatMap((stage) => [
     ...sameName(stage, stages),
-    ...platformOf(stage),
+    ...platformOf(stage, args),
     ...[stage.from, ...stage.instructions].flatMap(ofInstruction),
   ])
 }
@@ -55,7 +55,7 @@ function sameName({ name, index, from }: Stage, stages: readonly Stage[]): Featu
 }
 
 /** Only BuildKit tells the Dockerfile what it builds for. */
-function platformOf({ from, instructions }: Stage): Feature[] {
+function platformOf({ from, instructions }: Stage, args: BuildArgs): Feature[] {
   const asked = [...from.text.matchAll(/\$\{?([A-Z]+)/g)].map(([, name = '']) => ({ name, place: from }))
   const declared = instructions
     .filter(({ keyword }) => keyword === 'ARG')
@@ -63,7 +63,7 @@ function platformOf({ from, instructions }: Stage): Feature[] {
       pairs.map((pair) => ({ name: pair.value === undefined ? pair.key : '', place: pair })),
     )
   return [...asked, ...declared]
-    .filter(({ name }) => platformNames.has(name))
+    .filter(({ name }) => platformNames.has(name) && !Object.hasOwn(args, name))
     .map(({ name, place }) => ({
       ...placeOf(place),
       name: `the argument ${name}`,
@@ -136,6 +136,7 @@ export interface Choosing {
   readonly dockerfile: Dockerfile
   /** spec.builder. */
   readonly builder: 'Auto' | Builder
+  readonly args?: BuildArgs
   /** How many secrets steps may read. */
   readonly secrets: number
   /** What the engine builds with by itself. */
@@ -155,8 +156,8 @@ export interface Need {
 export type Choice = { readonly builder: Builder } | { readonly needs: readonly Need[] }
 
 export function chooseBuilder(choosing: Choosing): Choice {
-  const { dockerfile, builder, secrets, engineBuilder } = choosing
-  const features = featuresOf(dockerfile)
+  const { dockerfile, builder, args, secrets, engineBuilder } = choosing
+  const features = featuresOf(dockerfile, args)
   const ofBuildKit = features.filter(({ classic }) => !classic)
   const isNeeded = ofBuildKit.length > 0 || secrets > 0
   if (builder === 'Classic' && isNeeded) return { needs: classicNeeds(ofBuildKit, secrets) }
