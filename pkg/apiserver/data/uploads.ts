@@ -12,6 +12,7 @@ import type { Clock, Random } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { uploadDigestPattern } from '#pkg/apis/uploads.ts'
+import { normaliseArchive } from '#pkg/build/context/normalise.ts'
 
 export interface UploadsOptions {
   /** The data directory. */
@@ -24,7 +25,7 @@ export interface UploadsOptions {
 
 export interface UploadName {
   readonly namespace: string
-  /** `sha256:` and 64 hex digits. */
+  /** `sha256:` of a file's bytes, or `tree:` of the files in a tar archive; and 64 hex digits. */
   readonly digest: string
 }
 
@@ -125,8 +126,8 @@ export class Uploads {
     const folders = await readdir(this.#dir, { withFileTypes: true })
     const found: UploadedFile[] = []
     for (const { name: namespace } of folders.filter((entry) => entry.isDirectory())) {
-      for (const hex of await readdir(join(this.#dir, namespace))) {
-        const digest = `sha256:${hex}`
+      for (const fileName of await readdir(join(this.#dir, namespace))) {
+        const digest = digestOfFile(fileName)
         // Whoever puts other files there looks after them.
         if (!uploadDigestPattern.test(digest)) continue
         const file = await this.find({ namespace, digest })
@@ -154,7 +155,10 @@ export class Uploads {
     try {
       const file = await open(partial, 'wx', 0o600)
       try {
-        mustBe(name.digest, await this.#copy(sending, file))
+        const found = name.digest.startsWith(treePrefix)
+          ? await this.#copyTree(sending, file)
+          : await this.#copy(sending, file)
+        mustBe(name.digest, found)
         await file.sync()
       } finally {
         await file.close()
@@ -170,33 +174,65 @@ export class Uploads {
   }
 
   /** The digest of what came. */
-  async #copy({ input, bytes, signal }: Sending, file: FileHandle): Promise<string> {
-    const { maxBytes } = this.#options
+  async #copy(sending: Sending, file: FileHandle): Promise<string> {
     const hash = createHash('sha256')
-    let size = 0
-    for await (const block of inBlocks(input)) {
-      signal.throwIfAborted()
-      size += block.length
-      if (size > maxBytes) throw tooLarge(maxBytes)
-      this.#unseen += block.length
-      if (this.#unseen >= lookEveryBytes) {
-        this.#unseen = 0
-        await this.#mustHaveRoom(0)
-      }
+    for await (const block of inBlocks(this.#counted(sending))) {
       hash.update(block)
-      await file.appendFile(block)
+      await this.#append(file, block)
+    }
+    return `sha256:${hash.digest('hex')}`
+  }
+
+  /** What is kept is the archive as Cove writes it, whoever has made the one that came: nodes read that. */
+  async #copyTree(sending: Sending, file: FileHandle): Promise<string> {
+    const { maxBytes } = this.#options
+    const { archive, summary } = normaliseArchive(this.#counted(sending), { maxBytes })
+    for await (const block of inBlocks(archive)) await this.#append(file, block)
+    return summary().digest
+  }
+
+  async *#counted({ input, bytes, signal }: Sending): AsyncGenerator<Uint8Array> {
+    const { maxBytes } = this.#options
+    let size = 0
+    for await (const chunk of input) {
+      signal.throwIfAborted()
+      size += chunk.length
+      if (size > maxBytes) throw tooLarge(maxBytes)
+      yield chunk
     }
     if (bytes !== undefined && size !== bytes)
       throw badRequest(`the file was to have ${bytes} bytes, and ${size} came`)
-    return `sha256:${hash.digest('hex')}`
+  }
+
+  async #append(file: FileHandle, block: Uint8Array): Promise<void> {
+    this.#unseen += block.length
+    if (this.#unseen >= lookEveryBytes) {
+      this.#unseen = 0
+      await this.#mustHaveRoom(0)
+    }
+    await file.appendFile(block)
   }
 
   /** Nothing but names of namespaces and digests gets here; this is the last look. */
   #pathOf({ namespace, digest }: UploadName): string {
-    if (!uploadDigestPattern.test(digest)) throw badRequest(`"${digest}" is no digest: sha256:HEX`)
+    if (!uploadDigestPattern.test(digest))
+      throw badRequest(`"${digest}" is no digest: sha256:HEX or tree:HEX`)
     if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(namespace)) throw badRequest(`"${namespace}" is no namespace`)
-    return join(this.#dir, namespace, digest.slice('sha256:'.length))
+    return join(this.#dir, namespace, fileOfDigest(digest))
   }
+}
+
+const treePrefix = 'tree:'
+const treeFilePrefix = 'tree-'
+
+function fileOfDigest(digest: string): string {
+  if (digest.startsWith(treePrefix)) return `${treeFilePrefix}${digest.slice(treePrefix.length)}`
+  return digest.slice('sha256:'.length)
+}
+
+function digestOfFile(name: string): string {
+  if (name.startsWith(treeFilePrefix)) return `${treePrefix}${name.slice(treeFilePrefix.length)}`
+  return `sha256:${name}`
 }
 
 /** A socket gives little at a time; each write to the disk has its price. */

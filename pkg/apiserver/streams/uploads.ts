@@ -1,6 +1,6 @@
 /**
  * `PUT|GET|HEAD .../namespaces/NAMESPACE/uploads/sha256:HEX`: files that objects of the namespace are made of. The body is
- * the file itself. A file belongs to its namespace: that another one has it too says nothing to anybody.
+ * the file itself; of `tree:HEX` a tar archive whose files have that digest together. A file belongs to its namespace: that another one has it too says nothing to anybody.
  */
 import { badRequest, notFound } from '#pkg/apimachinery/errors.ts'
 import type { ApiRequest, ApiResponse } from '#pkg/apimachinery/transport.ts'
@@ -44,7 +44,9 @@ export function uploadsSurface({ uploads, hasNamespace }: UploadsSurfaceOptions)
     const [namespace = '', digest = ''] = match.slice(1).map(decodeURIComponent)
     if (!hasNamespace(namespace)) throw notFound({ group: '', plural: 'namespaces' }, namespace)
     if (!uploadDigestPattern.test(digest))
-      throw badRequest(`"${digest}" is no digest: an upload is called sha256: and 64 hexadecimal digits`)
+      throw badRequest(
+        `"${digest}" is no digest: an upload is called sha256: or tree:, and 64 hexadecimal digits`,
+      )
     const name = { namespace, digest }
     const found = await uploads.find(name)
     if (request.method === 'PUT') return put(uploads, name, { request, found })

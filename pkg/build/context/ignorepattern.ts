@@ -3,13 +3,17 @@
  * a regular expression of Go, whose odd corners (`^` at the start, `*` inside brackets) are a part of the rules. Pure.
  */
 import { badRequest } from '#pkg/apimachinery/errors.ts'
-import { isGoPattern } from './gopattern.ts'
+import { matchesGoPattern } from './gopattern.ts'
 
 export type PathTest = (path: string) => boolean
 
-/** Throws BadRequest for a pattern that docker refuses. */
+/**
+ * Throws BadRequest for a pattern that docker refuses; some it refuses when it first compares them with a path, if ever,
+ * and so does the test then.
+ */
 export function compilePattern(pattern: string): PathTest {
-  if (!isGoPattern(pattern)) throw refused(pattern)
+  // All that docker asks beforehand.
+  if (matchesGoPattern(pattern, '.') === undefined) throw refused(pattern)
   const { kind, source } = goExpression(pattern)
   if (kind === 'exact') return (path) => path === pattern
   if (kind === 'prefix') {
@@ -21,8 +25,11 @@ export function compilePattern(pattern: string): PathTest {
     const own = suffix.startsWith('/') ? suffix.slice(1) : undefined
     return (path) => path.endsWith(suffix) || path === own
   }
-  const expression = ourExpression(source, pattern)
-  return (path) => expression.test(path)
+  let expression: RegExp | undefined
+  return (path) => {
+    expression ??= ourExpression(source, pattern)
+    return expression.test(path)
+  }
 }
 
 function refused(pattern: string): Error {
@@ -35,7 +42,8 @@ interface GoExpression {
   readonly source: string
 }
 
-const literalInGo = '.+()|{}$'
+/** What it escapes; that `|`, `{` and `}` are not among them is a rule by now. */
+const literalInGo = '.+()$'
 
 /** What docker's client would hand to Go's regexp. */
 function goExpression(pattern: string): GoExpression {
@@ -73,7 +81,7 @@ function stepAt(chars: readonly string[], at: number): Step {
     return { source, taken, isMore: true, isStars: true }
   }
   if (literalInGo.includes(char)) return { source: `\\${char}`, taken: 1 }
-  if (char === '\\') return { source: `\\${next}`, taken: 2, isMore: true }
+  if (char === '\\') return { source: `\\${next}`, taken: 2, isMore: next !== '' }
   return { source: oneOf[char] ?? char, taken: 1, isMore: '*?[]'.includes(char) }
 }
 
@@ -104,8 +112,20 @@ interface Part {
 
 function characterAt(chars: readonly string[], at: number, pattern: string): Part {
   const char = chars[at] ?? ''
-  if (char !== '\\') return { made: outside(char), end: at + 1 }
-  return { made: escaped(chars[at + 1] ?? '', { isInside: false, pattern }), end: at + 2 }
+  if (char === '\\') return { made: escaped(chars[at + 1] ?? '', { isInside: false, pattern }), end: at + 2 }
+  const repeat = char === '{' ? repeatOf(chars.slice(at).join(''), pattern) : undefined
+  if (repeat !== undefined) return { made: repeat, end: at + repeat.length }
+  return { made: outside(char), end: at + 1 }
+}
+
+const mostRepeats = 1000
+
+/** `{2}`, `{2,}`, `{2,3}`; in Go other braces are text. */
+function repeatOf(text: string, pattern: string): string | undefined {
+  const match = /^\{(0|[1-9]\d*)(?:,(0|[1-9]\d*)?)?\}/.exec(text)
+  if (match === null) return undefined
+  if (Number(match[1]) > mostRepeats || Number(match[2] ?? 0) > mostRepeats) throw refused(pattern)
+  return match[0]
 }
 
 /** From the opening bracket to behind the one that closes. */
@@ -136,6 +156,8 @@ function memberAt(chars: readonly string[], at: number, pattern: string): Part |
 function outside(char: string): string {
   // What Go takes for "any", and for text.
   if (char === '.') return '[^\\n]'
+  // It may be repeated there.
+  if (char === '^') return '(?:^)'
   return ']{}'.includes(char) ? `\\${char}` : char
 }
 
@@ -161,7 +183,7 @@ function escaped(
   if (known !== undefined) return isInside || !'dsw'.includes(char) ? known : `[${known}]`
   const opposite = 'DSW'.includes(char) && !isInside ? goEscapes[char.toLowerCase()] : undefined
   if (opposite !== undefined) return `[^${opposite}]`
-  const place = isInside ? undefined : { A: '^', z: '$', b: '\\b', B: '\\B' }[char]
+  const place = isInside ? undefined : { A: '(?:^)', z: '(?:$)', b: '(?:\\b)', B: '(?:\\B)' }[char]
   if (place === undefined) throw refused(pattern)
   return place
 }

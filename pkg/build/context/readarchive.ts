@@ -15,10 +15,13 @@ export interface ArchivedFile {
   readonly content: AsyncIterable<Uint8Array>
 }
 
-/** Of names, which stand before a file: more is no name. */
-const longestName = 64 * 1024
-/** In one archive. */
-const mostFiles = 2_000_000
+/** Of what stands before a file and says something of it. */
+const longestExtra = 1024 ** 2
+/** As long as a path may be on a disk. */
+const longestName = 4096
+/** In one archive; what is known of them is kept. */
+const mostFiles = 1_000_000
+const mostCharacters = 64e6
 
 /** Throws BadRequest for what is no archive, or holds what no context holds. */
 export async function* readArchive(
@@ -27,11 +30,14 @@ export async function* readArchive(
   const reader = new ByteReader(input)
   try {
     const types = new Map<string, TreeEntryType>()
+    let characters = 0
     for (let header = await nextHeader(reader, true); header !== undefined; ) {
       const left = { bytes: header.size }
       if (header.path !== '') {
         mustFit(header, types)
-        if (types.size > mostFiles) throw badRequest(`the archive has more than ${mostFiles} files`)
+        characters += header.path.length
+        if (types.size > mostFiles || characters > mostCharacters)
+          throw badRequest(`the archive has too many files: more than ${types.size - 1}`)
         yield { header, content: contentOf(reader, left) }
       }
       await reader.skip(left.bytes + paddingOf(header.size))
@@ -78,7 +84,7 @@ async function takeIn(reader: ByteReader, raw: RawHeader, before: Before): Promi
 }
 
 async function bodyOf(reader: ByteReader, { size }: RawHeader): Promise<Buffer> {
-  if (size > longestName) throw badRequest('the archive is broken: a header of it is too long')
+  if (size > longestExtra) throw badRequest('the archive is broken: a header of it is too long')
   const body = (await reader.block(size + paddingOf(size))) ?? Buffer.alloc(0)
   return body.subarray(0, size)
 }
@@ -100,6 +106,8 @@ function meant(raw: RawHeader, { pax, longName, longLink }: Before): ArchiveHead
   const mode = type === 'symlink' ? linkMode : raw.mode & modeBits
   if (path === '' && type !== 'directory') throw badRequest(`the archive has a file without a name`)
   const link = pax.get('linkpath') ?? longLink ?? raw.linkname
+  if (path.length > longestName || link.length > longestName)
+    throw badRequest(`${shown(path.slice(0, 100))}... is longer than any path may be`)
   if (type === 'symlink') mustStayInside(path, link)
   if (size < 0) throw badRequest(`the archive is broken: ${shown(name)} has a length below zero`)
   if (type === 'link') return { path, type, mode, size, mtime, linkname: contextPath(link) }
