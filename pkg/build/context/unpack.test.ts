@@ -57,3 +57,16 @@ test('what is packed with nothing goes through as it is, also when it is short',
   for (const bytes of [plain, Buffer.from('a'), Buffer.alloc(0)])
     t.deepEqual(await gather(unpack(piecesOf(bytes, 7))), bytes)
 })
+
+test('bzip2 that is packed as tightly as can be comes block by block', async (t) => {
+  const bytes = compress('bzip2', Buffer.alloc(200 * 1024 ** 2))
+  t.true(bytes.length < 1000)
+  let total = 0
+  let largest = 0
+  for await (const piece of unpack(piecesOf(bytes))) {
+    total += piece.length
+    largest = Math.max(largest, piece.length)
+  }
+  t.is(total, 200 * 1024 ** 2)
+  t.true(largest < 64 * 1024 ** 2)
+})

@@ -90,15 +90,8 @@ function through(input: AsyncIterable<Uint8Array>, opener: Duplex): AsyncIterabl
 }
 
 async function openBzip2(input: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const { default: unbzip2 } = await import('unbzip2-stream')
-  const opener = unbzip2()
-  const source = Readable.from(input, { objectMode: false })
-  // Its streams are of the old kind, which know neither pipelines nor iteration.
-  const opened = new Readable().wrap(opener)
-  source.once('error', (error) => opened.destroy(error))
-  opened.once('close', () => source.destroy())
-  source.pipe(opener)
-  return opened
+  const { unpackBzip2 } = await import('./unpackbzip2.ts')
+  return unpackBzip2(input)
 }
 
 async function openXz(input: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
