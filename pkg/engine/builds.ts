@@ -6,7 +6,7 @@ import { StatusError } from '#pkg/apimachinery/errors.ts'
 
 export type Builder = 'Classic' | 'BuildKit'
 
-/** What happens while it builds, in order. Steps are numbered from 1 as the builder numbers them. */
+/** What happens while it builds, in order. Steps are numbered from 1: as the classic builder does, or as they begin. */
 export type BuildEvent =
   | {
       readonly type: 'step'
@@ -17,6 +17,8 @@ export type BuildEvent =
       readonly instruction: string
       /** Name of the stage, where the builder tells. */
       readonly stage?: string
+      /** BuildKit only: its place among those of its stage that make layers, counted from 1. */
+      readonly inStage?: { readonly step: number; readonly of: number }
     }
   | {
       readonly type: 'stepDone'

@@ -2,25 +2,28 @@
  * Docker's part of what builds.ts promises. A build lives as long as its call: when that ends, the engine breaks off what
  * it does and removes its containers.
  */
+import { randomUUID } from 'node:crypto'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
-import type { BuildOptions, BuiltImage } from './builds.ts'
+import type { BuildEvent, BuildOptions, BuiltImage } from './builds.ts'
 import { ClassicReader } from './dockerbuildclassic.ts'
 import { buildFailure, buildRefusal } from './dockerbuilderror.ts'
+import { BuildKitReader } from './dockerbuildkit.ts'
 import type { Call, DockerConnection } from './dockerconnection.ts'
+import { buildServices, openSession } from './dockersession.ts'
 import { imageName } from './dockerspec.ts'
 import { jsonLines } from './dockerstream.ts'
 
-export function buildOnDocker(connection: DockerConnection, options: BuildOptions): Promise<BuiltImage> {
-  return buildClassic(connection, options)
-}
-
-async function buildClassic(connection: DockerConnection, options: BuildOptions): Promise<BuiltImage> {
-  const reader = new ClassicReader({ hasLabels: Object.keys(options.labels).length > 0 })
-  const tell = (events: ReturnType<ClassicReader['read']>) => {
+export async function buildOnDocker(
+  connection: DockerConnection,
+  options: BuildOptions,
+): Promise<BuiltImage> {
+  options.signal.throwIfAborted()
+  const reader = readerOf(options)
+  const tell = (events: readonly BuildEvent[]) => {
     for (const event of events) options.onEvent(event)
   }
   try {
-    for await (const line of answers(connection, options, buildQuery(options))) tell(reader.read(line))
+    for await (const line of answers(connection, options)) tell(reader.read(line))
   } catch (error) {
     tell(reader.broken())
     throw error
@@ -29,23 +32,38 @@ async function buildClassic(connection: DockerConnection, options: BuildOptions)
   return reader.image ?? noImage()
 }
 
+function readerOf({ builder, labels }: BuildOptions): ClassicReader | BuildKitReader {
+  if (builder === 'BuildKit') return new BuildKitReader()
+  return new ClassicReader({ hasLabels: Object.keys(labels).length > 0 })
+}
+
 /** What the engine says, value by value. A context that fails ends the build with just that failure. */
-async function* answers(
-  connection: DockerConnection,
-  options: BuildOptions,
-  query: URLSearchParams,
-): AsyncGenerator<unknown> {
+async function* answers(connection: DockerConnection, options: BuildOptions): AsyncGenerator<unknown> {
   const over = new AbortController()
   const signal = AbortSignal.any([options.signal, over.signal])
-  const call: Call = { method: 'POST', path: `/build?${query}`, upload: watched(options.context, over) }
   try {
+    const session = await sessionOf(connection, options, signal)
+    const query = buildQuery(options, session)
+    const call: Call = { method: 'POST', path: `/build?${query}`, upload: watched(options.context, over) }
     yield* jsonLines(await connection.stream(call, signal, buildRefusal))
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {
-    // Lets go of a context of which the engine did not want the rest.
+    // Ends the session, and lets go of a context of which the engine did not want the rest.
     over.abort()
   }
+}
+
+/** BuildKit asks for secrets in it, and whose account to pull with: without any it pulls nothing. */
+async function sessionOf(
+  connection: DockerConnection,
+  { builder, secrets }: BuildOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (builder === 'Classic') return undefined
+  const id = randomUUID()
+  await openSession(connection, { id, service: buildServices(secrets), signal })
+  return id
 }
 
 async function* watched(
@@ -60,10 +78,11 @@ async function* watched(
   }
 }
 
-function buildQuery(options: BuildOptions): URLSearchParams {
-  const { dockerfile, target, platform, network, noCache, cacheFrom } = options
+function buildQuery(options: BuildOptions, session: string | undefined): URLSearchParams {
+  const { builder, dockerfile, target, platform, network, noCache, cacheFrom } = options
   return new URLSearchParams([
     ['dockerfile', dockerfile],
+    ['version', builder === 'BuildKit' ? '2' : '1'],
     ['rm', '1'],
     ['forcerm', '1'],
     ['buildargs', JSON.stringify(options.args)],
@@ -73,6 +92,7 @@ function buildQuery(options: BuildOptions): URLSearchParams {
     ...(target === undefined ? [] : [['target', target]]),
     ...(platform === undefined ? [] : [['platform', platform]]),
     ...(network === undefined ? [] : [['networkmode', network]]),
+    ...(session === undefined ? [] : [['session', session]]),
     ...(noCache ? [['nocache', '1']] : []),
   ])
 }

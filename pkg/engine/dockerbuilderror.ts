@@ -9,14 +9,16 @@ import { archiveError, pullError, type Refusal, refusalError } from './dockererr
 
 const parseLine = /dockerfile parse error (?:on )?line (\d+)|Dockerfile:(\d+)$/im
 const ofDockerfile =
-  /dockerfile parse error|failed to parse dockerfile|dockerfile .*cannot be empty|cannot locate specified dockerfile|failed to read dockerfile|build target|target stage .* could not be found|unknown instruction|is required to have|no build stage|no image was generated|requires BuildKit/i
+  /dockerfile parse error|failed to parse dockerfile|dockerfile.*cannot be empty|cannot locate specified dockerfile|failed to read dockerfile|build target|target stage .* could not be found|unknown instruction|is required to have|no build stage|no image was generated|requires BuildKit/i
 const isFull = /no space left on device|disk quota exceeded/i
 const ofRegistry =
   /^Get "?https?:\/\/|^Head "?https?:\/\/|pull access denied|manifest (for .* not found|unknown)|no matching manifest|toomanyrequests|unauthorized|error response from registry|: not found$|repository .* not found|failed to (resolve|authorize|do request|copy)|authorization failed|insufficient_scope|no basic auth|does not match the specified platform|no such image/i
 const namesBase = /^FROM\s|^(?:COPY|ADD)\s.*--from=|^RUN\s.*\bfrom=/is
+/** A file of the context, or of a stage, that a step wants. */
+const missingFile = /"[^"]*":? not found(?:: not found)?$|no such file or directory$/
 /** `ADD` of an address that did not answer, or has trouble of its own. */
-const awayFile =
-  /^ADD failed: (?:Get "|.*with status 5\d\d)|^ADD failed: .*(?:i\/o timeout|connection (?:refused|reset)|no such host)|invalid response status 5\d\d/i
+const awayFile = /^(?:ADD failed: )?Get "?https?:\/\/|with status 5\d\d|invalid response status 5\d\d/i
+const isAdd = /^ADD\s/i
 const archive =
   /^Error (processing|unpacking) tar|archive\/tar|invalid tar header|(?:unexpected EOF|error reading).*context/i
 const missingNetwork = /network \S+ not found/i
@@ -28,6 +30,7 @@ export function buildRefusal(refusal: Refusal): StatusError {
   const { statusCode, message } = refusal
   if (ofDockerfile.test(message)) return failedBuild({ message })
   if (archive.test(message)) return archiveError(refusal)
+  if (/not supported by buildkit/i.test(message)) return invalid(message)
   const known = refusalError(refusal)
   if (statusCode === 400 && known.reason === 'InvalidSpec') return invalid(message)
   return known.reason === 'NotFound' ? new StatusError('EngineError', known.message) : known
@@ -39,7 +42,8 @@ export function buildFailure(failure: ToldFailure): StatusError {
   if (exitCode !== undefined) return failedBuild(failure)
   if (isFull.test(message)) return new StatusError('NoSpace', message)
   if (ofDockerfile.test(message)) return failedBuild(failure)
-  if (awayFile.test(message)) return new StatusError('SourceUnavailable', message)
+  if (isAdd.test(instruction) && awayFile.test(message)) return new StatusError('SourceUnavailable', message)
+  if (missingFile.test(message)) return failedBuild(failure)
   const words = message.replace(/^invalid from flag value \S+: /, '')
   if (ofRegistry.test(words) && (namesBase.test(instruction) || words !== message))
     return baseError(words, message)

@@ -25,6 +25,7 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean>>
   readonly body?: Readonly<Record<string, unknown>>
   readonly credentials?: RegistryCredentials
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
   /** A body of bytes in place of `body`. */
   readonly upload?: AsyncIterable<Uint8Array>
 }
@@ -166,6 +167,8 @@ export class DockerConnection {
         method: call.method,
         options: { _query: call.query ?? {}, _body: call.body ?? {} },
         ...(call.credentials && { authconfig: authConfigOf(call.credentials) }),
+        // The transport adds to it.
+        ...(call.headers && { headers: { ...call.headers } }),
         ...(call.upload && { file: uploadOf(call.upload, abort) }),
         abortSignal: abort,
         isStream: true,

@@ -28,7 +28,8 @@ export interface SimRun {
   readonly takes?: number
 }
 
-export type BuildHook = (command: string) => SimRun
+/** `secrets`: those that this RUN mounts, by id. */
+export type BuildHook = (command: string, secrets: ReadonlyMap<string, Uint8Array>) => SimRun
 
 export interface SimBuilderParts {
   readonly host: SimHost
@@ -175,15 +176,30 @@ export class SimBuild {
     throw new BuildError(`${why}: stat ${missing}: file does not exist`, failure)
   }
 
-  async #run({ instruction, number, values }: Step): Promise<number> {
+  async #run(step: Step): Promise<number> {
+    const { instruction, number, values } = step
     const { clock, run } = this.#parts
     const { signal } = this.#options
-    const { output = '', exitCode = 0, takes = 0 } = run(expand(instruction.rest, values))
+    const {
+      output = '',
+      exitCode = 0,
+      takes = 0,
+    } = run(expand(instruction.rest, values), this.#mounted(step))
     if (output !== '') this.#tell({ type: 'output', step: number, text: output })
     if (takes > 0) await sleep(clock, takes, signal)
     if (exitCode === 0) return bytesOfRun
     const message = `The command '/bin/sh -c ${instruction.rest}' returned a non-zero code: ${exitCode}`
     throw new BuildError(message, { step: number, exitCode, line: instruction.line })
+  }
+
+  #mounted({ instruction, number }: Step): ReadonlyMap<string, Uint8Array> {
+    const mount = instruction.flags.get('mount') ?? ''
+    const id = /(?:^|,)id=([^,]+)/.exec(mount)?.[1]
+    if (id === undefined || !mount.includes('type=secret')) return new Map()
+    const value = this.#options.secrets.get(id)
+    if (value !== undefined) return new Map([[id, value]])
+    if (!/(?:^|,)required(?:,|=true|$)/.test(mount)) return new Map()
+    throw new BuildError(`secret ${id}: not found`, { step: number, line: instruction.line })
   }
 
   #copiedBytes({ instruction }: Step): number {

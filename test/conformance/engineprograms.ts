@@ -1,6 +1,6 @@
 /** The programs that the engine suite runs, each as a real command line and as the script of a simulated process. */
 import { canonicalJson } from '#pkg/apimachinery/hash.ts'
-import type { SimRun } from '#pkg/engine/simbuild.ts'
+import type { BuildHook } from '#pkg/engine/simbuild.ts'
 import type { CommandHook, SimCommand } from '#pkg/engine/simexec.ts'
 import type { Behaviour, BehaviourHook } from '#pkg/engine/simprocess.ts'
 
@@ -145,14 +145,17 @@ export const simulatedCommands: CommandHook = (argv) => {
   return Object.values(commands).find((command) => canonicalJson(command.argv) === wanted)?.simulated
 }
 
-/** RUN of the suite's Dockerfiles: `echo`, `exit` and `sleep`, one after the other. */
-export function simulatedRuns(command: string): SimRun {
+/** RUN of the suite's Dockerfiles: `cat` of a secret, `echo`, `exit` and `sleep`, one after the other. */
+export const simulatedRuns: BuildHook = (command, secrets) => {
   const parts = command.split(';').map((part) => part.trim().split(' '))
   const of = (name: string) => parts.filter(([first]) => first === name).map(([, ...rest]) => rest.join(' '))
   return {
-    output: of('echo')
-      .map((words) => `${words}\n`)
-      .join(''),
+    output: [
+      ...of('cat').map((path) =>
+        Buffer.from(secrets.get(path.replace('/run/secrets/', '')) ?? []).toString(),
+      ),
+      ...of('echo').map((words) => `${words}\n`),
+    ].join(''),
     exitCode: Number(of('exit')[0] ?? 0),
     takes: Number(of('sleep')[0] ?? 0) * 1000,
   }
