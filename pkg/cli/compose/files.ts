@@ -38,6 +38,16 @@ export function fileMounts(service: Fields, at: At, sources: FileSources): FileM
   return { mounts, objects }
 }
 
+/** The Secret that a secret of the project becomes; the value is under the name of the secret itself. */
+export function secretObject(
+  source: string,
+  sources: FileSources,
+): { readonly name: string; readonly object: Fields } {
+  const [, secrets] = sections
+  const name = nearestObjectName(`${sources.project}-${source}`)
+  return { name, object: fileObject(secrets, source, name, sources) }
+}
+
 function reference(member: unknown, at: At, { base }: Section): { source: string; mountPath: string } {
   const long = typeof member === 'object' && member !== null
   const { source, target, ...rest } = long ? map(member, at) : { source: member }

@@ -102,7 +102,7 @@ test('what has no counterpart is told with its place', (t) => {
 services:
   web:
     image: nginx
-    build: .
+    build: {ssh: [default]}
     gpus: all
     restart: on-failure:3
     ports: ["80:80", "81:80"]
@@ -112,7 +112,7 @@ include: [other.yaml]`)
   t.deepEqual(notes, [
     'include: has no counterpart',
     'services.late: left out: it needs --profile more',
-    'services.web.build: images are not built from here yet: build it, and name it under image',
+    'services.web.build.ssh: has no counterpart',
     'services.web.gpus: has no counterpart',
     'services.web.restart: there is no bound of 3 restarts; they back off up to 5 minutes',
     'services.web.ports: 80/TCP is published 2 times; only the first is taken over',
@@ -154,6 +154,82 @@ services:
     'services.web: is called my-web here',
     'services.db: becomes 2 Containers',
   ])
+})
+
+test('what a service is built of becomes a Build, and its Container follows that', (t) => {
+  const { manifests, notes } = converted(
+    `
+services:
+  web:
+    build:
+      context: ./src
+      dockerfile: ../Dockerfile.web
+      args: [V=1, PASSWORD, NOWHERE]
+      target: run
+      secrets: [token, {source: token, target: other}]
+      cache_from: [team/cache, "type=registry,ref=team/more", "type=gha"]
+      labels: {a: b}
+      no_cache: true
+      platforms: [linux/amd64, linux/arm64]
+      tags: [team/web:1]
+      network: host
+  worker: {image: shop-web, command: work}
+  api: {build: "https://git.example.com/x.git#main:api", image: "team/api:2"}
+  inner: {build: {dockerfile_inline: "FROM scratch"}}
+secrets: {token: {file: ./token}}`,
+    { files: { '/srv/shop/token': 'geheim' } },
+  )
+  const of = (kind: string) => manifests.filter((manifest) => manifest.kind === kind)
+  const [web, api, inner] = of('Build')
+  t.deepEqual(web.metadata, { name: 'web' })
+  t.deepEqual(web.spec, {
+    context: { path: '/srv/shop/src' },
+    dockerfile: '../Dockerfile.web',
+    target: 'run',
+    cacheFrom: ['team/cache', 'team/more'],
+    labels: { a: 'b' },
+    noCache: true,
+    platform: 'linux/amd64',
+    network: 'host',
+    args: { V: '1', PASSWORD: 'geheim' },
+    tags: ['shop-web', 'team/web:1'],
+    secrets: [
+      { id: 'token', secret: 'shop-token', key: 'token' },
+      { id: 'other', secret: 'shop-token', key: 'token' },
+    ],
+  })
+  t.deepEqual(api.spec, {
+    context: { git: { url: 'https://git.example.com/x.git', ref: 'main', subdirectory: 'api' } },
+    tags: ['team/api:2'],
+  })
+  t.deepEqual(inner.spec, {
+    context: { path: '/srv/shop' },
+    dockerfileInline: 'FROM scratch',
+    tags: ['shop-inner'],
+  })
+  t.deepEqual(of('Secret')[0].stringData, { token: 'geheim' })
+  t.deepEqual(
+    of('Container').map(({ metadata, spec }) => [metadata.name, spec.imageFrom, spec.image]),
+    [
+      ['web', { build: 'web' }, undefined],
+      ['worker', { build: 'web' }, undefined],
+      ['api', { build: 'api' }, undefined],
+      ['inner', { build: 'inner' }, undefined],
+    ],
+  )
+  t.deepEqual(notes, [
+    'services.web.build.cache_from: "type=gha" has no counterpart: only images are taken as cache',
+    'services.web.build.platforms: an image is built for one platform: linux/amd64',
+  ])
+})
+
+test('services that build one image alike share its Build, and others cannot', (t) => {
+  const { manifests } = converted('services: {aa: {build: ., image: x}, bb: {build: {context: .}, image: x}}')
+  t.is(manifests.filter(({ kind }) => kind === 'Build').length, 1)
+  t.deepEqual(manifests.at(-1).spec.imageFrom, { build: 'aa' })
+  t.throws(() => converted('services: {aa: {build: ., image: x}, bb: {build: ./b, image: x}}'), {
+    message: 'services.bb: x is built by service aa in another way: give it another name under image',
+  })
 })
 
 test('a wrong value is told with its place', (t) => {

@@ -1,10 +1,11 @@
 /**
- * A Compose project as manifests: Volumes, Networks, ConfigMaps, Secrets and Containers, and notes on all that has no
+ * A Compose project as manifests: Volumes, Networks, ConfigMaps, Secrets, Builds and Containers, and notes on all that has no
  * counterpart. Pure: contents of files are given.
  */
-import { ownValue } from '#pkg/apimachinery/hash.ts'
+import { ownValue, sameJson } from '#pkg/apimachinery/hash.ts'
 import { nearestObjectName } from '#pkg/apis/wellknown.ts'
 import { CliError } from '../errors.ts'
+import { builtName, type ServiceBuild, serviceBuild } from './build.ts'
 import { replicasOf } from './deploy.ts'
 import { environment, type Sources } from './environment.ts'
 import { fileMounts } from './files.ts'
@@ -55,6 +56,8 @@ class Project {
   readonly #name: string
   readonly #volumes = new Set<string>()
   readonly #files = new Map<string, Fields>()
+  /** By the name of the image: those of several services that are built alike are one. */
+  readonly #builds = new Map<string, ServiceBuild>()
 
   constructor(input: ProjectInput) {
     this.#input = input
@@ -70,6 +73,7 @@ class Project {
       if (!top.includes(key) && !key.startsWith('x-')) this.#at(key).note('has no counterpart')
     const active = Object.entries(this.#services).filter(([name, service]) => this.#isActive(name, service))
     if (active.length === 0) throw new CliError('services: there is none to convert')
+    for (const [name, service] of active) this.#build(name, map(service, this.#at('services', name)))
     const containers = active.flatMap(([name, service]) => this.#service(name, service))
     const networks = networkManifests(this.#compose['networks'], this.#at('networks'), {
       project: this.#name,
@@ -78,7 +82,7 @@ class Project {
     })
     const volumes = [...this.#volumes].map((volume) => this.#volume(volume))
     return {
-      manifests: [...volumes, ...networks, ...this.#files.values(), ...containers],
+      manifests: [...volumes, ...networks, ...this.#files.values(), ...this.#buildManifests(), ...containers],
       notes: this.#notes,
     }
   }
@@ -94,6 +98,40 @@ class Project {
     if (wanted.some((profile) => this.#input.profiles.has(profile))) return true
     this.#at('services', name).note(`left out: it needs --profile ${wanted.join(' or ')}`)
     return false
+  }
+
+  #sources() {
+    return { ...this.#input, compose: this.#compose, project: this.#name, notes: this.#notes }
+  }
+
+  #build(name: string, service: Fields): void {
+    const at = this.#at('services', name)
+    const build = serviceBuild(name, service, at, this.#sources())
+    if (build === undefined) return
+    const other = this.#builds.get(build.image)
+    if (other === undefined) this.#builds.set(build.image, build)
+    else if (!sameJson(other.spec, build.spec))
+      throw new CliError(
+        `${at.where}: ${build.image} is built by service ${other.name} in another way: give it another name under image`,
+      )
+    for (const [key, object] of build.objects) this.#files.set(key, object)
+  }
+
+  #buildManifests(): Fields[] {
+    return [...this.#builds.values()].map(({ name, spec }) => ({
+      apiVersion: api,
+      kind: 'Build',
+      metadata: { name },
+      spec,
+    }))
+  }
+
+  /** Of a service that is built, and of one that runs what another one builds. */
+  #imageOf(name: string, { image, build }: Fields): Fields {
+    const named = image === undefined ? builtName(this.#name, name) : String(image)
+    const [plain = ''] = build === undefined ? [named] : named.split('@')
+    const made = this.#builds.get(plain)
+    return made === undefined ? { image: named } : { imageFrom: { build: made.name } }
   }
 
   #service(name: string, value: unknown): Fields[] {
@@ -124,10 +162,7 @@ class Project {
     })
     for (const volume of volumes) this.#volumes.add(volume)
     const { mounts: files, objects } = fileMounts(service, this.#at('services', name), {
-      ...this.#input,
-      compose: this.#compose,
-      project: this.#name,
-      notes: this.#notes,
+      ...this.#sources(),
     })
     for (const [key, object] of objects) this.#files.set(key, object)
     const dependsOn = this.#dependencies(name, service)
@@ -135,12 +170,12 @@ class Project {
       const [container = '', alias] = String(line).split(':')
       return { container: nearestObjectName(container), ...(alias !== undefined && { alias }) }
     })
+    const { image: _image, ...rest } = spec
     return {
-      // As Compose names what it builds.
-      image: `${this.#name}-${name}`,
+      ...this.#imageOf(name, service),
       // Compose leaves what ended as it is.
       restartPolicy: 'Never',
-      ...spec,
+      ...rest,
       ...(env.length > 0 && { env }),
       ...(mounts.length + files.length > 0 && { mounts: [...mounts, ...files] }),
       ...networksOf(service, this.#at('services', name), { project: this.#name, notes: this.#notes, name }),

@@ -75,6 +75,7 @@ export const turns: Readonly<Record<string, Turn>> = {
   dns_opt: (value, at) => ({ dns: { options: texts(value, at) } }),
   logging: logging,
   // Told by the project: they concern more than one service, or files.
+  build: none,
   container_name: none,
   environment: none,
   env_file: none,
@@ -91,10 +92,6 @@ export const turns: Readonly<Record<string, Turn>> = {
   // Say nothing that a container is made of.
   expose: none,
   attach: none,
-  build: (_, at) => {
-    at.note('images are not built from here yet: build it, and name it under image')
-    return {}
-  },
   extends: (_, at) => {
     at.note('is not followed; convert the output of `docker compose config` instead')
     return {}
@@ -112,6 +109,8 @@ function restart(value: unknown, at: At): Fields {
 
 function pullPolicy(value: unknown, at: At): Fields {
   const word = text(value, at)
+  // What is built is built when something of it has moved, and not otherwise.
+  if (word === 'build') return {}
   const imagePullPolicy = ownValue(pullPolicies, word)
   if (imagePullPolicy === undefined) at.note(`"${word}" has no counterpart`)
   return imagePullPolicy === undefined ? {} : { imagePullPolicy }
