@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { findCondition } from '#pkg/apimachinery/meta.ts'
+import { buildKind } from '#pkg/apis/build.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import type { Container, ContainerStatus } from '#pkg/apis/container.ts'
 import { configMapKind, namespaceKind, secretKind } from '#pkg/apis/core.ts'
@@ -26,6 +27,7 @@ const kindsByName = {
   Volume: anyKind(volumeKind),
   Network: anyKind(networkKind),
   Image: anyKind(imageKind),
+  Build: anyKind(buildKind),
   Secret: anyKind(secretKind),
   ConfigMap: anyKind(configMapKind),
 } satisfies Record<string, Kind>

@@ -6,8 +6,10 @@ import { type Cause, invalid } from '#pkg/apimachinery/errors.ts'
 import type { Build } from '#pkg/apis/build.ts'
 
 import { type Node, nodeKind } from '#pkg/apis/node.ts'
-import { type Judging, judgeDockerfile, type Refusal } from '#pkg/build/dockerfile/judge.ts'
+import { describeProblem } from '#pkg/build/dockerfile/dockerfile.ts'
+import { type Judging, judgeDockerfile, type Refusal, type Verdict } from '#pkg/build/dockerfile/judge.ts'
 import { describeLint } from '#pkg/build/dockerfile/lint.ts'
+import { missingSources } from '#pkg/build/missingsources.ts'
 import { type ApiObject, decodeObject } from '../cache/encoded.ts'
 import type { Context, Write } from './context.ts'
 import { equalJson } from './equal.ts'
@@ -19,12 +21,14 @@ const mostWarnings = 20
 export function admitDockerfile(context: Context, { kind, object, before }: Write): string[] {
   if (kind.group !== 'cove.run' || kind.kind !== 'Build') return []
   const { spec } = asBuild(object)
-  const text = spec.dockerfileInline
+  const text = spec.dockerfileInline ?? spec.context.inline?.files[spec.dockerfile]
   if (text === undefined) return []
   if (before !== undefined && equalJson(judgedOf(asBuild(before).spec), judgedOf(spec))) return []
   const judging = judgingOf(spec)
   const verdict = judgeDockerfile(text, judging)
   if (!verdict.ok) throw invalid(kind, object.metadata.name, verdict.refusals.map(causeOf))
+  const missing = missingInline(spec, verdict)
+  if (missing.length > 0) throw invalid(kind, object.metadata.name, missing.map(causeOf))
   const warnings = verdict.warnings.map((lint) => `${spec.dockerfile}: ${describeLint(lint)}`)
   const more = warnings.length - mostWarnings
   const shown =
@@ -63,6 +67,22 @@ function judgingOf(spec: Build['spec']): Judging {
     ...(spec.target !== undefined && { target: spec.target }),
     ...(spec.platform !== undefined && { platform: spec.platform }),
   }
+}
+
+/** Of files in the object itself it is known which are there. */
+function missingInline(
+  spec: Build['spec'],
+  { dockerfile, builder }: Extract<Verdict, { ok: true }>,
+): Refusal[] {
+  if (spec.context.inline === undefined) return []
+  const paths = Object.keys(spec.context.inline.files).map((path) => path.replace(/^(\.?\/)+/, ''))
+  const entries = paths.map((path) => ({ path, type: 'file' as const }))
+  const { args, target } = spec
+  const building = { args, builder, ...(target !== undefined && { target }) }
+  return missingSources(dockerfile, building, { entries, ignores: () => false }).map((problem) => ({
+    reason: 'InvalidDockerfile',
+    message: describeProblem(problem),
+  }))
 }
 
 const fieldOf: Readonly<Record<Refusal['reason'], string>> = {
