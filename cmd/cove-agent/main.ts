@@ -88,7 +88,7 @@ export async function runAgent(options: AgentProcessOptions, signal: AbortSignal
         nodeName,
         ownerOf: (found) => agent.ownerOf(found),
         lastUsedOf: (image) => agent.prunes.lastUsedOf(image),
-        buildLog: (build, reading) => agent.buildLog(build, reading),
+        ...(agent.builds !== undefined && { buildLog: agent.builds.log.bind(agent.builds) }),
         prune: (spec, dryRun, aborted) => agent.prunes.ask(spec, dryRun, aborted),
         registry,
         credentialsOf: (reference, aborted) => agent.credentialsOf(reference, aborted),

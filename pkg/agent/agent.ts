@@ -4,7 +4,7 @@
  * an agent that restarts goes on where the last one stopped and touches nothing that is as it should be. Nothing in a
  * pass waits for the server; while that is away, also after a restart, the copy that the node keeps is what is desired.
  */
-import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { ContainerStatus } from '#pkg/apis/container.ts'
 import { Loop } from '#pkg/client/loop.ts'
@@ -14,21 +14,24 @@ import { ServerLink } from '#pkg/client/serverlink.ts'
 import type { EngineEvent, EngineInfo } from '#pkg/engine/port.ts'
 import type { OpResult } from '#pkg/plan/execute.ts'
 import type { AgentOptions } from './agentoptions.ts'
-import type { LogReading } from './builds/buildlogs.ts'
 import { BuildRoom } from './builds/buildroom.ts'
+import { withChecks } from './checked.ts'
 import { nameWithoutRole } from './container.cast.ts'
 import { afterRestart } from './container.restart.ts'
 import { type Trial, trialsOf } from './container.rollout.ts'
 import { imagesInQuestion } from './container.security.ts'
-import { lastCheck } from './container.stall.ts'
-import { steadyHealth } from './container.steady.ts'
 import { DesiredState } from './desired.ts'
 import { EndBook } from './endbook.ts'
 import { followEngineEvents } from './engineevents.ts'
 import { HealingBook } from './healingbook.ts'
 import { generationOf, isWanted, namesAtWork } from './holds.ts'
 import { Host } from './host.ts'
-import { type CredentialSources, credentialsOf, type Offered } from './images/credentials.ts'
+import {
+  type CredentialSources,
+  credentialSources,
+  credentialsOf,
+  type Offered,
+} from './images/credentials.ts'
 import { ImageRoom } from './images/imageroom.ts'
 import { withImagesHere } from './images/imageshere.ts'
 import { tailsWanted } from './logtails.ts'
@@ -37,11 +40,10 @@ import { type NodeDecision, planNode } from './node.plan.ts'
 import { NodeRegistration, type NodeSight, nodeSight } from './node.ts'
 import { furtherNotes, noteOf } from './notes.ts'
 import { Observer } from './observe.ts'
-import type { AgentOp, ObjectName } from './ops.ts'
+import type { AgentOp } from './ops.ts'
 import { type Found, type Owned, ownedBy } from './owned.ts'
 import { perform } from './perform.ts'
 import { runCheck } from './probe.check.ts'
-import { probeTargets, withHealth } from './probe.targets.ts'
 import { Prober } from './prober.ts'
 import { PruneRoom } from './prune/pruneroom.ts'
 import { PullBook } from './pulls.ts'
@@ -67,9 +69,8 @@ export class Agent {
   readonly #registration: NodeRegistration
   readonly #recorder: EventRecorder
   readonly #pulls: PullBook
+  readonly #credentials: CredentialSources
   readonly #images: ImageRoom
-  /** Absent: nothing is built here. */
-  readonly #builds: BuildRoom | undefined
   readonly #healings: HealingBook
   readonly #prober: Prober
   readonly #rearmed: RearmBook
@@ -80,6 +81,8 @@ export class Agent {
   readonly #memory: NodeMemory
   readonly #host: Host
   readonly prunes: PruneRoom
+  /** Undefined: nothing is built here. */
+  readonly builds: BuildRoom | undefined
   #engineInfo: EngineInfo | undefined
   #resyncAt = 0
   /** Verdicts that time alone brings: from a look of then, not from the last that an event gave reason to. */
@@ -106,7 +109,9 @@ export class Agent {
     this.#observer = new Observer(engine)
     this.#pulls = new PullBook(ambient.clock, poke)
     const record = (note: EventNote) => this.#recorder.record(note)
-    const credentials = this.#credentialSources()
+    const credentials = credentialSources(() => this.#desired.snapshot(), options.nodeLogins)
+    this.#credentials = credentials
+    const asking = options.registry === undefined ? {} : { registry: options.registry }
     this.#images = new ImageRoom({
       engine,
       ambient,
@@ -114,22 +119,20 @@ export class Agent {
       onChange: poke,
       credentials,
       record,
-      ...(options.registry !== undefined && { registry: options.registry }),
+      ...asking,
       ...(options.lent !== undefined && { lentStore: options.lent }),
     })
     this.#reporter = new Reporter(client, ambient)
-    this.#builds =
-      options.builds &&
-      new BuildRoom({
-        ...options.builds,
-        ambient,
-        client,
-        credentials,
-        ...(options.registry !== undefined && { registry: options.registry }),
-        desired: () => this.#desired.snapshot(),
-        report: ({ kind, object, status }) => this.#reporter.report(kind, object, status),
-        onChange: poke,
-      })
+    const snapshot = () => this.#desired.snapshot()
+    const rooms = {
+      ambient,
+      client,
+      credentials,
+      desired: snapshot,
+      reporter: this.#reporter,
+      onChange: poke,
+    }
+    this.builds = options.builds && new BuildRoom({ ...options.builds, ...asking, ...rooms })
     this.#healings = new HealingBook(ambient.clock)
     this.#rearmed = new RearmBook(ambient.clock)
     this.#asked = new EndBook(ambient.clock)
@@ -146,8 +149,8 @@ export class Agent {
       onProgress: this.#pulls.progress.bind(this.#pulls),
       onAnswer: this.#images.onAnswer.bind(this.#images),
       credentials,
-      ...(options.registry !== undefined && { registry: options.registry }),
-      ...(this.#builds !== undefined && { building: this.#builds }),
+      ...asking,
+      ...(this.builds !== undefined && { building: this.builds }),
     }
     this.#runner = new Runner({
       ambient,
@@ -162,7 +165,7 @@ export class Agent {
       perform: (op, signal) => perform(op, context, signal),
       ownerOf: (found) => this.ownerOf(found),
       clusterID: () => this.#link.clusterID,
-      desired: () => this.#desired.snapshot(),
+      desired: snapshot,
       busy: () => this.#runner.busy(),
       readDisk: async () => this.#host.disk(this.#engineInfo ?? (await engine.info())),
       onChange: () => {
@@ -194,22 +197,22 @@ export class Agent {
   async run(signal: AbortSignal): Promise<void> {
     await this.#memory.recall()
     await this.prunes.recall()
-    await this.#builds?.recall()
+    await this.builds?.recall()
     const running = [this.#desired, this.#recorder, this.#reporter, this.#registration, this.#memory]
     const onBegin = () => {
       this.#observer.invalidateAll()
       this.#loop.poke()
     }
-    const onEvent = (event: EngineEvent) => this.#onEvent(event)
-    const following = followEngineEvents({ ...this.#options, onBegin, onEvent }, signal)
+    const onEvents = { onBegin, onEvent: (event: EngineEvent) => this.#onEvent(event) }
+    const following = followEngineEvents({ ...this.#options, ...onEvents }, signal)
     const parts = [...running.map((part) => part.run(signal)), following]
     await this.#memory.untilKnown(signal)
     await this.#loop.run(signal)
     await this.#prober.close()
     await this.#images.close()
-    await this.#builds?.close()
     await this.prunes.close()
     await this.#runner.idle()
+    await this.builds?.close()
     await Promise.all(parts)
   }
 
@@ -224,24 +227,9 @@ export class Agent {
     }
   }
 
-  #credentialSources(): CredentialSources {
-    const { nodeLogins } = this.#options
-    return {
-      secretOf: (key) => this.#desired.snapshot().secrets.get(key),
-      registries: () => this.#desired.snapshot().registries.values(),
-      ...(nodeLogins !== undefined && { nodeLogins }),
-    }
-  }
-
   /** What the node itself would show a registry for the reference, whoever asks. */
   credentialsOf(reference: string, signal: AbortSignal): Promise<Offered> {
-    return credentialsOf(reference, { secrets: [], signal }, this.#credentialSources())
-  }
-
-  /** Of an attempt to build. Throws NotFound when there is no such log. */
-  async buildLog(build: ObjectName, reading: LogReading): Promise<AsyncIterable<Uint8Array>> {
-    if (this.#builds === undefined) throw new StatusError('NotFound', 'this node builds nothing')
-    return await this.#builds.log(build, reading)
+    return credentialsOf(reference, { secrets: [], signal }, this.#credentials)
   }
 
   /** The object of this agent's API that a container stands for. */
@@ -273,7 +261,7 @@ export class Agent {
     this.#report(world, decision)
     this.#memory.keep()
     const pruneAt = this.prunes.pass(world, signal)
-    const times = [decision.wakeAt ?? Number.POSITIVE_INFINITY, pruneAt ?? Number.POSITIVE_INFINITY]
+    const times = [decision.wakeAt, pruneAt].filter((time) => time !== undefined)
     return Math.min(...times, this.#resyncAt, this.#images.wakeAt())
   }
 
@@ -307,7 +295,7 @@ export class Agent {
         ...host,
         ...this.#images.facts(desired),
         ...this.prunes.facts(),
-        ...(this.#builds && { building: this.#builds.facts(desired, this.#engineInfo) }),
+        ...(this.builds && { building: this.builds.facts(desired, this.#engineInfo) }),
         nodeName,
         engineApi: this.#engineInfo.apiVersion,
         engineRegistries: this.#engineInfo.registries,
@@ -340,32 +328,18 @@ export class Agent {
   }
 
   /** With the results of the checks that the agent makes itself. */
-  #checked(seen: Observation, { containers }: Desired, clusterID: string): Observation {
-    const stored = new Map([...containers.values()].map(({ metadata, status }) => [metadata.uid, status]))
-    const targets = probeTargets(
-      seen.containers,
-      clusterID,
-      (uid) => this.#statuses.get(uid) ?? stored.get(uid),
-    )
-    this.#prober.sync(targets)
-    this.#rearmed.sync(lastCheck(seen.containers))
-    this.#asked.sync(seen.containers)
-    const checked = withHealth(seen.containers, (id) => this.#prober.healthOf(id))
-    const statuses = [...stored].map(([uid = '', status]) => this.#statuses.get(uid) ?? status)
-    return { ...seen, containers: steadyHealth(checked, statuses) }
+  #checked(seen: Observation, desired: Desired, clusterID: string): Observation {
+    const books = { statuses: this.#statuses, rearmed: this.#rearmed, asked: this.#asked }
+    return withChecks(seen, { ...books, prober: this.#prober, desired, clusterID })
   }
 
   #report(world: World, decision: NodeDecision): void {
     this.#reportNode(nodeSight(world, decision))
     const lastAction = (group: string) => this.#runner.lastAction(group)
     const input = { world, decision, busy: this.#runner.busy(), lastAction }
-    const builds = this.#builds?.reports(input) ?? []
-    for (const { kind, object, status } of [
-      ...infraReports(input),
-      ...this.#images.reports(input),
-      ...builds,
-    ])
-      this.#reporter.report(kind, object, status)
+    const built = this.builds?.reports(input) ?? []
+    const reports = [...infraReports(input), ...this.#images.reports(input), ...built]
+    for (const { kind, object, status } of reports) this.#reporter.report(kind, object, status)
     for (const { container, status, notes, report } of containerReports(input)) {
       for (const note of notes) this.#recorder.record(note)
       const { uid = '' } = container.metadata
@@ -392,8 +366,8 @@ export class Agent {
 
   #reportNode(seen: NodeSight): void {
     const { ambient, version: agentVersion } = this.#options
-    const now = ambient.clock.now()
-    this.#registration.report({ ...seen, engine: this.#engineInfo, agentVersion, now })
+    const facts = { engine: this.#engineInfo, agentVersion, now: ambient.clock.now() }
+    this.#registration.report({ ...seen, ...facts })
   }
 
   #onResult(result: OpResult<AgentOp>): void {

@@ -37,9 +37,9 @@ test('what was encoded is decoded as it was, absent objects too', (t) => {
 test('what is no copy of this node and this format is refused with a reason', (t) => {
   const refused = (text: string, message: RegExp, nodeName = 'n1') =>
     t.throws(() => decodeCopy(text, nodeName), { message })
-  refused('{"format":2 secret', /^it is not JSON$/)
-  refused('[]', /not of format 2/)
-  refused(encodeCopy(copy).replace('"format":2', '"format":3'), /another version of Cove/)
+  refused('{"format":3 secret', /^it is not JSON$/)
+  refused('[]', /not of format 3/)
+  refused(encodeCopy(copy).replace('"format":3', '"format":4'), /another version of Cove/)
   refused(encodeCopy(copy).replace('"clusterID":"one"', '"clusterID":""'), /not as the agent writes it/)
   refused(encodeCopy(copy).replace('"containers":[', '"pods":['), /not as the agent writes it/)
   refused(encodeCopy(copy), /of node "n1", not of "n2"/, 'n2')

@@ -19,6 +19,7 @@ import { digestOf, findImage } from '../image.ts'
 import type { CredentialSources } from '../images/credentials.ts'
 import type { ObjectName } from '../ops.ts'
 import { placedHere } from '../placed.ts'
+import type { Reporter } from '../reporter.ts'
 import type { ReportsInput, StatusReport } from '../reports.ts'
 import { type Desired, groupOf, type World } from '../world.ts'
 import { Attempt } from './attempt.ts'
@@ -41,7 +42,7 @@ export interface BuildRoomOptions {
   readonly registry?: RegistryClient
   readonly credentials: CredentialSources
   readonly desired: () => Pick<Desired, 'builds'>
-  readonly report: (report: StatusReport) => void
+  readonly reporter: Pick<Reporter, 'report'>
   /** Something is known that was not. */
   readonly onChange: () => void
 }
@@ -187,14 +188,14 @@ export class BuildRoom implements BuildPerforming {
 
   #tell(): void {
     this.#cancelTelling = undefined
-    const { desired, report } = this.#options
+    const { desired, reporter } = this.#options
     for (const object of desired().builds.values()) {
       const { uid = '' } = object.metadata
       const [status, running] = [this.#statuses.get(uid), this.#running.get(uid)]
       if (!this.#untold.has(uid) || status === undefined || running === undefined) continue
       const told = withProgress(status, running)
       this.#statuses.set(uid, told)
-      report({ kind: anyKind(buildKind), object, status: told })
+      reporter.report(buildKind, object, told)
     }
     this.#untold.clear()
   }

@@ -40,6 +40,18 @@ export interface CredentialSources {
   readonly nodeLogins?: NodeLogins
 }
 
+/** Out of what is desired now. */
+export function credentialSources(
+  desired: () => Pick<Desired, 'secrets' | 'registries'>,
+  nodeLogins: NodeLogins | undefined,
+): CredentialSources {
+  return {
+    secretOf: (key) => desired().secrets.get(key),
+    registries: () => desired().registries.values(),
+    ...(nodeLogins !== undefined && { nodeLogins }),
+  }
+}
+
 const nothing: Offered = { found: [], troubles: [] }
 
 /** Those for an image, now. */
