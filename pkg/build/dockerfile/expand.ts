@@ -133,6 +133,7 @@ function substitution(reader: Reader): string {
 
 function modified(reader: Reader, name: string): string {
   const { text, at } = reader
+  if (at >= text.length) return ''
   const [operator = ''] = /^(?::?[-+?]|##?|%%?|\/\/?)/.exec(text.slice(at, at + 2)) ?? []
   if (operator === '') return fail(reader, `unknown modifier in \${${name}${text.slice(at, at + 2)}`)
   reader.at += operator.length

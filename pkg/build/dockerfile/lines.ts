@@ -106,6 +106,7 @@ function readLogical(physical: readonly string[], start: number, { escapeToken }
     const body = readBody(physical, next, heredoc)
     if (body === undefined) {
       problems.push({ ...place, message: `unterminated heredoc: no line is ${heredoc.name}` })
+      next = physical.length
       break
     }
     next = body.next
