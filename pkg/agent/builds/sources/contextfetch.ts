@@ -77,7 +77,7 @@ async function fetchSource(source: ContextSource, fetching: Fetching): Promise<C
   const taken = { ...fetching.op, dockerfile: fetching.op.dockerfile }
   switch (source.type) {
     case 'upload':
-      return takeWhole(uploaded(source, fetching), taken)
+      return asNamed(source.upload, takeWhole(uploaded(source, fetching), taken))
     case 'inline':
       return await takeChosen(() => packInline(source.files), taken, taken.maxBytes)
     case 'empty':
@@ -88,6 +88,18 @@ async function fetchSource(source: ContextSource, fetching: Fetching): Promise<C
       return await fetchGit(source, fetching)
     case 'hostPath':
       return await fetching.parts.folders.fetch(source, taken, fetching.signal)
+  }
+}
+
+/** What was sent is what it was called by, or it is not used. */
+function asNamed(name: string, { contents, ...fetched }: ContextFetched): ContextFetched {
+  return {
+    ...fetched,
+    contents: async (path) => {
+      const found = await contents(path)
+      if (found.digest === name) return found
+      throw new StatusError('InvalidSpec', `upload ${name} holds other files: ${found.digest}`)
+    },
   }
 }
 

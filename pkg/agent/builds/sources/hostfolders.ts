@@ -105,7 +105,8 @@ export class HostFolders {
 
   #begin(uid: string, build: Build): void {
     const { ambient, onMove } = this.#options
-    const { hostPath: root = '' } = build.spec.context
+    const { context, dockerfile } = build.spec
+    const { hostPath: root = '' } = context
     const abort = new AbortController()
     this.#watches.set(uid, { key: keyOf(build), abort })
     // Without it the folder is still looked at in intervals.
@@ -114,6 +115,8 @@ export class HostFolders {
     watchContext({
       root,
       readIgnore: () => ignoreOf(root, build.spec),
+      // They count also when they are left out of what is sent.
+      besides: [dockerfile, `${dockerfile}.dockerignore`].map((name) => join(root, name)),
       clock: ambient.clock,
       signal: abort.signal,
       onChange: () => onMove(uid),
