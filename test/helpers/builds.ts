@@ -9,7 +9,7 @@ import { eventually } from './eventually.ts'
 import { type Fields, makeScene, type Scene } from './scene.ts'
 
 const noSignal = new AbortController().signal
-const patience = { timeoutMs: 60_000, pauseMs: 50 }
+const patience = { timeoutMs: 120_000, pauseMs: 50 }
 
 export type Built = Build & { readonly status: BuildStatus }
 
