@@ -4,29 +4,31 @@ import { shown } from './entry.ts'
 
 /** A block as it stands there. */
 export interface RawHeader {
-  readonly name: string
+  /** Bytes, as a longer name that stands before it may have been cut anywhere. */
+  readonly name: Buffer
   readonly flag: string
   readonly mode: number
   readonly size: number
   /** Seconds since the epoch. */
   readonly mtime: number
-  readonly linkname: string
+  readonly linkname: Buffer
 }
 
 /** Throws BadRequest when it is no header. */
 export function parseHeader(block: Buffer): RawHeader {
   const found = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0)
-  const said = numberAt(block, 148, 8)
-  if (said !== found) throw badRequest('it is no tar archive, or it is broken')
-  const prefix = block.toString('latin1', 257, 265) === 'ustar\u000000' ? textAt(block, 345, 155) : ''
-  const name = textAt(block, 0, 100)
+  const said = block.toString('latin1', 148, 156).replaceAll('\0', ' ').trim()
+  if (Number.parseInt(said, 8) !== found) throw badRequest('it is no tar archive, or it is broken')
+  const isUstar = block.toString('latin1', 257, 265) === 'ustar\u000000'
+  const prefix = isUstar ? upToZero(block.subarray(345, 500)) : Buffer.alloc(0)
+  const name = upToZero(block.subarray(0, 100))
   return {
-    name: prefix === '' ? name : `${prefix}/${name}`,
+    name: prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name]),
     flag: String.fromCharCode(block[156] ?? 0),
     mode: numberAt(block, 100, 8),
     size: numberAt(block, 124, 12),
     mtime: Math.floor(numberAt(block, 136, 12)),
-    linkname: textAt(block, 157, 100),
+    linkname: upToZero(block.subarray(157, 257)),
   }
 }
 
@@ -55,13 +57,9 @@ export function decoded(bytes: Buffer): string {
   return text
 }
 
-export function textUpToZero(bytes: Buffer): string {
+export function upToZero(bytes: Buffer): Buffer {
   const end = bytes.indexOf(0)
-  return decoded(end === -1 ? bytes : bytes.subarray(0, end))
-}
-
-function textAt(block: Buffer, start: number, length: number): string {
-  return textUpToZero(block.subarray(start, start + length))
+  return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
 /** Octal digits, or GNU's binary form with the highest bit of the first byte set. */

@@ -7,7 +7,7 @@ import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { ByteReader } from './bytereader.ts'
 import { contextPath, linkMode, modeBits, mustStayInside, shown, type TreeEntryType } from './entry.ts'
 import { type ArchiveHeader, blockBytes, paddingOf } from './header.ts'
-import { parseHeader, parsePax, type RawHeader, textUpToZero } from './parseheader.ts'
+import { decoded, parseHeader, parsePax, type RawHeader, upToZero } from './parseheader.ts'
 
 export interface ArchivedFile {
   readonly header: ArchiveHeader
@@ -75,8 +75,8 @@ async function nextHeader(reader: ByteReader, isFirst: boolean): Promise<Archive
 /** Whether the header says something of another one. */
 async function takeIn(reader: ByteReader, raw: RawHeader, before: Before): Promise<boolean> {
   if (raw.flag === 'x' || raw.flag === 'X') before.pax = parsePax(await bodyOf(reader, raw))
-  else if (raw.flag === 'L') before.longName = textUpToZero(await bodyOf(reader, raw))
-  else if (raw.flag === 'K') before.longLink = textUpToZero(await bodyOf(reader, raw))
+  else if (raw.flag === 'L') before.longName = decoded(upToZero(await bodyOf(reader, raw)))
+  else if (raw.flag === 'K') before.longLink = decoded(upToZero(await bodyOf(reader, raw)))
   // What holds for all files, such as the commit that git archived; no archive gives names that way.
   else if (raw.flag === 'g') await reader.skip(raw.size + paddingOf(raw.size))
   else return false
@@ -96,7 +96,7 @@ interface Before {
 }
 
 function meant(raw: RawHeader, { pax, longName, longLink }: Before): ArchiveHeader {
-  const name = pax.get('path') ?? longName ?? raw.name
+  const name = pax.get('path') ?? longName ?? decoded(raw.name)
   const type = typeOf(raw.flag, name)
   if ([...pax.keys()].some((key) => key.startsWith('GNU.sparse.')))
     throw badRequest(`${shown(name)} is packed with holes (sparse), which is not supported: pack it without`)
@@ -105,7 +105,7 @@ function meant(raw: RawHeader, { pax, longName, longLink }: Before): ArchiveHead
   const size = type === 'file' ? (numberOf(pax.get('size')) ?? raw.size) : 0
   const mode = type === 'symlink' ? linkMode : raw.mode & modeBits
   if (path === '' && type !== 'directory') throw badRequest(`the archive has a file without a name`)
-  const link = pax.get('linkpath') ?? longLink ?? raw.linkname
+  const link = pax.get('linkpath') ?? longLink ?? decoded(raw.linkname)
   if (path.length > longestName || link.length > longestName)
     throw badRequest(`${shown(path.slice(0, 100))}... is longer than any path may be`)
   if (type === 'symlink') mustStayInside(path, link)
