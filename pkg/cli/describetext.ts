@@ -3,6 +3,7 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import { lastAppliedAnnotation } from '#pkg/apis/wellknown.ts'
+import { buildSectioned, buildSections, isBuild } from './describe.build.ts'
 import { ageText, viewEvents } from './eventrows.ts'
 import { formatTable } from './table.ts'
 import { whenText } from './why.times.ts'
@@ -35,7 +36,8 @@ export function describeObject(
     healthSection(object, now),
     rolloutSection(object, now),
     healingSection(object, now),
-    treeSection('Status', statusRest(object.status)),
+    buildSections(object, now),
+    treeSection('Status', statusRest(object)),
     eventSection(events, now),
   ]
   return sections.join('')
@@ -198,9 +200,11 @@ function treeSection(title: string, value: unknown): string {
 }
 
 /** What has no section of its own. */
-function statusRest(status: unknown): Json {
+function statusRest(object: KubeObject): Json {
+  const { status } = object
   if (!isPlainObject(status)) return {}
-  return Object.fromEntries(Object.entries(status).filter(([name]) => !sectioned.includes(name)))
+  const shown = isBuild(object) ? [...sectioned, ...buildSectioned] : sectioned
+  return Object.fromEntries(Object.entries(status).filter(([name]) => !shown.includes(name)))
 }
 
 function treeLines(value: Json, indent: string): string[] {
@@ -209,6 +213,10 @@ function treeLines(value: Json, indent: string): string[] {
       return [`${indent}${key}:\n`, ...treeLines(inner, `${indent}  `)]
     const items = objectsOf(inner)
     if (items.length > 0) return [`${indent}${key}:\n`, ...items.flatMap((item) => itemLines(item, indent))]
+    if (typeof inner === 'string' && inner.includes('\n')) {
+      const lines = inner.replace(/\n+$/, '').split('\n')
+      return [`${indent}${key}:\n`, ...lines.map((text) => `${indent}  ${text}\n`)]
+    }
     const empty = Array.isArray(inner) ? inner.length === 0 : isPlainObject(inner)
     return empty ? [] : [`${indent}${key}: ${scalarText(inner)}\n`]
   })

@@ -6,8 +6,10 @@ import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Container } from '#pkg/apis/container.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import type { Node } from '#pkg/apis/node.ts'
+import { isBuild } from './describe.build.ts'
 import { type EventView, viewEvents } from './eventrows.ts'
 import { type NodeFacts, nodeNameOf, nodeSentences } from './nodetext.ts'
+import { desiredOfBuild, foundOfBuild, nextOfBuild } from './why.build.ts'
 import { desiredOf, differencesOf, headlineOf, nextOf, observedOf, timesOf } from './why.container.ts'
 import { desiredOfImage, foundOfImage, nextOfImage } from './why.image.ts'
 import { agoText, whenText } from './why.times.ts'
@@ -64,21 +66,32 @@ function plainSections(facts: WhyFacts): Section[] {
   const going = `is being deleted since ${whenText(deletionTimestamp, now)}`
   const waits = finalizers.length === 0 ? '' : `; it waits for ${finalizers.join(', ')}`
   const why = ready === undefined ? '' : `: ${ready.reason}: ${ready.message}`
-  const image = isImage(object) ? object : undefined
+  const more = moreOf(object, now)
   return [
     ['', [`${nameOf(object)} ${deletionTimestamp === undefined ? `${state}${why}` : `${going}${waits}`}.`]],
-    ['Desired', image === undefined ? [] : desiredOfImage(image)],
-    [
-      'Observed',
-      [
-        ...conditions.map((condition) => conditionText(condition, now)),
-        ...(image === undefined ? [] : foundOfImage(image)),
-      ],
-    ],
+    ['Desired', more.desired],
+    ['Observed', [...conditions.map((condition) => conditionText(condition, now)), ...more.found]],
     ['Done', eventsOf(facts)],
-    ['Next', image === undefined ? [] : nextOfImage(image, now)],
+    ['Next', more.next],
     ['Node', nodeSentences(nodeNameOf(object), facts, now)],
   ]
+}
+
+/** What there is to say besides of kinds that have more to say. */
+function moreOf(object: KubeObject, now: number) {
+  if (isImage(object))
+    return {
+      desired: desiredOfImage(object),
+      found: foundOfImage(object),
+      next: nextOfImage(object, now),
+    }
+  if (isBuild(object))
+    return {
+      desired: desiredOfBuild(object),
+      found: foundOfBuild(object, now),
+      next: nextOfBuild(object, now),
+    }
+  return { desired: [], found: [], next: [] }
 }
 
 type Status = NonNullable<Node['status']>

@@ -37,6 +37,9 @@ export async function followBuild(object: KubeObject, asked: Asked, followers: F
   }
 }
 
+/** How the attempt ended, which is told in other words. */
+const lastWords = /^(built sha256:[0-9a-f]|failed: )/
+
 class Following {
   readonly #asked: Asked
   readonly #followers: Followers
@@ -99,7 +102,8 @@ class Following {
     const { screen, warn } = this.#followers
     const { name } = this.#followed.seen.object.metadata
     try {
-      for await (const line of lastingLog(name, attempt, session)) await screen.line(line)
+      for await (const line of lastingLog(name, attempt, session))
+        if (!lastWords.test(line)) await screen.line(line)
     } catch (error) {
       if (!isWithoutLog(error, session.signal)) throw error
       await warn(`what the steps write cannot be shown: ${error.message}`)

@@ -1,6 +1,6 @@
 /** A command line of `cove build` as the objects that it means. Pure; what cannot be read is a UsageError. */
 import { createHash } from 'node:crypto'
-import { dirname, isAbsolute, relative, resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
 import { nearestObjectName } from '#pkg/apis/wellknown.ts'
 import type { Args } from '../args.ts'
@@ -100,9 +100,9 @@ function dockerfileOf({ args, place, cwd, dockerfile }: BuildWords): Json {
   if (file === undefined) return {}
   if (place.kind !== 'path' && place.kind !== 'word') return { dockerfile: file }
   const context = resolve(cwd, place.kind === 'path' ? place.path : place.word)
-  const inside = /\.(tar(\.\w+)?|tgz|tbz2?|txz)$/.test(context) ? dirname(context) : context
-  const path = isAbsolute(file) ? file : resolve(cwd, file)
-  return { dockerfile: relative(inside, path) }
+  // Of an archive it is inside.
+  if (/\.(tar(\.\w+)?|tgz|tbz2?|txz)$/.test(context)) return { dockerfile: file }
+  return { dockerfile: relative(context, resolve(cwd, file)) }
 }
 
 function networkOf(args: Args): Json {

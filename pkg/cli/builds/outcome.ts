@@ -41,14 +41,12 @@ export function standingOf(build: Build, asked: Asked): Standing {
     return { state: 'failed', attempt, isNew, message: 'it is being deleted', isRetried: false }
   const isSeen = (status.observedGeneration ?? 0) >= asked.generation
   if (!isSeen) return { state: 'waiting', message: unseenText(build) }
-  const stalled = currentCondition(build, 'Stalled')
   if (status.phase === 'Building') return { state: 'building', attempt }
-  if (stalled?.status === 'True')
-    return { state: 'failed', attempt, isNew, message: troubleOf(build), isRetried: false }
   if (spec.suspend || status.phase === 'Suspended')
     return { state: 'failed', attempt, isNew, message: 'it is suspended (spec.suspend)', isRetried: false }
+  // Whatever is said until then is about what was before.
   if (asked.request !== undefined && status.request !== asked.request)
-    return { state: 'waiting', message: waitingText(build) }
+    return { state: 'waiting', message: `node ${spec.nodeName} has not seen it yet` }
   return settledStanding(build, { attempt, isNew })
 }
 
@@ -57,8 +55,9 @@ function settledStanding(
   { attempt, isNew }: { readonly attempt: number; readonly isNew: boolean },
 ): Standing {
   const phase = build.status?.phase
-  if (phase === 'Failed')
-    return { state: 'failed', attempt, isNew, message: troubleOf(build), isRetried: true }
+  const isStalled = currentCondition(build, 'Stalled')?.status === 'True'
+  if (phase === 'Failed' || (isStalled && phase !== 'Canceled'))
+    return { state: 'failed', attempt, isNew, message: troubleOf(build), isRetried: !isStalled }
   if (phase === 'Canceled')
     return { state: 'failed', attempt, isNew, message: 'it was broken off', isRetried: false }
   const isCurrent = currentCondition(build, 'UpToDate')?.status !== 'False'

@@ -44,32 +44,27 @@ export function failureText({ build, standing }: Ended, withLog: boolean): strin
   const { metadata, status = {} } = build
   const isOf = standing.state === 'failed' && status.phase === 'Failed' ? status.failure : undefined
   const message = standing.state === 'failed' ? standing.message : ''
-  const retried = standing.state === 'failed' && standing.isRetried && !isFinal(isOf)
+  const retried = standing.state === 'failed' && standing.isRetried
   return [
     `error: build/${metadata.name}: ${isOf === undefined ? message : failureLine(build, isOf)}\n`,
     ...(withLog && isOf?.log !== undefined ? ['The last it wrote:\n', ...isOf.log.map(indented)] : []),
     ...excerpt(build, isOf?.line),
-    ...(retried ? ['It is tried again by itself; `cove why` says when.\n'] : []),
+    ...(retried ? ['It is tried again by itself, with growing pauses.\n'] : []),
   ].join('')
 }
 
-/** `step 3/7 RUN make: exit code 2 (Dockerfile:7)` */
+/** `step 3, RUN make: exit code 2 (Dockerfile:7)` */
 export function failureLine(
   { spec, status = {} }: Pick<Build, 'spec' | 'status'>,
   failure: BuildFailure,
 ): string {
-  const { step, exitCode, line, message } = failure
-  const found = status.steps?.find(({ number }) => number === step)
-  const which = found === undefined ? '' : `step ${step}/${status.steps?.length} ${found.instruction}: `
-  const why =
-    exitCode === undefined || message.includes(`${exitCode}`) ? message : `exit code ${exitCode}: ${message}`
+  const { line, message, step, exitCode } = failure
   const where = line === undefined ? '' : ` (${spec.dockerfile}:${line})`
-  return `${which}${why}${where}`
-}
-
-/** What a step is refused for stays so until something is changed. */
-function isFinal(failure: BuildFailure | undefined): boolean {
-  return failure === undefined || failure.step !== undefined
+  const failed = status.steps?.find(({ number }) => number === step)
+  if (failed === undefined || exitCode === undefined) return `${message}${where}`
+  const instruction =
+    failed.instruction.length > 80 ? `${failed.instruction.slice(0, 79)}…` : failed.instruction
+  return `step ${step}, ${instruction}: exit code ${exitCode}${where}`
 }
 
 function indented(line: string): string {

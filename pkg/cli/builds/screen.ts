@@ -11,8 +11,6 @@ import { afterLine, noSteps, runningSteps, type ShownStep, type Steps } from './
 export interface BuildScreen {
   /** What was told so far of the attempt. */
   readonly steps: Steps
-  /** Whether what steps write stays to be read. */
-  readonly keepsOutput: boolean
   /** A new attempt: its steps are others. */
   begin(): Promise<void>
   /** A line of the log. */
@@ -29,19 +27,22 @@ export function makeBuildScreen(output: Output, clock: Clock, name: string): Bui
 
 export class QuietScreen implements BuildScreen {
   readonly steps = noSteps
-  readonly keepsOutput = false
   async begin(): Promise<void> {}
   async line(): Promise<void> {}
   async note(): Promise<void> {}
   async finish(): Promise<void> {}
 }
 
+/** What lasts no longer is no news. */
+const notedAfterMs = 1500
+
 class PlainScreen implements BuildScreen {
   readonly #output: Output
   readonly #clock: Clock
   readonly #name: string
-  readonly keepsOutput = true
   #note = ''
+  #cancelNote: (() => void) | undefined
+  #failure: { readonly error: unknown } | undefined
   steps = noSteps
 
   constructor(output: Output, clock: Clock, name: string) {
@@ -51,21 +52,37 @@ class PlainScreen implements BuildScreen {
   }
 
   async begin(): Promise<void> {
+    this.#hush()
     this.steps = noSteps
   }
 
   async line(line: string): Promise<void> {
+    this.#hush()
     this.steps = afterLine(this.steps, parseBuildLogLine(line), this.#clock.now())
     await this.#output.write(`${line}\n`)
   }
 
   async note(text: string): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error
     if (text === this.#note) return
+    this.#hush()
     this.#note = text
-    await this.#output.write(`${this.#name}: ${text}\n`)
+    this.#cancelNote = this.#clock.after(notedAfterMs, () => {
+      // The next line that must be seen says that nobody can see it.
+      this.#output.write(`${this.#name}: ${text}\n`).catch((error: unknown) => {
+        this.#failure = { error }
+      })
+    })
   }
 
-  async finish(): Promise<void> {}
+  async finish(): Promise<void> {
+    this.#hush()
+  }
+
+  #hush(): void {
+    this.#cancelNote?.()
+    this.#cancelNote = undefined
+  }
 }
 
 const redrawEveryMs = 200
@@ -75,7 +92,6 @@ class LiveScreen implements BuildScreen {
   readonly #output: Output
   readonly #clock: Clock
   readonly #name: string
-  readonly keepsOutput = false
   steps = noSteps
   #note: { readonly text: string; readonly since: number } | undefined
   #drawn = 0

@@ -1,21 +1,21 @@
 /** `cove build --watch`: builds, and builds again whenever something of its contexts has changed, until somebody ends it. */
-import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
-import { type Ignore, makeIgnore } from '#pkg/build/context/ignore.ts'
-import { ignoreFileName, parseIgnore } from '#pkg/build/context/ignorefile.ts'
+import { ignoreFileName } from '#pkg/build/context/ignorefile.ts'
 import { watchContext } from '#pkg/build/context/watch.ts'
 import { decodeManifest } from '#pkg/manifest/decode.ts'
 import { CliError, errorText, exitCodes, Failed, isInterrupt, UsageError } from '../errors.ts'
 import { BrokenPipe, type Io } from '../io.ts'
 import type { Context } from '../session.ts'
 import type { AskedFor } from './asked.ts'
+import { type BuildWritten, buildWritten } from './buildwritten.ts'
+import { readIgnore } from './contexts.ts'
 
 interface Watched {
   /** Absolute. */
   readonly root: string
-  readonly ignore: readonly string[]
+  readonly build: BuildWritten
   /** Files that count besides. */
   readonly besides: readonly string[]
 }
@@ -37,7 +37,7 @@ export async function buildAndWatch(
     await watchContext({
       root: folder.root,
       besides: [...folder.besides],
-      readIgnore: () => readIgnore(folder),
+      readIgnore: () => readIgnore(folder.root, folder.build),
       clock: io.clock,
       signal: io.signal,
       onChange: (path) => changes.note(path),
@@ -88,34 +88,11 @@ function watchedFolders({ sources }: AskedFor & { kind: 'set' }, cwd: string): W
 }
 
 function watchedOf(value: unknown, base: string): Watched[] {
-  if (!isPlainObject(value) || value['kind'] !== 'Build' || !isPlainObject(value['spec'])) return []
-  const { context, dockerfile, ignore } = value['spec']
-  const path = isPlainObject(context) ? context['path'] : undefined
-  if (typeof path !== 'string') return []
-  const root = resolve(base, path)
-  const named = typeof dockerfile === 'string' ? dockerfile : 'Dockerfile'
-  const lines = Array.isArray(ignore) ? ignore.filter((line) => typeof line === 'string') : []
-  const own = join(root, named)
-  return [{ root, ignore: lines, besides: [own, `${own}${ignoreFileName}`] }]
-}
-
-/** A Dockerfile's own ignore file counts instead of that of the folder. */
-async function readIgnore({ root, ignore, besides }: Watched): Promise<Ignore> {
-  const own = besides.find((path) => path.endsWith(ignoreFileName))
-  const text =
-    (own === undefined ? undefined : await readIfThere(own)) ??
-    (await readIfThere(join(root, ignoreFileName))) ??
-    ''
-  return makeIgnore([...parseIgnore(text), ...ignore])
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+  const build = isPlainObject(value) ? buildWritten(value) : undefined
+  if (build?.path === undefined) return []
+  const root = resolve(base, build.path)
+  const own = join(root, build.dockerfile)
+  return [{ root, build, besides: [own, `${own}${ignoreFileName}`] }]
 }
 
 /** What changed while nobody waited is one change. */
