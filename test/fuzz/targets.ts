@@ -2,6 +2,7 @@
 import type { Target } from './target.ts'
 import { bodyTargets } from './targets.body.ts'
 import { containerTargets } from './targets.containers.ts'
+import { dockerfileTargets } from './targets.dockerfile.ts'
 import { imageTargets } from './targets.images.ts'
 import { patchTargets } from './targets.patch.ts'
 import { serverTargets } from './targets.server.ts'
@@ -16,4 +17,5 @@ export const targets: readonly Target[] = [
   ...serverTargets,
   ...containerTargets,
   ...imageTargets,
+  ...dockerfileTargets,
 ]

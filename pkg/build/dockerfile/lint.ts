@@ -8,8 +8,6 @@ import type { Lint, Linting } from './lintrule.ts'
 import { type Scoped, type ScopedStage, scopesOf } from './scopes.ts'
 import { type Building, builtStages, targetStage } from './stages.ts'
 
-export type { Lint }
-
 /** Of a Dockerfile that has been read without problems; sorted by place, those without one first. */
 export function lintDockerfile(dockerfile: Dockerfile, building: Building): readonly Lint[] {
   const scoped = scopesOf(dockerfile, building)
