@@ -1,6 +1,7 @@
 /** Where the files of a Build come from now, as far as somebody has answered that. Pure. */
 import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import type { Build } from '#pkg/apis/build.ts'
+import { buildAnnotation } from '#pkg/apis/wellknown.ts'
 import type { AgentOp } from '../ops.ts'
 import type { Waiting } from '../world.ts'
 import type { BuildFacts, ContextSource } from './port.ts'
@@ -16,7 +17,9 @@ export function sourceOf(build: Build, facts: Pick<BuildFacts, 'sources'>): Foun
   if (context.inline !== undefined) return { source: { type: 'inline', files: context.inline.files } }
   if (context.empty !== undefined) return { source: { type: 'empty' } }
   const answer = facts.sources.get(uid)
-  if (answer?.source !== undefined) return { source: answer.source }
+  // Whoever asks for a build means what is there by then.
+  const isNew = answer?.request === build.metadata.annotations?.[buildAnnotation]
+  if (answer?.source !== undefined && isNew) return { source: answer.source }
   if (answer?.failure !== undefined) return { waiting: answer.failure }
   if (context.path !== undefined) {
     const message = 'spec.context.path is for whoever sends the manifest: `cove apply` uploads the files'

@@ -57,6 +57,8 @@ export interface StoredContext {
 /** What was found when a place was asked what it has now; `failure` stands beside what was known before. */
 export interface SourceAnswer {
   readonly source?: ContextSource
+  /** The value of the annotation cove.run/build-requested when it was asked. */
+  readonly request?: string
   /** ms since the epoch. */
   readonly at: number
   readonly failure?: { readonly reason: string; readonly message: string }

@@ -2,7 +2,7 @@
  * What registries say of base images, asked like the tags that Images follow: one HEAD each, nothing is pulled, and a
  * registry that wants to be left alone is. What was known before stays beside a failure.
  */
-import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { atEndOfTurn, type Clock } from '#pkg/apimachinery/ambient.ts'
 import { parseReference } from '#pkg/apimachinery/reference.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
 import { isAhead } from '../../ahead.ts'
@@ -63,7 +63,8 @@ export class BaseAnswers {
       registry,
       onAnswer: () => {
         this.#takeIn()
-        this.#sync()
+        // The checker is still at it, and begins nothing with the same name.
+        atEndOfTurn(() => this.#sync())
         onAnswer()
       },
     })

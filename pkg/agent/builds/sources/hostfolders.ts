@@ -105,8 +105,9 @@ export class HostFolders {
 
   #begin(uid: string, build: Build): void {
     const { ambient, onMove } = this.#options
-    const { context, dockerfile } = build.spec
+    const { context, ignore, dockerfile, dockerfileInline } = build.spec
     const { hostPath: root = '' } = context
+    const own = dockerfileInline === undefined ? dockerfile : undefined
     const abort = new AbortController()
     this.#watches.set(uid, { key: keyOf(build), abort })
     // Without it the folder is still looked at in intervals.
@@ -114,9 +115,9 @@ export class HostFolders {
       ambient.log.warn('a folder is not watched as it should be', { folder: root, error: messageOf(error) })
     watchContext({
       root,
-      readIgnore: () => ignoreOf(root, build.spec),
+      readIgnore: () => ignoreOf(root, { ignore, dockerfile: own }),
       // They count also when they are left out of what is sent.
-      besides: [dockerfile, `${dockerfile}.dockerignore`].map((name) => join(root, name)),
+      besides: own === undefined ? [] : [own, `${own}.dockerignore`].map((name) => join(root, name)),
       clock: ambient.clock,
       signal: abort.signal,
       onChange: () => onMove(uid),
@@ -132,7 +133,12 @@ function isWatched({ metadata, spec }: Build): boolean {
 }
 
 function keyOf({ spec }: Build): string {
-  return fingerprint([spec.context.hostPath, spec.ignore, spec.dockerfile])
+  return fingerprint([
+    spec.context.hostPath,
+    spec.ignore,
+    spec.dockerfile,
+    spec.dockerfileInline === undefined,
+  ])
 }
 
 /** That of the Dockerfile goes before the one of the folder, as with docker. */

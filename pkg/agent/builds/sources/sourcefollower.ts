@@ -16,6 +16,8 @@ export interface SourceQuestion {
   readonly key: string
   /** Changes with everything that is a reason to ask again, while what was found still counts. */
   readonly stamp?: string
+  /** Who asks for it, for the answer; a reason to ask again, too. */
+  readonly request?: string
   /** ms. */
   readonly interval: number
   /** Absent: one answer will do until somebody pokes. */
@@ -110,11 +112,11 @@ export class SourceFollower {
     if (Number.isFinite(next)) this.#cancel = this.#options.clock.after(next - now, () => this.#begin())
   }
 
-  #dueAt({ uid, key, stamp, interval, again }: SourceQuestion): number {
+  #dueAt({ uid, key, stamp, request, interval, again }: SourceQuestion): number {
     const now = this.#options.clock.now()
     const known = this.#known.get(uid)
     if (known === undefined || known.key !== key || this.#poked.has(uid)) return now
-    if (known.stamp !== stamp || isAhead(known.at, now)) return now
+    if (known.stamp !== stamp || known.request !== request || isAhead(known.at, now)) return now
     if (known.failures > 0) return known.at + Math.min(interval, firstRetry * 2 ** (known.failures - 1))
     return again ? known.at + spread(interval, uid) : Number.POSITIVE_INFINITY
   }
@@ -148,15 +150,15 @@ export class SourceFollower {
     }
   }
 
-  async #answerOf({ key, stamp, ask }: SourceQuestion, before: Known | undefined): Promise<Known> {
+  async #answerOf({ key, stamp, request, ask }: SourceQuestion, before: Known | undefined): Promise<Known> {
     const { clock } = this.#options
+    const asked = { key, stamp, ...(request !== undefined && { request }) }
     try {
       const source = await ask(this.#abort.signal, before?.source)
-      return { key, stamp, source, at: clock.now(), failures: 0 }
+      return { ...asked, source, at: clock.now(), failures: 0 }
     } catch (error) {
       return {
-        key,
-        stamp,
+        ...asked,
         ...(before?.source !== undefined && { source: before.source }),
         at: clock.now(),
         failures: (before?.failures ?? 0) + 1,

@@ -43,11 +43,13 @@ export function sourceQuestion(
   const asked = deletionTimestamp === undefined ? askOf(build, askers) : undefined
   if (asked === undefined) return undefined
   const secret = asked.secret === undefined ? undefined : secretOf(asked.secret)
-  const stamp = [secret?.metadata.resourceVersion, metadata.annotations?.[buildAnnotation]].join(' ')
+  const stamp = secret?.metadata.resourceVersion
+  const request = metadata.annotations?.[buildAnnotation]
   return {
     uid,
     key: asked.key,
-    stamp,
+    ...(stamp !== undefined && { stamp }),
+    ...(request !== undefined && { request }),
     interval: parseDuration(spec.triggers.interval) ?? usualInterval,
     again: spec.triggers.context && !spec.suspend,
     ask: asked.ask,
