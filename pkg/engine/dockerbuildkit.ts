@@ -154,9 +154,12 @@ export class BuildKitReader {
   }
 }
 
-/** Nothing more comes of it. */
-function isFinal({ completedAt, isCached, error }: Vertex): boolean {
-  return completedAt !== undefined && (isCached || error !== '')
+/** Nothing more comes of it: other work may be told as done when it was only looked at, and then be done. */
+function isFinal({ completedAt, isCached, error, name }: Vertex): boolean {
+  return (
+    completedAt !== undefined &&
+    (isCached || error !== '' || readName(name)?.words.startsWith('RUN') === true)
+  )
 }
 
 function stateOf({ error, isCached }: Vertex): 'Done' | 'Cached' | 'Failed' | 'Canceled' {
