@@ -60,7 +60,6 @@ export const walls: readonly Wall[] = [
   { package: 'croner', files: /^pkg\/apis\/schedule\.ts$/ },
   { package: 'semver', files: /^pkg\/apis\/versions\.ts$/ },
   { package: 'tar-stream', files: /^pkg\/(?:\w+|build\/context)\/\w*archive\w*\.ts$/ },
-  { package: 'dockerfile-ast', files: /^pkg\/build\/dockerfile\// },
   { package: 'chokidar', files: /^pkg\/build\/context\/watch\.ts$/ },
   { package: 'unbzip2-stream', files: /^pkg\/build\/context\/unpack\w*\.ts$/ },
   { package: 'xz-decompress', files: /^pkg\/build\/context\/unpack\w*\.ts$/ },
