@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { findCondition } from '#pkg/apimachinery/meta.ts'
-import { type BuildStatus, buildKind } from '#pkg/apis/build.ts'
+import { buildKind } from '#pkg/apis/build.ts'
 import {
+  attempt,
   build,
   buildFails,
   built,
@@ -60,14 +61,6 @@ async function apply(t: ExecutionContext, manifest: string): Promise<string> {
   const { code, stdout, stderr } = await cove().cli(['apply', '-f', manifest])
   t.is(code, 0, stderr)
   return stdout
-}
-
-/** Waits for the attempt of that number; resolves with what came of it. */
-async function attempt(scene: Scene, name: string, number: number): Promise<BuildStatus> {
-  const { status } = await untilBuild(scene, name, (now) => {
-    if (now.attempt !== number || now.phase !== 'Succeeded') throw new Error('not yet')
-  })
-  return status
 }
 
 const dockerfile = (...lines: readonly string[]) => `${[`FROM ${baseImage}`, ...lines].join('\n')}\n`

@@ -68,6 +68,15 @@ export async function built(scene: Scene, name: string): Promise<BuildStatus & {
   return { ...status, image: status.image }
 }
 
+/** Waits for the good end of the attempt of that number; resolves with what came of it. */
+export async function attempt(scene: Scene, name: string, number: number): Promise<BuildStatus> {
+  const { status } = await untilBuild(scene, name, (now) => {
+    assert.equal(now.attempt, number)
+    assert.equal(now.phase, 'Succeeded')
+  })
+  return status
+}
+
 /** Waits until it has failed; resolves with why. */
 export async function buildFails(
   scene: Scene,
