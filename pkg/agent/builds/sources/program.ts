@@ -39,16 +39,26 @@ export interface Ended {
 
 const mostErrorBytes = 16 * 1024
 
+/**
+ * Modes of files are those of any other machine. The guard beside the program ends all of its group when the agent closes the
+ * pipe, or is gone itself, however that happened.
+ */
+const guarded = `umask 022
+exec 3<&0 </dev/null
+(read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
+exec 3<&-
+exec "$@"`
+
 /** Throws SourceUnavailable when it is not there, when it goes on for too long, and when it writes too much. */
 export async function runProgram(name: string, run: Run, programs: Programs): Promise<Ended> {
   run.signal.throwIfAborted()
   const path = await programPath(name, programs.searchPath)
   const { promise, resolve, reject } = Promise.withResolvers<Ended>()
-  // A group of its own, so that what it starts ends with it. Modes of files are those of any other machine.
-  const child = spawn('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', path, ...run.args], {
+  // A group of its own, so that what it starts ends with it.
+  const child = spawn('/bin/sh', ['-c', guarded, 'sh', path, ...run.args], {
     cwd: run.directory,
     env: { ...programs.environment, ...run.env, PATH: programs.searchPath },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
     shell: false,
   })
@@ -76,6 +86,8 @@ export async function runProgram(name: string, run: Run, programs: Programs): Pr
   child.stderr.on('data', (chunk: Buffer) => {
     errors = Buffer.concat([errors, chunk]).subarray(-mostErrorBytes)
   })
+  child.once('exit', () => child.stdin.destroy())
+  child.stdin.on('error', () => undefined)
   child.once('error', (error: NodeJS.ErrnoException) =>
     reject(unavailable(`${name} cannot be run on the node: ${error.code ?? 'unknown error'}`)),
   )
