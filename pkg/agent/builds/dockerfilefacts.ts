@@ -1,11 +1,7 @@
 /** What a Dockerfile says that decides about its build: whether it can be built at all, with what, and of which images. Pure. */
 import type { BuildSpec, BuildWarning } from '#pkg/apis/build.ts'
-import { type Dockerfile, describeProblem, type Problem } from '#pkg/build/dockerfile/dockerfile.ts'
-import { chooseBuilder, type Need } from '#pkg/build/dockerfile/features.ts'
-import { lintDockerfile } from '#pkg/build/dockerfile/lint.ts'
+import { judgeDockerfile, type Refusal } from '#pkg/build/dockerfile/judge.ts'
 import type { Lint } from '#pkg/build/dockerfile/lintrule.ts'
-import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
-import { externalImages, targetStage } from '#pkg/build/dockerfile/stages.ts'
 import type { Builder } from '#pkg/engine/builds.ts'
 import type { BuildFacts } from './port.ts'
 
@@ -26,27 +22,18 @@ export function dockerfileFacts(
   spec: Asked,
   { engineBuilder, engineVersion }: Pick<BuildFacts, 'engineBuilder' | 'engineVersion'>,
 ): DockerfileFacts {
-  const { dockerfile, problems } = parseDockerfile(text)
-  const [first] = problems
-  if (first !== undefined) return refused(spec.dockerfile, first, problems.length)
-  const choice = chooseBuilder({
-    dockerfile,
+  const verdict = judgeDockerfile(text, {
+    args: spec.args,
     builder: spec.builder,
     secrets: spec.secrets.length,
     engineBuilder,
     ...(engineVersion !== undefined && { engineVersion }),
-  })
-  if ('needs' in choice) return needsOther(spec.dockerfile, choice.needs)
-  const { builder } = choice
-  const building = {
-    args: spec.args,
-    builder,
     ...(spec.target !== undefined && { target: spec.target }),
     ...(spec.platform !== undefined && { platform: spec.platform }),
-  }
-  if (targetStage(dockerfile, building) === undefined) return noTarget(dockerfile, spec)
-  const bases = externalImages(dockerfile, building).map(({ reference }) => reference)
-  return { ok: true, builder, bases, warnings: warningsOf(lintDockerfile(dockerfile, building)) }
+  })
+  if (!verdict.ok) return refused(spec.dockerfile, verdict.refusals)
+  const { builder, bases, warnings } = verdict
+  return { ok: true, builder, bases, warnings: warningsOf(warnings) }
 }
 
 /** What a status holds. */
@@ -60,26 +47,14 @@ function warningsOf(lints: readonly Lint[]): BuildWarning[] {
   }))
 }
 
-function needsOther(name: string, [first, ...others]: readonly Need[]): DockerfileFacts {
-  const at = first?.line === undefined ? '' : `${name}: line ${first.line}: `
+function refused(name: string, [first, ...others]: readonly Refusal[]): DockerfileFacts {
+  const { reason = 'InvalidDockerfile', message = 'it cannot be built', line } = first ?? {}
+  const where = reason === 'TargetNotFound' ? `spec.target: ${name}` : name
   const more = others.length > 0 ? `; and ${others.length} more` : ''
-  const message = `${at}${first?.message ?? 'it needs another builder'}${more}`
   return {
     ok: false,
-    reason: 'NeedsBuildKit',
-    message,
-    ...(first?.line !== undefined && { line: first.line }),
+    reason,
+    message: `${where}: ${message}${more}`,
+    ...(line !== undefined && { line }),
   }
-}
-
-function noTarget({ stages }: Dockerfile, { dockerfile, target = '' }: Asked): DockerfileFacts {
-  const names = stages.flatMap(({ name }) => name ?? []).join(', ')
-  const message = `spec.target: ${dockerfile} has no stage ${target}; it has ${names || 'none with a name'}`
-  return { ok: false, reason: 'TargetNotFound', message }
-}
-
-function refused(name: string, first: Problem, count: number): DockerfileFacts {
-  const more = count > 1 ? `; and ${count - 1} more` : ''
-  const message = `${name}: ${describeProblem(first)}${more}`
-  return { ok: false, reason: 'InvalidDockerfile', message, line: first.line }
 }

@@ -96,6 +96,6 @@ test('an unknown target is told with the names that there are', (t) => {
   t.is(targetProblem(dockerfile, {}), undefined)
   t.is(targetProblem(dockerfile, { target: 'Builder' }), undefined)
   t.is(targetProblem(dockerfile, { target: 'bulider' }), 'no stage is called bulider (did you mean builder?)')
-  t.is(targetProblem(dockerfile, { target: 'x' }), 'no stage is called x (there are builder, web)')
+  t.is(targetProblem(dockerfile, { target: 'x' }), 'no stage is called x (there is builder, web)')
   t.is(targetProblem(read('FROM a'), { target: '0' }), 'no stage is called 0: none has a name')
 })

@@ -45,7 +45,7 @@ export function targetProblem(
   const names = [...new Set(dockerfile.stages.flatMap(({ name }) => name ?? []))]
   const near = closest(target, names)
   if (names.length === 0) return `no stage is called ${target}: none has a name`
-  const hint = near === undefined ? `there are ${names.slice(0, 10).join(', ')}` : `did you mean ${near}?`
+  const hint = near === undefined ? `there is ${names.slice(0, 10).join(', ')}` : `did you mean ${near}?`
   return `no stage is called ${target} (${hint})`
 }
 

@@ -2,8 +2,9 @@
 import { nearest } from '#pkg/apimachinery/nearest.ts'
 import type { Problem } from './dockerfile.ts'
 
-/** Longer words are no typing error. */
+/** Longer words are no typing errors, shorter ones could be any. */
 const longestWord = 64
+const shortestWord = 3
 const longestMessage = 300
 
 /** ` (did you mean RUN?)`, or nothing. */
@@ -13,7 +14,7 @@ export function suggestion(word: string, candidates: readonly string[], prefix =
 }
 
 export function closest(word: string, candidates: readonly string[]): string | undefined {
-  if (word.length > longestWord) return undefined
+  if (word.length > longestWord || word.length < shortestWord) return undefined
   return nearest(
     word,
     candidates.filter(({ length }) => Math.abs(length - word.length) <= 2),
