@@ -2,7 +2,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
@@ -138,10 +137,12 @@ class FileHasher {
   }
 }
 
+const howToOpen = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 /** Throws BadRequest when it cannot be opened, or is a link meanwhile. */
 export function openEntry(root: string, { path }: WalkedEntry): number {
   try {
-    return openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    return openSync(`${root}/${path}`, howToOpen)
   } catch (error) {
     throw unreadable(path, error)
   }

@@ -19,9 +19,10 @@ const largestNumber = 8 ** 11 - 1
 
 /** One or three blocks and more. The owner is root, as the builder makes it anyway. */
 export function encodeHeader(header: ArchiveHeader): Buffer {
-  const name = nameOf(header)
-  const records = paxRecords({ ...header, path: name })
-  const own = ustar({ ...header, path: name }, flags[header.type])
+  const { type, mode, size, linkname, mtime } = header
+  const named = { path: nameOf(header), mode, size, mtime, ...(linkname !== undefined && { linkname }) }
+  const records = paxRecords(named)
+  const own = ustar(named, flags[type])
   if (records === '') return own
   const body = Buffer.from(records)
   const before = ustar(
@@ -70,35 +71,38 @@ function clamped(mtime: number): number {
   return Math.min(Math.max(0, mtime), largestNumber)
 }
 
+/** Made as text, all of its characters being bytes: there is one for each file, and twenty small writes take longer. */
 function ustar(
   { path, mode, size, mtime, linkname = '' }: Omit<ArchiveHeader, 'type'>,
   flag: string,
 ): Buffer {
-  const block = Buffer.alloc(blockBytes)
-  block.write(ascii(path), 0, 'latin1')
-  octal(block, 100, { digits: 7, value: mode })
-  octal(block, 108, { digits: 7, value: 0 })
-  octal(block, 116, { digits: 7, value: 0 })
-  octal(block, 124, { digits: 11, value: Math.min(size, largestNumber) })
-  octal(block, 136, { digits: 11, value: clamped(mtime) })
-  block.write(`        ${flag}${ascii(linkname)}`, 148, 'latin1')
-  block.write('ustar\u000000', 257, 'latin1')
-  octal(block, 329, { digits: 7, value: 0 })
-  octal(block, 337, { digits: 7, value: 0 })
-  const sum = block.reduce((total, byte) => total + byte, 0)
-  block.write(`${sum.toString(8).padStart(6, '0')}\u0000 `, 148, 'latin1')
-  return block
+  const numbers = `${octal(mode, 7)}${nobody}${octal(Math.min(size, largestNumber), 11)}${octal(clamped(mtime), 11)}`
+  const front = `${field(path)}${numbers}`
+  const back = `${flag}${field(linkname)}${magic}`
+  const sum = sumOf(front) + sumOf(back) + checksumBlank
+  const whole = `${front}${sum.toString(8).padStart(6, '0')}\0 ${back}`
+  return Buffer.from(whole.padEnd(blockBytes, '\0'), 'latin1')
 }
 
-/** Of a field whose value a pax record tells: what somebody sees who does not read those. */
-function ascii(text: string): string {
-  return text.slice(0, longestField).replaceAll(/[^\x20-\x7e]/g, '_')
+/** Owner and group. */
+const nobody = '0000000\u00000000000\0'
+/** With no names of owner and group, and no numbers of a device. */
+const magic = `ustar\u000000${'\0'.repeat(64)}${nobody}`
+/** It counts as eight spaces. */
+const checksumBlank = 8 * 0x20
+
+function sumOf(text: string): number {
+  let sum = 0
+  for (let at = 0; at < text.length; at++) sum += text.charCodeAt(at)
+  return sum
 }
 
-function octal(
-  block: Buffer,
-  offset: number,
-  { digits, value }: { readonly digits: number; readonly value: number },
-): void {
-  block.write(value.toString(8).padStart(digits, '0'), offset, 'latin1')
+/** Where a pax record tells the value: what somebody sees who does not read those. */
+function field(text: string): string {
+  const shown = needsRecord(text) ? text.slice(0, longestField).replaceAll(/[^\x20-\x7e]/g, '_') : text
+  return shown.padEnd(longestField, '\0')
+}
+
+function octal(value: number, digits: number): string {
+  return `${value.toString(8).padStart(digits, '0')}\0`
 }

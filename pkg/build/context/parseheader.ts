@@ -16,7 +16,9 @@ export interface RawHeader {
 
 /** Throws BadRequest when it is no header. */
 export function parseHeader(block: Buffer): RawHeader {
-  const found = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0)
+  let found = 0
+  // A loop: there is one for each file, and reduce() takes ten times as long.
+  for (let at = 0; at < block.length; at++) found += at >= 148 && at < 156 ? 0x20 : (block[at] ?? 0)
   const said = block.toString('latin1', 148, 156).replaceAll('\0', ' ').trim()
   if (Number.parseInt(said, 8) !== found) throw badRequest('it is no tar archive, or it is broken')
   const isUstar = block.toString('latin1', 257, 265) === 'ustar\u000000'

@@ -90,7 +90,7 @@ function look({ root, ignore }: WalkOptions, path: string, { isIgnored }: Ignore
 
 function statOf(root: string, path: string, isIgnored: boolean): Stats | undefined {
   try {
-    const stats = lstatSync(join(root, path), { throwIfNoEntry: false })
+    const stats = lstatSync(`${root}/${path}`, { throwIfNoEntry: false })
     if (stats !== undefined || isIgnored || !path.includes('\ufffd')) return stats
   } catch (error) {
     throw unreadable(path, error)
