@@ -41,6 +41,7 @@ export interface SimBuilderParts {
 
 /** A step between the image before it and the one after. */
 interface Step {
+  /** 0: nobody is told of it. */
   readonly number: number
   readonly stage: SimStage
   readonly instruction: SimInstruction
@@ -84,9 +85,14 @@ export class SimBuild {
     if (last === undefined) throw new BuildError(`failed to reach build target ${target} in Dockerfile`, {})
     const upTo = stages.slice(0, last.index + 1)
     this.#stages = builder === 'BuildKit' ? neededStages(upTo, last) : upTo
-    this.#of = this.#stages.reduce((sum, { instructions }) => sum + instructions.length, 0)
+    const written = [...args, ...this.#stages.flatMap(({ instructions }) => instructions)]
+    this.#of = written.filter((instruction) => this.#isTold(instruction)).length
     const globals = new Map<string, string>()
-    for (const { rest } of args) this.#declare(rest, globals, new Map())
+    for (const instruction of args) {
+      const number = this.#tellBegin(instruction)
+      this.#declare(instruction.rest, globals, new Map())
+      this.#done({ number }, 'Done', empty)
+    }
     for (const stage of this.#stages) this.#made.set(stage, await this.#buildStage(stage, globals))
     const image = this.#label(this.#made.get(last) ?? empty, labels)
     this.#warn()
@@ -102,15 +108,14 @@ export class SimBuild {
     for (const instruction of stage.instructions) {
       this.#options.signal.throwIfAborted()
       this.#parts.mustAnswer()
-      this.#number += 1
-      const step = { number: this.#number, stage, instruction, before: image, values }
-      this.#tellBegin(step)
+      const number = this.#tellBegin(instruction, stage)
+      const step = { number, stage, instruction, before: image, values }
       try {
         image = await this.#perform(step, globals)
         for (const [name, value] of Object.entries(image.spec.env ?? {})) values.set(name, value)
       } catch (error) {
         const state = this.#options.signal.aborted ? 'Canceled' : 'Failed'
-        this.#tell({ type: 'stepDone', step: step.number, state })
+        if (number > 0) this.#tell({ type: 'stepDone', step: number, state })
         throw error
       }
     }
@@ -277,15 +282,28 @@ export class SimBuild {
     this.#tell({ type: 'warning', message: `One or more build-args [${names}] were not consumed` })
   }
 
-  #tellBegin({ number, stage, instruction }: Step): void {
-    const named = stage.name !== undefined && { stage: stage.name }
-    this.#tell({ type: 'step', step: number, of: this.#of, instruction: instruction.text, ...named })
+  /** BuildKit tells of what makes layers. */
+  #isTold({ name, rest }: SimInstruction): boolean {
+    if (this.#options.builder === 'Classic') return true
+    if (name !== 'FROM') return /^(RUN|COPY|ADD|WORKDIR)$/.test(name)
+    const base = rest.split(/\s/)[0] ?? ''
+    return base !== 'scratch' && findStage(this.#stages, base) === undefined
   }
 
-  #done({ number }: Step, state: 'Done' | 'Cached', image: SimImage): SimImage {
+  /** The number of the step; 0: it is not told. */
+  #tellBegin(instruction: SimInstruction, stage?: SimStage): number {
+    if (!this.#isTold(instruction)) return 0
+    this.#number += 1
+    const name = stage?.name ?? (this.#options.builder === 'BuildKit' ? `stage-${stage?.index}` : undefined)
+    const named = name !== undefined && { stage: name }
+    this.#tell({ type: 'step', step: this.#number, of: this.#of, instruction: instruction.text, ...named })
+    return this.#number
+  }
+
+  #done({ number }: Pick<Step, 'number'>, state: 'Done' | 'Cached', image: SimImage): SimImage {
     const isTold = this.#options.builder === 'Classic' && image.id !== empty.id
     const layer = isTold && { layer: image.id.replace('sha256:', '').slice(0, 12) }
-    this.#tell({ type: 'stepDone', step: number, state, ...layer })
+    if (number > 0) this.#tell({ type: 'stepDone', step: number, state, ...layer })
     return image
   }
 

@@ -251,6 +251,17 @@ const ofEachBuilder: Record<string, BuilderBody> = {
 }
 
 const classic: Record<string, BuilderBody> = {
+  async 'every instruction is a step of the classic builder, also an argument before the first stage'(
+    t,
+    on,
+    build,
+  ) {
+    const [name, tag] = on.image.split(':')
+    const { events } = await build(`ARG TAG=${tag}\nFROM ${name}:$TAG\nENV A=${on.uniqueName()}\n`)
+    const names = stepsOf(events).map((step) => step.split(' ')[0])
+    t.deepEqual(names, ['ARG', 'FROM', 'ENV'])
+  },
+
   async 'the classic builder warns of an argument that nobody asks for'(t, on, build) {
     const { events } = await build(`FROM ${on.image}\nRUN echo ${on.uniqueName()}\n`, {
       args: { NOBODY: '1' },
@@ -280,6 +291,12 @@ const classic: Record<string, BuilderBody> = {
 }
 
 const buildKit: Record<string, BuilderBody> = {
+  async 'steps of BuildKit are what makes layers'(t, on, build) {
+    const text = `FROM ${on.image}\nENV A=${on.uniqueName()}\nWORKDIR /x\nRUN echo ${on.uniqueName()}\nCMD ["x"]\n`
+    const names = stepsOf((await build(text)).events).map((step) => step.split(' ')[0])
+    t.deepEqual(names, ['FROM', 'WORKDIR', 'RUN'])
+  },
+
   async 'BuildKit gives secrets to steps that ask, and the image keeps none'(t, on, build) {
     const secrets = new Map([['token', Buffer.from('sesame')]])
     const text = `FROM ${on.image}\nRUN --mount=type=secret,id=token cat /run/secrets/token; echo ${on.uniqueName()}\n`
