@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { ManualClock, seededRandom, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
+import { packInline } from '#pkg/build/context/inline.ts'
+import { summarise } from '#pkg/build/context/normalise.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { collectUploads, keptForMs, keyOf, needless } from './uploads.collect.ts'
@@ -177,3 +180,41 @@ test('a file that is asked for while others are looked at is not collected', asy
   stop.abort(new Error('over'))
   await collecting
 })
+
+test('a context is kept by what is in it, as Cove writes it, whoever has packed it', async (t) => {
+  const { uploads, open } = await make(t, { maxBytes: 100_000 })
+  const { digest } = await summarise(packInline({ a: 'x', 'd/b': 'y' }), { maxBytes: 100 })
+  const tree = { namespace: 'shop', digest }
+  const archive = await bytesOf(packInline({ 'd/b': 'y', './a': 'x' }))
+  await uploads.put(tree, { input: once(gzipSync(archive)), signal })
+  const stored = await bytesOf(uploads.read(tree))
+  t.is((await summarise(once(stored), { maxBytes: 100 })).digest, digest)
+  t.deepEqual(stored, archive)
+  t.deepEqual(
+    (await (await open()).list()).map((file) => file.digest),
+    [digest],
+  )
+  await uploads.remove(tree)
+  t.is(await uploads.find(tree), undefined)
+})
+
+test('a context that is another one, that is broken, or that leaves itself, leaves nothing behind', async (t) => {
+  const { uploads, dataDir } = await make(t, { maxBytes: 100_000 })
+  const tree = { namespace: 'shop', digest: `tree:${'0'.repeat(64)}` }
+  const archive = await bytesOf(packInline({ a: 'x' }))
+  const away = Buffer.from(archive)
+  away.write('/', 0)
+  const said = async (input: Uint8Array) =>
+    (await t.throwsAsync(uploads.put(tree, { input: once(input), signal })))?.message
+  t.regex((await said(archive)) ?? '', /^the digest of what came is tree:\w+, and not tree:0+/)
+  t.regex((await said(archive.subarray(0, 600))) ?? '', /ends within a file/)
+  t.regex((await said(content)) ?? '', /ends within a file|no tar archive/)
+  t.truthy(await said(away))
+  t.deepEqual(await readdir(join(dataDir, 'uploads')), [])
+})
+
+async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = []
+  for await (const chunk of chunks) all.push(chunk)
+  return Buffer.concat(all)
+}
