@@ -72,3 +72,18 @@ test('layers of an Image have bars on each of its nodes', (t) => {
     '    def456  Downloading        [======                  ] 25%',
   ])
 })
+
+test('of a Build there is a line for the step that it is at', (t) => {
+  const steps = [
+    { number: 1, instruction: 'FROM x', state: 'Done' },
+    { number: 2, instruction: 'RUN make', state: 'Running' },
+  ]
+  const object = {
+    apiVersion: 'cove.run/v1',
+    kind: 'Build',
+    metadata: { name: 'web' },
+    status: { phase: 'Building', steps },
+  }
+  const item = { name: 'build/web', object, verdict: { state: 'pending' as const, message: 'so' } }
+  t.deepEqual(blockLines([item], 80), ['· build/web  Building  so', '    step 2: RUN make'])
+})

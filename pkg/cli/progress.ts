@@ -6,6 +6,7 @@ import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Output } from './io.ts'
 import type { Verdict } from './readiness.ts'
+import { plainText } from './table.ts'
 
 /** One object that is waited for. */
 export interface ProgressItem {
@@ -82,7 +83,8 @@ export function blockLines(items: readonly ProgressItem[], columns: number): str
     .flatMap((item) => {
       const mark = { met: '✓', pending: '·', hopeless: '✗' }[item.verdict.state]
       const head = `${mark} ${item.name.padEnd(width)}  ${stateText(item)}${reasonText(item)}`
-      return [head, ...(item.verdict.state === 'pending' ? layerLines(item.object) : [])]
+      const more = [...layerLines(item.object), ...stepLines(item.object)]
+      return [head, ...(item.verdict.state === 'pending' ? more : [])]
     })
     .map((line) => [...line].slice(0, columns - 1).join(''))
 }
@@ -112,6 +114,16 @@ function layerLines(object: KubeObject | undefined): string[] {
     const layers = recordOf(part)['layers']
     return Array.isArray(layers) ? layers.filter(isPlainObject).map(layerLine) : []
   })
+}
+
+/** Of a Build what it is at. */
+function stepLines(object: KubeObject | undefined): string[] {
+  const { phase, steps } = recordOf(object?.status)
+  if (phase !== 'Building' || !Array.isArray(steps)) return []
+  return steps
+    .filter(isPlainObject)
+    .filter(({ state }) => state === 'Running')
+    .map(({ number, instruction }) => `    step ${String(number)}: ${plainText(String(instruction))}`)
 }
 
 function layerLine(layer: Readonly<Record<string, unknown>>): string {

@@ -3,7 +3,7 @@ import type { Build } from '#pkg/apis/build.ts'
 import { kinds } from '#pkg/apis/kinds.ts'
 import { complete } from '#pkg/manifest/admit.ts'
 import { asBuild, standingOf } from './outcome.ts'
-import { builtText, failureText, warningText } from './report.ts'
+import { builtText, failureText, isWarned, warningText } from './report.ts'
 
 const dockerfileInline = 'FROM scratch\nCOPY a /\nRUN make\n'
 
@@ -107,7 +107,6 @@ Dockerfile:3
     1 | FROM scratch
     2 | COPY a /
   > 3 | RUN make
-    4 |
 `,
   )
   t.false(failureText({ build: failed, standing }, false).includes('no rule'))
@@ -141,4 +140,6 @@ Successfully tagged web:2
 test('a warning is told with its rule and its line', (t) => {
   const warning = { rule: 'RunCd', message: 'use WORKDIR', line: 4 }
   t.is(warningText(build({}), warning), 'Dockerfile:4: RunCd: use WORKDIR')
+  t.true(isWarned(warning, ['Dockerfile: RunCd: line 4: use WORKDIR']))
+  t.false(isWarned(warning, ['Dockerfile: RunCd: line 9: use another WORKDIR']))
 })

@@ -10,7 +10,7 @@ import { UsageError } from '../errors.ts'
 import { Followed, type FollowedObject, type Found } from '../followed.ts'
 import { builtinResource } from '../resources.ts'
 import { deleteContainer, postObject } from '../run/making.ts'
-import { type Context, unhurried } from '../session.ts'
+import { type Context, type Session, unhurried } from '../session.ts'
 
 export interface Output {
   /** In the image; absolute. */
@@ -46,6 +46,7 @@ export function outputsOf(
 
 /** How long something may stand in the way of making the container, which is not started. */
 const troubleMs = 10_000
+const removedWithinMs = 30_000
 
 export async function takeOutputs(
   build: Build,
@@ -68,7 +69,19 @@ export async function takeOutputs(
     }
   } finally {
     followed.close()
-    await deleteContainer(unhurried(session), made)
+    await removed(made, unhurried(session))
+  }
+}
+
+/** Nothing is left when the command ends. */
+async function removed(made: KubeObject, session: Session): Promise<void> {
+  const followed = new Followed(session, builtinResource('Container'), made)
+  try {
+    await deleteContainer(session, made, 0)
+    const check = ({ isGone }: FollowedObject): Found<true> => (isGone ? { value: true } : {})
+    await followed.until(check, { timeoutMs: removedWithinMs })
+  } finally {
+    followed.close()
   }
 }
 

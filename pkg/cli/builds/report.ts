@@ -75,7 +75,7 @@ function indented(line: string): string {
 function excerpt({ spec }: Build, line: number | undefined): string[] {
   const text = spec.dockerfileInline
   if (text === undefined || line === undefined) return []
-  const lines = text.split('\n')
+  const lines = text.replace(/\n+$/, '').split('\n')
   const first = Math.max(1, line - around)
   const last = Math.min(lines.length, line + around)
   const width = String(last).length
@@ -89,4 +89,9 @@ function excerpt({ spec }: Build, line: number | undefined): string[] {
 /** `Dockerfile:4: InvalidJSONForm: ...` */
 export function warningText({ spec }: Pick<Build, 'spec'>, { rule, message, line }: BuildWarning): string {
   return `${spec.dockerfile}${line === undefined ? '' : `:${line}`}: ${rule}: ${message}`
+}
+
+/** Whether one of the warnings of the server has told it already. */
+export function isWarned({ rule, message }: BuildWarning, warned: Iterable<string>): boolean {
+  return [...warned].some((text) => text.includes(`${rule}: `) && text.includes(message))
 }

@@ -11,7 +11,7 @@ import { type AskedFor, whatIsAsked } from '../builds/asked.ts'
 import { type Ended, followBuild } from '../builds/following.ts'
 import { flagsAnnotation } from '../builds/manifest.ts'
 import { type Asked, asBuild } from '../builds/outcome.ts'
-import { builtText, failureText, warningText } from '../builds/report.ts'
+import { builtText, failureText, isWarned, warningText } from '../builds/report.ts'
 import { makeBuildScreen, QuietScreen } from '../builds/screen.ts'
 import { CliError, exitCodes, Failed, isInterrupt } from '../errors.ts'
 import { yamlText } from '../format.ts'
@@ -46,9 +46,17 @@ interface Wanted {
 
 async function buildOnce(askedFor: AskedFor, context: Context): Promise<number> {
   const { wanted, failed } = await request(askedFor, context)
-  const codes =
-    context.args.bool('detach') || context.args.bool('no-wait') ? [] : await followAll(wanted, context)
+  const isLeft = context.args.bool('detach') || context.args.bool('no-wait')
+  if (isLeft) await tellRequested(askedFor, wanted, context)
+  const codes = isLeft ? [] : await followAll(wanted, context)
   return failed || codes.includes(exitCodes.error) ? exitCodes.error : exitCodes.ok
+}
+
+/** Of manifests, it has been told what became of each. */
+async function tellRequested(asked: AskedFor, wanted: readonly Wanted[], context: Context): Promise<void> {
+  if (isQuiet(context) || (asked.kind === 'set' && asked.made === undefined)) return
+  const lines = wanted.map(({ object }) => `build.cove.run/${object.metadata.name} requested\n`)
+  await context.io.stdout.write(lines.join(''))
 }
 
 async function followAll(wanted: readonly Wanted[], context: Context): Promise<number[]> {
@@ -188,8 +196,9 @@ function screenOutput({ io, args }: Context): Output {
 async function tell(ended: Ended, wanted: Wanted, context: Context): Promise<number> {
   const { io, args } = context
   const { build, standing } = ended
-  for (const warning of build.status?.warnings ?? [])
-    await io.stderr.write(`Warning: ${warningText(build, warning)}\n`)
+  const { warned } = await context.session()
+  const warnings = (build.status?.warnings ?? []).filter((warning) => !isWarned(warning, warned))
+  for (const warning of warnings) await io.stderr.write(`Warning: ${warningText(build, warning)}\n`)
   if (standing.state === 'failed') {
     const isRead = !isQuiet(context) && !screenOutput(context).isTTY && standing.isNew
     await io.stderr.write(failureText(ended, !isRead))
