@@ -143,10 +143,10 @@ function labelled({ builder, dockerfile: text, labels, target }: BuildOrder): La
 }
 
 /** As they are now. */
-function secretsOf({ secrets }: BuildOrder, { secretOf }: BuildPerforming): ReadonlyMap<string, Uint8Array> {
+function secretsOf({ secrets }: BuildOrder, performing: BuildPerforming): ReadonlyMap<string, Uint8Array> {
   return new Map(
     secrets.map(({ id, secret, key }) => {
-      const value = secretOf(secret)?.data?.[key]
+      const value = performing.secretOf(secret)?.data?.[key]
       if (value === undefined)
         throw new StatusError('NotFound', `spec.secrets ${id}: Secret ${secret} has no ${key} any more`)
       return [id, Buffer.from(value, 'base64')] as const
