@@ -1,9 +1,10 @@
 /** What the reader of Dockerfiles takes, real builders take, and the other way round: over a corpus, on a real engine. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: what looks like a placeholder is a variable of a Dockerfile
 import test from 'ava'
-import { checkDockerfile, targetProblem } from '#pkg/build/dockerfile/check.ts'
-import { describeProblem } from '#pkg/build/dockerfile/dockerfile.ts'
-import { chooseBuilder } from '#pkg/build/dockerfile/features.ts'
+import { judgeDockerfile } from '#pkg/build/dockerfile/judge.ts'
+import { withStageLabels } from '#pkg/build/dockerfile/labels.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
+import { scopesOf } from '#pkg/build/dockerfile/scopes.ts'
 import { type DockerfileCase, dockerfiles } from '#test/fixtures/dockerfiles.ts'
 import { ensureBaseImage, type RawEngine, rawEngine } from '#test/helpers/engine.ts'
 import { type PrivateEngine, startPrivateEngine } from '#test/helpers/private-engine.ts'
@@ -33,8 +34,7 @@ test.after.always(async () => {
 
 const file = (name: string, text: string) => ({ name, mode: 0o644, data: Buffer.from(text) })
 
-/** Why the engine does not build it; undefined when it does. */
-async function refusalOf(one: DockerfileCase, builder: Builder): Promise<string | undefined> {
+function build(one: DockerfileCase, builder: Builder, more: Readonly<Record<string, string>> = {}) {
   const context = tar([
     file('Dockerfile', one.text),
     file('a', 'a\n'),
@@ -48,8 +48,14 @@ async function refusalOf(one: DockerfileCase, builder: Builder): Promise<string 
     buildargs: JSON.stringify(one.args ?? {}),
     ...(one.target !== undefined && { target: one.target }),
     ...(builder === 'BuildKit' && { version: '2' }),
+    ...more,
   })
-  const answer = await engine.request('POST', `/build?${query}`, context).catch(broken)
+  return engine.request('POST', `/build?${query}`, context)
+}
+
+/** Why the engine does not build it; undefined when it does. */
+async function refusalOf(...building: Parameters<typeof build>): Promise<string | undefined> {
+  const answer = await build(...building).catch(broken)
   if (typeof answer === 'string') return answer
   const { status, text } = answer
   if (status >= 400) return text
@@ -72,22 +78,11 @@ interface Message {
 }
 
 /** Why it is refused here. */
-function verdict(one: DockerfileCase, builder: Builder): string | undefined {
-  const { dockerfile, problems } = parseDockerfile(one.text)
-  const building = { builder, ...(one.args && { args: one.args }), ...(one.target && { target: one.target }) }
-  if (problems.length > 0) return problems.map(describeProblem).join('; ')
-  const target = targetProblem(dockerfile, building)
-  if (target !== undefined) return target
-  const checked = checkDockerfile(dockerfile, building)
-  if (checked.length > 0) return checked.map(describeProblem).join('; ')
-  const choice = chooseBuilder({
-    dockerfile,
-    builder,
-    secrets: 0,
-    engineBuilder: builder,
-    engineVersion: version,
-  })
-  return 'needs' in choice ? choice.needs.map(({ message }) => message).join('; ') : undefined
+function verdict({ text, args, target }: DockerfileCase, builder: Builder): string | undefined {
+  const building = { ...(args && { args }), ...(target !== undefined && { target }) }
+  const judging = { ...building, builder, secrets: 0, engineBuilder: builder, engineVersion: version }
+  const judged = judgeDockerfile(text, judging)
+  return judged.ok ? undefined : judged.refusals.map(({ message }) => message).join('; ')
 }
 
 for (const builder of ['Classic', 'BuildKit'] as const) {
@@ -104,3 +99,83 @@ for (const builder of ['Classic', 'BuildKit'] as const) {
     t.deepEqual(differences, [])
   })
 }
+
+const variables = [
+  'ARG G=global',
+  'FROM scratch AS base',
+  'ENV E=1 F="two words" G2=\'$E\'',
+  'ARG D=${E}x',
+  'ENV H=$D I="${F} $E" J=\\$E K=${NONE:-${E}} L=${E:+set}',
+  'ENV E=2 M=$E',
+  'ARG G',
+  'ENV N=$G',
+  'ENV O a  b $E',
+  'ARG E=arg P=given',
+  'ENV Q=$E R=$P S="a\\"b" T=a\\ b U="\\$E \\n"',
+  'FROM base',
+  'ENV V=$E-$H X=${P}',
+]
+
+test.serial('variables have the values that builders give them', async (t) => {
+  t.timeout(120_000)
+  const text = `${variables.join('\n')}\n`
+  const args = { P: 'from outside', G: 'elsewhere' }
+  const { dockerfile, problems } = parseDockerfile(text)
+  t.deepEqual(problems, [])
+  const end = scopesOf(dockerfile, { args }).stages.at(-1)?.end
+  for (const builder of ['Classic', 'BuildKit'] as const) {
+    const image = `variables-${builder.toLowerCase()}`
+    t.is(await refusalOf({ name: builder, text, args }, builder, { t: image }), undefined)
+    const { text: inspected } = await engine.request('GET', `/images/${image}/json`)
+    const { Config }: { Config: { Env: readonly string[] } } = JSON.parse(inspected)
+    // What the builders themselves put into every image.
+    const theirs = Config.Env.filter((pair) => !pair.startsWith('PATH='))
+    const ours = theirs
+      .map((pair) => pair.slice(0, pair.indexOf('=')))
+      .map((name) => `${name}=${end?.expand(`$${name}`).text}`)
+    t.true(theirs.length > 12)
+    t.deepEqual(ours, theirs, builder)
+  }
+})
+
+test.serial(
+  'images of all stages have the labels, and steps are told as if no label had been put in',
+  async (t) => {
+    t.timeout(120_000)
+    const text = 'ARG V=1\nFROM scratch AS one\nCOPY a /\n\nFROM scratch\nCOPY b /\nCMD ["x"]\n'
+    const {
+      text: labelled,
+      hides,
+      stepOf,
+    } = withStageLabels(parseDockerfile(text).dockerfile, { 'cove.test/it': "it's" })
+    const { text: stream } = await build({ name: 'labelled', text: labelled }, 'Classic')
+    const steps = [...stream.matchAll(/Step (\d+)\/(\d+) : ([^\\"]*)/g)].map(
+      ([, step, of, instruction = '']) => ({
+        step: Number(step),
+        of: Number(of),
+        instruction,
+      }),
+    )
+    t.deepEqual(
+      steps
+        .filter(({ step }) => !hides(step))
+        .map(({ step, of, instruction }) => `${stepOf(step)}/${stepOf(of)} ${instruction}`),
+      [
+        '1/6 ARG V=1',
+        '2/6 FROM scratch AS one',
+        '3/6 COPY a /',
+        '4/6 FROM scratch',
+        '5/6 COPY b /',
+        '6/6 CMD [',
+      ],
+    )
+    t.true(
+      steps.filter(({ step }) => hides(step)).every(({ instruction }) => instruction.startsWith('LABEL')),
+    )
+    const filters = encodeURIComponent(JSON.stringify({ label: ["cove.test/it=it's"] }))
+    const images: readonly unknown[] = JSON.parse(
+      (await engine.request('GET', `/images/json?filters=${filters}`)).text,
+    )
+    t.is(images.length, 2)
+  },
+)

@@ -96,12 +96,21 @@ function wordProblems(instruction: Instruction, scope: Scope): Problem[] {
       )
     case 'WORKDIR':
       return expanded(instruction, scope, (text) => (text === '' ? 'WORKDIR is empty here' : undefined))
+    case 'LABEL':
+      return labelProblems(instruction, scope)
     case 'USER':
     case 'VOLUME':
       return expanded(instruction, scope)
     default:
       return []
   }
+}
+
+function labelProblems({ pairs }: Instruction, scope: Scope): Problem[] {
+  return pairs.flatMap(({ key, value = '', line, column }) => {
+    const message = scope.expand(key).problem ?? scope.expand(value).problem
+    return message === undefined ? [] : [{ line, column, message }]
+  })
 }
 
 /** Words that cannot be expanded, and those that are wrong once they are. */

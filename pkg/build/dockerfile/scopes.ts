@@ -134,13 +134,13 @@ function walk(
   return { instructions, state }
 }
 
-function after({ keyword, pairs, legacy }: Instruction, state: State, scope: Scope, reader: Reader): State {
+function after({ keyword, pairs }: Instruction, state: State, scope: Scope, reader: Reader): State {
   if (keyword === 'ENV') {
     const env = new Map<string, string>()
     for (const pair of pairs) {
       // One line sees the values from before that line.
-      const value = expandAt(pair.value ?? '', pair, scope, legacy ? [] : reader.problems)
-      env.set(scope.expand(pair.key).text, value)
+      const value = expandAt(pair.value ?? '', pair, scope, reader.problems)
+      env.set(expandAt(pair.key, pair, scope, reader.problems), value)
     }
     return { ...state, env: { own: env, below: state.env } }
   }
