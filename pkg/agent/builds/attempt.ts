@@ -69,8 +69,8 @@ export class Attempt implements RunningBuild {
   add(told: BuildEvent): void {
     const event = this.#mapped(told)
     if (event === undefined) return
-    for (const line of this.#lines.add(event)) this.#options.log.line(line)
     this.#note(event)
+    for (const line of this.#lines.add(this.#timed(event))) this.#options.log.line(line)
     this.#options.onChange()
   }
 
@@ -119,6 +119,12 @@ export class Attempt implements RunningBuild {
     if (hides(event.step)) return undefined
     const step = stepOf(event.step)
     return event.type === 'step' ? { ...event, step, of: stepOf(event.of) } : { ...event, step }
+  }
+
+  /** With what was measured here, where the builder does not tell. */
+  #timed(event: BuildEvent): BuildEvent {
+    const seconds = event.type === 'stepDone' ? this.#steps.get(event.step)?.seconds : undefined
+    return event.type === 'stepDone' && seconds !== undefined ? { ...event, seconds } : event
   }
 
   #note(event: BuildEvent): void {
