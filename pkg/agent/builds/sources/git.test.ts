@@ -1,6 +1,6 @@
 /** Repositories as contexts, on servers as there are: git's own over HTTP, plain files over HTTP, ssh; and such as hang. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, readlink, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,7 +12,7 @@ import { makeRepository, serveDumb, serveHttp, serveSmart, serveSsh } from '#tes
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { checkOut, resolveCommit } from './git.ts'
 import { type GitLogin, parseGitAddress } from './gitaddress.ts'
-import type { GitSession } from './gitprogram.ts'
+import { type GitSession, git } from './gitprogram.ts'
 
 interface Asked {
   readonly login?: GitLogin
@@ -306,6 +306,24 @@ test('hooks, filters, configuration of the machine and commands of a repository 
   const result = await checkOut({ commit }, using).catch((error: unknown) => error)
   t.true(typeof result === 'string' || isReason(result, 'SourceUnavailable'))
   await t.throwsAsync(stat(mark), { code: 'ENOENT' })
+})
+
+test('git trusts the authorities that the agent trusts, and is told of no other settings', async (t) => {
+  const folder = await makeTempDir(t)
+  await writeFile(join(folder, 'git'), '#!/bin/sh\nenv\n', { mode: 0o755 })
+  const environment = { SSL_CERT_FILE: '/ca.pem', HTTPS_PROXY: 'http://proxy.example' }
+  const using = await session(t, 'https://127.0.0.1:1/repo.git', { environment })
+  const searchPath = `${folder}:${using.programs.searchPath}`
+  const env = await git([], { session: { ...using, programs: { ...using.programs, searchPath } } })
+  const lines = new Set(env.split('\n'))
+  for (const line of [
+    'GIT_SSL_CAINFO=/ca.pem',
+    'HTTPS_PROXY=http://proxy.example',
+    'GIT_ALLOW_PROTOCOL=https',
+  ])
+    t.true(lines.has(line), line)
+  t.true(lines.has('GIT_CONFIG_GLOBAL=/dev/null') && lines.has('GIT_CONFIG_NOSYSTEM=1'))
+  t.true(lines.has(`HOME=${using.directory}`))
 })
 
 test('a node without git says so', async (t) => {

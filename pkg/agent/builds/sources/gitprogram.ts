@@ -120,8 +120,9 @@ function withoutSecrets(text: string, login: GitLogin | undefined): string {
 }
 
 async function environmentOf({ session, protocols }: GitRun, keys: string): Promise<Record<string, string>> {
-  const { place, directory } = session
+  const { place, directory, programs } = session
   const { address, login } = place
+  const authorities = programs.environment['SSL_CERT_FILE']
   return {
     HOME: directory,
     LC_ALL: 'C',
@@ -132,6 +133,8 @@ async function environmentOf({ session, protocols }: GitRun, keys: string): Prom
     GIT_SSH_VARIANT: 'ssh',
     GIT_SSH_COMMAND: login?.type === 'key' ? await sshCommand(login, keys) : 'false',
     GIT_LFS_SKIP_SMUDGE: '1',
+    // Git may be built with a library that does not look there by itself.
+    ...(authorities !== undefined && { GIT_SSL_CAINFO: authorities }),
     ...basicEnvironment(place),
   }
 }
