@@ -75,7 +75,7 @@ test('ports, signals and paths are judged with their variables put in', (t) => {
 })
 
 test('only stages that are made are judged', (t) => {
-  const lines = ['FROM a AS one', 'FROM a AS two', 'EXPOSE web']
+  const lines = ['FROM a AS one', 'FROM a AS two', 'EXPOSE web', 'ENV A="b']
   t.deepEqual(problemsOf(lines, { target: 'one' }), [])
   t.deepEqual(problemsOf(['FROM a AS one', 'EXPOSE web', 'FROM a'], { builder: 'BuildKit' }), [])
   t.is(problemsOf(['FROM a AS one', 'EXPOSE web', 'FROM a']).length, 1)

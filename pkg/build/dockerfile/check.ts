@@ -27,12 +27,18 @@ export function checkDockerfile(dockerfile: Dockerfile, checking: Checking): rea
   const scoped = scopesOf(dockerfile, checking)
   const built = builtStages(dockerfile, scoped, checking)
   return told([
-    ...scoped.problems,
+    ...scoped.problems.filter(({ line }) => !isLeftOut(line, dockerfile, built)),
     ...built.flatMap((stage) => [...baseProblems(stage), ...bodyProblems(dockerfile, stage)]),
     ...contextProblems(dockerfile, checking),
     ...layerProblems(dockerfile, scoped, checking),
     ...emptyProblems(dockerfile, checking),
   ])
+}
+
+/** Whether the line belongs to a stage that is not made. */
+function isLeftOut(line: number, { stages }: Dockerfile, built: readonly ScopedStage[]): boolean {
+  const owner = stages.findLast(({ from }) => from.line <= line)
+  return owner !== undefined && !built.some(({ stage }) => stage.index === owner.index)
 }
 
 /** Why there is no such stage; undefined when there is, or none is asked for. */
