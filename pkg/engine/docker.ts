@@ -78,7 +78,7 @@ class DockerEngine extends DockerImages implements Engine {
   }
 
   buildImage(options: BuildOptions): Promise<BuiltImage> {
-    return buildOnDocker(this.#connection, options)
+    return buildOnDocker({ connection: this.#connection, clock: this.#clock }, options)
   }
 
   async info(): Promise<EngineInfo> {

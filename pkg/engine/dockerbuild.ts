@@ -3,6 +3,7 @@
  * it does and removes its containers.
  */
 import { randomUUID } from 'node:crypto'
+import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { BuildEvent, BuildOptions, BuiltImage } from './builds.ts'
 import { ClassicReader } from './dockerbuildclassic.ts'
@@ -13,8 +14,18 @@ import { buildServices, openSession } from './dockersession.ts'
 import { imageName } from './dockerspec.ts'
 import { jsonLines } from './dockerstream.ts'
 
+export interface DockerBuildParts {
+  readonly connection: DockerConnection
+  readonly clock: Clock
+}
+
+/** What a command ends with when it is killed, which an engine does as it goes down. */
+const killed = 137
+const goingDownMs = 3000
+const askAgainMs = 250
+
 export async function buildOnDocker(
-  connection: DockerConnection,
+  { connection, clock }: DockerBuildParts,
   options: BuildOptions,
 ): Promise<BuiltImage> {
   options.signal.throwIfAborted()
@@ -28,8 +39,18 @@ export async function buildOnDocker(
     tell(reader.broken())
     throw error
   }
+  if (reader.failure?.exitCode === killed) await mustStay({ connection, clock }, options.signal)
   if (reader.failure !== undefined) throw buildFailure(reader.failure)
   return reader.image ?? noImage()
+}
+
+/** EngineUnavailable when the engine goes down: then the step did nothing wrong. It answers calls until it is gone. */
+async function mustStay({ connection, clock }: DockerBuildParts, signal: AbortSignal): Promise<void> {
+  const end = clock.now() + goingDownMs
+  while (clock.now() < end) {
+    await connection.json({ method: 'GET', path: '/version' })
+    await sleep(clock, askAgainMs, signal)
+  }
 }
 
 function readerOf({ builder, labels }: BuildOptions): ClassicReader | BuildKitReader {

@@ -3,14 +3,44 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { systemClock } from '#pkg/apimachinery/ambient.ts'
+import { isReason } from '#pkg/apimachinery/errors.ts'
 import { BuildError, type BuildEvent, type Builder } from '#pkg/engine/builds.ts'
 import { openDockerEngine } from '#pkg/engine/docker.ts'
 import type { Engine } from '#pkg/engine/port.ts'
 import { contextOf } from '#test/conformance/engine.builds.ts'
 import { ensureBaseImage, rawEngine, testEngineHost } from '#test/helpers/engine.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { startPrivateEngine } from '#test/helpers/private-engine.ts'
 
 const host = testEngineHost()
+
+test('a step that is killed by an engine that goes down has not failed', async (t) => {
+  t.timeout(100_000)
+  const down = await startPrivateEngine(t)
+  const engine = await openDockerEngine({ host: down.host, clock: systemClock() })
+  const image = await ensureBaseImage(down.host)
+  for (const builder of ['Classic', 'BuildKit'] as const) {
+    const { done } = await runs({ engine, image, builder, script: (word) => `echo ${word}; sleep 600` })
+    process.kill(await down.pid(), 'SIGTERM')
+    const error: unknown = await t.throwsAsync(done)
+    t.true(isReason(error, 'EngineUnavailable'), String(error))
+    await down.restart()
+  }
+  await engine.close()
+})
+
+test('a step that is killed while the engine stays has failed', (t) =>
+  withEngine(async (engine) => {
+    const image = await ensureBaseImage(host)
+    const { done } = await runs({
+      engine,
+      image,
+      builder: 'Classic',
+      script: (word) => `echo ${word}; exit 137`,
+    })
+    const error: unknown = await t.throwsAsync(done)
+    t.is(error instanceof BuildError ? error.failure.exitCode : String(error), 137)
+  }))
 
 interface Running {
   readonly mark: string
@@ -18,8 +48,15 @@ interface Running {
   readonly done: Promise<unknown>
 }
 
+interface Wanted {
+  readonly engine: Engine
+  readonly image: string
+  readonly builder: Builder
+  readonly script: (mark: string) => string
+}
+
 /** A build whose step writes `mark` and goes on; resolves when it does. */
-async function runs(engine: Engine, builder: Builder, script: (mark: string) => string): Promise<Running> {
+async function runs({ engine, image, builder, script }: Wanted): Promise<Running> {
   const mark = `cove-test-${randomBytes(5).toString('hex')}`
   const over = new AbortController()
   const begun = Promise.withResolvers<void>()
@@ -28,7 +65,7 @@ async function runs(engine: Engine, builder: Builder, script: (mark: string) => 
   }
   const done = engine.buildImage({
     builder,
-    context: contextOf({ Dockerfile: `FROM ${await ensureBaseImage(host)}\nRUN ${script(mark)}\n` }),
+    context: contextOf({ Dockerfile: `FROM ${image}\nRUN ${script(mark)}\n` }),
     dockerfile: 'Dockerfile',
     tags: [],
     args: {},
@@ -39,7 +76,8 @@ async function runs(engine: Engine, builder: Builder, script: (mark: string) => 
     onEvent,
     signal: over.signal,
   })
-  await Promise.race([begun.promise, done])
+  // Its failure is for the test to look at.
+  await Promise.race([begun.promise, done.catch(() => undefined)])
   return { mark, over, done }
 }
 
@@ -90,11 +128,12 @@ async function nothingLeft(t: ExecutionContext, mark: string): Promise<void> {
 for (const builder of ['Classic', 'BuildKit'] as const) {
   test(`a build that is told to end has no process and no container left (${builder})`, (t) =>
     withEngine(async (engine) => {
-      const { mark, over, done } = await runs(
+      const { mark, over, done } = await runs({
         engine,
+        image: await ensureBaseImage(host),
         builder,
-        (word) => `echo ${word}; sleep 600; echo ${word}`,
-      )
+        script: (word) => `echo ${word}; sleep 600; echo ${word}`,
+      })
       t.true(processesOf(mark).length > 0)
       over.abort(new Error('enough'))
       await t.throwsAsync(done, { message: 'enough' })
@@ -103,14 +142,24 @@ for (const builder of ['Classic', 'BuildKit'] as const) {
 
   test(`a step that fails leaves no container (${builder})`, (t) =>
     withEngine(async (engine) => {
-      const { mark, done } = await runs(engine, builder, (word) => `echo ${word}; sleep 0.2; exit 3`)
+      const { mark, done } = await runs({
+        engine,
+        image: await ensureBaseImage(host),
+        builder,
+        script: (word) => `echo ${word}; sleep 0.2; exit 3`,
+      })
       await t.throwsAsync(done, { instanceOf: BuildError })
       await nothingLeft(t, mark)
     }))
 
   test(`a build ends with the engine's connection (${builder})`, (t) =>
     withEngine(async (engine) => {
-      const { mark, done } = await runs(engine, builder, (word) => `echo ${word}; sleep 600; echo ${word}`)
+      const { mark, done } = await runs({
+        engine,
+        image: await ensureBaseImage(host),
+        builder,
+        script: (word) => `echo ${word}; sleep 600; echo ${word}`,
+      })
       await engine.close()
       await t.throwsAsync(done, { message: /was closed/ })
       await nothingLeft(t, mark)
