@@ -11,6 +11,7 @@ import { program, sharedCove } from '#test/helpers/cove.ts'
 import { baseImage } from '#test/helpers/engine.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { environment, ok, oneByOne, run, terminal } from '#test/helpers/lines.ts'
+import { startRegistry } from '#test/helpers/registry.ts'
 import type { Scene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
@@ -181,6 +182,39 @@ titled('files come out of the image, and its id into a file', async (t, scene) =
   const left = await ok(scene, 'get containers -o name')
   assert.equal(left, '')
 })
+
+titled('--push is waited for, and told with what the registry calls it', async (t, scene) => {
+  const registry = await startRegistry()
+  t.teardown(() => registry.stop())
+  const root = await folder(t, { Dockerfile: 'FROM IMAGE\nLABEL pushed=yes\n' })
+  const reference = `${registry.address}/${scene.cove.mark}/pushed:1`
+  const output = await ok(scene, `build --push -t ${reference} ${root}`)
+  assert.match(output, new RegExp(`\\nPushed ${reference}: sha256:[0-9a-f]{64}\\n$`))
+  const answer = await fetch(`http://${registry.address}/v2/${scene.cove.mark}/pushed/manifests/1`)
+  assert.equal(answer.status, 200)
+})
+
+titled(
+  'an input that moves while it builds breaks that attempt off, and the next one is shown',
+  async (t, scene) => {
+    const root = await folder(t, { Dockerfile: `FROM IMAGE\nRUN echo ${scene.namespace} old; sleep 300\n` })
+    const words = ['build', '-n', scene.namespace, '--name', 'moved', root]
+    const child = spawn(process.execPath, [program, ...words], { env: environment(cove()) })
+    let output = ''
+    child.stdout.on('data', (data) => {
+      output += data
+    })
+    await eventually(() => assert.match(output, /#2 .* old\n/), { timeoutMs: 40_000 })
+    await writeFile(join(root, 'Dockerfile'), dockerfile('FROM IMAGE\nRUN echo new\n'))
+    await ok(scene, `build --name moved --detach ${root}`)
+    const [code] = await once(child, 'close')
+    assert.equal(code, 0, output)
+    assert.match(
+      output,
+      /\[2\/2\] (CANCELED|FAILED)[\s\S]*attempt 2: [\s\S]*#2 new\n[\s\S]*Successfully built/,
+    )
+  },
+)
 
 titled('Ctrl-C leaves a build going, cancel breaks it off', async (t, scene) => {
   const root = await folder(t, { Dockerfile: `FROM IMAGE\nRUN echo ${scene.namespace}; sleep 300\n` })
