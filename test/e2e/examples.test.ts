@@ -95,3 +95,21 @@ for (const example of await readdir(join(root, 'examples'))) {
     }
   })
 }
+
+test('a changed file of the example 02-build is on its page when apply --wait is done', async (t) => {
+  const cove = await startCove(t)
+  const namespace = `ex2-${cove.mark}`
+  const directory = await copyOf(t, '02-build')
+  const manifest = join(directory, 'site.yaml')
+  const { text, ports } = await adapt(await readFile(manifest, 'utf8'), { namespace, registry: '' })
+  await writeFile(manifest, text)
+  const apply = ['apply', '-n', namespace, '-f', manifest, '--wait', '--timeout', '120s']
+  const page = join(directory, 'site/public/index.html')
+  const before = await readFile(page, 'utf8')
+  for (const html of [before, before.replace('Built by Cove', 'Built twice')]) {
+    await writeFile(page, html)
+    const { code, stderr } = await cove.cli(apply)
+    t.is(code, 0, stderr)
+    t.is(await (await fetch(`http://127.0.0.1:${ports[0]}/`)).text(), html)
+  }
+})

@@ -3,6 +3,7 @@ import type { CheckedObject } from '#pkg/manifest/checked.ts'
 import { applyManifests, type DryRun } from '../applying.ts'
 import { resourceOf } from '../current.ts'
 import { errorText, exitCodes } from '../errors.ts'
+import { waitForFollowers } from '../followers.ts'
 import { conditionGoal, type Goal } from '../readiness.ts'
 import type { Context } from '../session.ts'
 import { parseTimeout, waitFailure, waitFor } from '../waiting.ts'
@@ -35,7 +36,13 @@ async function waitForObjects(
       return { resource: resourceOf(checked), name, ...(namespace !== undefined && { namespace }) }
     })
     .filter(({ resource }) => resource.group !== '')
-  const results = await waitFor(waited, await session(), { goal, timeoutMs, io, showProgress: true })
+  const opened = await session()
+  const options = { timeoutMs, io, showProgress: true }
+  const reached = await waitFor(waited, opened, { ...options, goal })
+  const isThere = reached.every(({ verdict }) => verdict.state === 'met')
+  const whole = objects.map(({ object }) => object)
+  const followed = isThere && goal.kind === 'ready' ? await waitForFollowers(whole, opened, options) : []
+  const results = [...reached, ...followed]
   const missed = results.filter(({ verdict }) => verdict.state !== 'met')
   const hopeless = missed.filter(({ verdict }) => verdict.state === 'hopeless')
   for (const result of hopeless.length > 0 ? hopeless : missed) {
