@@ -110,7 +110,7 @@ const variables = [
   'ARG G',
   'ENV N=$G',
   'ENV O a  b $E',
-  'ARG E=arg P=given',
+  'ARG P=given',
   'ENV Q=$E R=$P S="a\\"b" T=a\\ b U="\\$E \\n"',
   'FROM base',
   'ENV V=$E-$H X=${P}',
@@ -122,8 +122,8 @@ test.serial('variables have the values that builders give them', async (t) => {
   const args = { P: 'from outside', G: 'elsewhere' }
   const { dockerfile, problems } = parseDockerfile(text)
   t.deepEqual(problems, [])
-  const end = scopesOf(dockerfile, { args }).stages.at(-1)?.end
   for (const builder of ['Classic', 'BuildKit'] as const) {
+    const end = scopesOf(dockerfile, { args, builder }).stages.at(-1)?.end
     const image = `variables-${builder.toLowerCase()}`
     t.is(await refusalOf({ name: builder, text, args }, builder, { t: image }), undefined)
     const { text: inspected } = await engine.request('GET', `/images/${image}/json`)

@@ -9,6 +9,8 @@ export interface Values {
   readonly args?: BuildArgs
   /** os/architecture[/variant] that is built for, and is taken for that of the builder. */
   readonly platform?: string
+  /** Only BuildKit hands the ARGs of a stage to those that are built upon it; Classic is assumed. */
+  readonly builder?: 'Classic' | 'BuildKit'
 }
 
 /** Build arguments that nobody has to declare. */
@@ -74,7 +76,7 @@ interface Reader {
   readonly problems: Problem[]
 }
 
-export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform }: Values): Scoped {
+export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform, builder }: Values): Scoped {
   const { escapeToken } = dockerfile.directives
   const problems: Problem[] = []
   const globals = new Map<string, string | undefined>()
@@ -97,7 +99,8 @@ export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform }:
     const certain = platform !== undefined || !found.unset.some((name) => platformNames.has(name))
     const parent = stageNamed(dockerfile, base.text, stage.index)
     const platformOf = stage.platform === undefined ? '' : scope.expand(stage.platform).text
-    const start = stateAt(base.text, parent === undefined ? undefined : ends[parent.index])
+    const below = parent === undefined ? undefined : ends[parent.index]
+    const start = stateAt(base.text, builder === 'BuildKit' ? below : below && { ...below, args: undefined })
     const { instructions, state } = walk(stage, start, {
       ...reader,
       globals: new Map([...builtIn, ...globals]),
