@@ -31,7 +31,11 @@ async function startWithBuilds(t: { teardown(run: () => Promise<void>): void }) 
       apiVersion: 'cove.run/v1',
       kind: 'Build',
       metadata: { name },
-      spec: { context: { inline: { files: { a: 'x' } } }, dockerfileInline: `${dockerfile.join('\n')}\n`, ...spec },
+      spec: {
+        context: { inline: { files: { a: 'x' } } },
+        dockerfileInline: `${dockerfile.join('\n')}\n`,
+        ...spec,
+      },
     })
   const patch = (name: string, spec: object) => sent(`PATCH ${api}/builds/${name}`, { spec })
   return { transport, apply, patch }
