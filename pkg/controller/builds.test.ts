@@ -13,7 +13,7 @@ import { BuildController } from './builds.ts'
 const never = new AbortController().signal
 const path = '/apis/cove.run/v1/namespaces/default'
 const name = { namespace: 'default', name: 'app' }
-const inline = { context: { empty: {} }, dockerfileInline: 'FROM scratch\n' }
+const inline = { context: { empty: {} }, dockerfileInline: 'FROM scratch\nENV A=1\n' }
 
 async function start(t: ExecutionContext) {
   const { server, transport, clock, close } = await startTestServer()

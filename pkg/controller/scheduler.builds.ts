@@ -4,7 +4,7 @@
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
-import { type Build, namesOfBuild } from '#pkg/apis/build.ts'
+import { type Build, dockerfileInObject, namesOfBuild } from '#pkg/apis/build.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
@@ -75,16 +75,15 @@ export type BuildBases = ReadonlyMap<string, readonly string[]>
 
 /** What the Dockerfile is made from, as far as the object has it: the node alone knows one that comes with the context. */
 export function imagesOfBuild({ spec }: Build): readonly string[] {
-  const { dockerfileInline, args, target, platform } = spec
-  if (dockerfileInline === undefined) return []
+  const { args, target, platform } = spec
+  const text = dockerfileInObject(spec)
+  if (text === undefined) return []
   const building = {
     args,
     ...(target !== undefined && { target }),
     ...(platform !== undefined && { platform }),
   }
-  return externalImages(parseDockerfile(dockerfileInline).dockerfile, building).map(
-    ({ reference }) => reference,
-  )
+  return externalImages(parseDockerfile(text).dockerfile, building).map(({ reference }) => reference)
 }
 
 /** `imagesOf`: references of what its Dockerfile is made from, as far as that is known. */

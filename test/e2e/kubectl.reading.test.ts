@@ -55,7 +55,7 @@ function oneOfEach(namespace: string): string {
     cove('Network', 'net'),
     cove('Image', 'app', { spec: { reference: 'app:1', nodeName: 'n1' } }),
     cove('Build', 'made', {
-      spec: { context: { empty: {} }, dockerfileInline: 'FROM scratch\n', nodeName: 'n1' },
+      spec: { context: { empty: {} }, dockerfileInline: 'FROM scratch\nENV A=1\n', nodeName: 'n1' },
     }),
     cove('Registry', namespace, { spec: { server: 'registry.example.com' } }),
     cove('PrunePolicy', namespace),

@@ -60,7 +60,7 @@ test('a Build names only images that its namespace allows, and only where the se
     `"localhost/shop/x" is not allowed: ${why}`,
   ])
   const more = { tags: ['web:1', 'reg.example.com/web'], cacheFrom: ['evil/cache'] }
-  t.deepEqual(await build('named', 'FROM scratch\n', more), [
+  t.deepEqual(await build('named', 'FROM scratch\nENV A=1\n', more), [
     `"web:1" is not allowed: ${why}`,
     `"evil/cache" is not allowed: ${why}`,
   ])

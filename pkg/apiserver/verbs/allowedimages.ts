@@ -1,7 +1,7 @@
 /** Images that a namespace does not allow are refused. Only a new name is judged, so that what was there can be stopped and deleted. */
 import { type Cause, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
-import { type Build, ownNameOfBuild } from '#pkg/apis/build.ts'
+import { type Build, dockerfileInObject, ownNameOfBuild } from '#pkg/apis/build.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import {
   allowedImagesAnnotation,
@@ -70,15 +70,16 @@ function imagesOf(object: ApiObject): ForbiddenImage[] {
 const hidden = '?'
 
 function basesOf({ spec }: Build): ForbiddenImage[] {
-  const { dockerfileInline, args, target, platform } = spec
+  const { args, target, platform } = spec
   const field = 'spec.dockerfileInline'
-  if (dockerfileInline === undefined) return [{ field, reference: hidden }]
+  const text = dockerfileInObject(spec)
+  if (text === undefined) return [{ field, reference: hidden }]
   const building = {
     args,
     ...(target !== undefined && { target }),
     ...(platform !== undefined && { platform }),
   }
-  const images = externalImages(parseDockerfile(dockerfileInline).dockerfile, building)
+  const images = externalImages(parseDockerfile(text).dockerfile, building)
   return images.map(({ reference }) => ({ field, reference }))
 }
 

@@ -84,7 +84,7 @@ test('a Build below the level privileged has its own name and no file of the nod
       ? undefined
       : String(answer.body.message).replace(/^.*baseline:latest": /, '')
   }
-  const inline = { context: { empty: {} }, dockerfileInline: 'FROM scratch\n' }
+  const inline = { context: { empty: {} }, dockerfileInline: 'FROM scratch\nENV A=1\n' }
   const build = (name: string, spec: object) => make('Build', name, { ...inline, ...spec })
   await level('baseline')
   t.is(await build('web', {}), undefined)

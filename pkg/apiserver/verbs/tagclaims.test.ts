@@ -12,7 +12,7 @@ async function start(t: ExecutionContext) {
     const path = `/apis/cove.run/v1/namespaces/${namespace}/${kind.toLowerCase()}s`
     const line = verb === 'POST' ? `POST ${path}` : `${verb} ${path}/${name}`
     const whole = { apiVersion: 'cove.run/v1', kind, metadata: { name, ...metadata } }
-    const inline = { context: { empty: {} }, dockerfileInline: 'FROM scratch\n' }
+    const inline = { context: { empty: {} }, dockerfileInline: 'FROM scratch\nENV A=1\n' }
     const body = verb === 'POST' ? { ...whole, spec: { ...(kind === 'Build' && inline), ...spec } } : { spec }
     const answer = await ask(transport, line, { body })
     return { ...answer, causes: causesOf(answer.body) }
