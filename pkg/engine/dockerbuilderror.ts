@@ -22,6 +22,8 @@ const isAdd = /^ADD\s/i
 const archive =
   /^Error (processing|unpacking) tar|archive\/tar|invalid tar header|(?:unexpected EOF|error reading).*context/i
 const missingNetwork = /network \S+ not found/i
+/** That a step goes on from: somebody has removed it since the step before. */
+const lostImage = /^No such image: sha256:/
 const damagedEngine =
   /context canceled|error committing|layer does not exist|no active session|transport is closing/i
 
@@ -54,6 +56,7 @@ export function buildFailure(failure: ToldFailure): StatusError {
 
 /** What is wrong with the engine, or with what it is to use, and not with what is built. */
 function ownTrouble(message: string): Reason | undefined {
+  if (lostImage.test(message)) return 'ImageNotFound'
   return missingNetwork.test(message) || damagedEngine.test(message) ? 'EngineError' : undefined
 }
 

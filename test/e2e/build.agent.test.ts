@@ -1,5 +1,7 @@
 /** What a Build does over its life on a real engine: builds when an input moves and never else, fails, and is broken off. */
 import assert from 'node:assert/strict'
+import { readFile, readlink, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'ava'
 import { buildKind } from '#pkg/apis/build.ts'
 import { buildAnnotation, cancelAnnotation } from '#pkg/apis/wellknown.ts'
@@ -10,10 +12,15 @@ import {
   createBuild,
   inspectImage,
   makeBuildScene,
+  shell,
   untilBuild,
 } from '#test/helpers/builds.ts'
 import { decode, sharedCove } from '#test/helpers/cove.ts'
+import { baseImage } from '#test/helpers/engine.ts'
+import { pushed } from '#test/helpers/images.ts'
+import { startRegistry } from '#test/helpers/registry.ts'
 import type { Fields, Scene } from '#test/helpers/scene.ts'
+import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const cove = sharedCove(test)
 const noSignal = new AbortController().signal
@@ -140,4 +147,85 @@ test('a log is followed while it grows, and of every attempt there is one', asyn
     /^\d{4}-\S+Z built sha256:[0-9a-f]{64}\n$/,
   )
   await t.throwsAsync(logOf(scene, 'talk', '?attempt=7'), { message: /no log of attempt 7/ })
+})
+
+test('each stage of a classic build is labelled, which no step tells; a target stops there', async (t) => {
+  const scene = await makeBuildScene(cove())
+  const mark = cove().mark
+  const lines = [
+    `FROM ${baseImage} AS one`,
+    `RUN echo ${mark} > /big`,
+    `FROM ${baseImage}`,
+    'COPY --from=one /big /small',
+    'COPY . /all',
+  ]
+  const files = { 'x.txt': mark }
+  const status = await build(scene, 'two', lines, { builder: 'Classic', files })
+  t.is(status.steps?.length, 5)
+  t.deepEqual(
+    status.steps?.map(({ instruction }) => instruction.split(' ')[0]),
+    ['FROM', 'RUN', 'FROM', 'COPY', 'COPY'],
+  )
+  t.is(status.stages?.length, 1)
+  const [stage = ''] = status.stages ?? []
+  t.is((await inspectImage(scene, stage)).Config.Labels['cove.run/build'], `${scene.namespace}/two`)
+  t.is(await shell(scene, status.image.id, 'ls -A /all'), 'x.txt')
+  const again = await build(scene, 'same', lines, { builder: 'Classic', files })
+  t.is(again.inputs?.['context'], status.inputs?.['context'])
+  const target = await build(scene, 'target', lines, { builder: 'Classic', files, target: 'one' })
+  t.is(await shell(scene, target.image.id, 'cat /big'), mark)
+})
+
+test('outputs are taken out of the image, and the container for that is gone', async (t) => {
+  const scene = await makeBuildScene(cove())
+  const folder = await makeTempDir(t, 'outputs')
+  const outputs = [
+    { from: '/out/file', to: join(folder, 'file') },
+    { from: '/out', to: `${folder}/` },
+  ]
+  const lines = ['RUN mkdir /out && echo made > /out/file && chmod 750 /out/file && ln -s file /out/link']
+  const { image } = await build(scene, 'out', lines, { outputs })
+  t.is(await readFile(join(folder, 'file'), 'utf8'), 'made\n')
+  t.is((await stat(join(folder, 'file'))).mode & 0o777, 0o750)
+  t.is(await readlink(join(folder, 'out/link')), 'file')
+  const filters = encodeURIComponent(JSON.stringify({ ancestor: [image.id] }))
+  t.deepEqual(await scene.call('GET', `/containers/json?all=1&filters=${filters}`), [])
+})
+
+test('a folder of the node is watched: a file that changes makes a new build, one that is touched does not', async (t) => {
+  const scene = await makeBuildScene(cove())
+  const folder = await makeTempDir(t, 'context')
+  await writeFile(join(folder, 'Dockerfile'), `FROM ${baseImage}\nCOPY a /a\n`)
+  await writeFile(join(folder, 'a'), 'one')
+  await scene.create('Build', 'host', { spec: { context: { hostPath: folder } } })
+  await built(scene, 'host')
+  await utimes(join(folder, 'a'), 1, 1)
+  await writeFile(join(folder, 'a'), 'two')
+  const next = await untilBuild(scene, 'host', ({ attempt, phase }) => {
+    assert.equal(attempt, 2)
+    assert.equal(phase, 'Succeeded')
+  })
+  t.is(await shell(scene, next.status.image?.id ?? '', 'cat /a'), 'two')
+})
+
+test('a base that moves in its registry is pulled, and the image is built again', async (t) => {
+  const scene = await makeBuildScene(cove())
+  const registry = await startRegistry()
+  t.teardown(() => registry.stop())
+  const reference = await pushed(scene, registry, 'base:1', ['one'])
+  const spec = { triggers: { interval: '5s' }, dockerfileInline: `FROM ${reference}\nRUN true\n` }
+  await scene.create('Build', 'app', { spec: { context: { empty: {} }, ...spec } })
+  const first = await built(scene, 'app')
+  t.is(first.bases?.[0]?.reference, reference)
+  // While it is pushed its name is on the engine for a moment, and then it is not.
+  await change(scene, 'app', { suspend: true })
+  await untilBuild(scene, 'app', ({ phase }) => assert.equal(phase, 'Suspended'))
+  await pushed(scene, registry, 'base:1', ['one', 'two'])
+  await change(scene, 'app', { suspend: false })
+  const next = await untilBuild(scene, 'app', ({ attempt, phase }) => {
+    assert.equal(attempt, 2)
+    assert.equal(phase, 'Succeeded')
+  })
+  t.regex(next.status.cause ?? '', /^base .*base:1 moved from sha256:/)
+  t.true((await logOf(scene, 'app', '?attempt=1')).startsWith('attempt 1: it is not built yet\n'))
 })
