@@ -106,7 +106,7 @@ async function packToEngine(folder: ContextFolder): Promise<void> {
     asking.once('error', reject)
     asking.once('response', (response) => response.resume().once('end', resolve).once('error', reject))
   })
-  await Promise.all([pipeline(packFolder(folder, signal), asking), answered])
+  await Promise.all([pipeline(packFolder(folder, signal, { reusesMemory: true }), asking), answered])
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: number; readonly value: T }> {
@@ -139,7 +139,7 @@ function mustBeKnown(reading: Reading): void {
 }
 
 async function packToCat(folder: ContextFolder): Promise<void> {
-  await toCat((cat) => pipeline(packFolder(folder, signal), cat))
+  await toCat((cat) => pipeline(packFolder(folder, signal, { reusesMemory: true }), cat))
 }
 
 async function tarToCat(root: string): Promise<void> {

@@ -203,3 +203,18 @@ test('a file that becomes shorter while it is packed is told of', async (t) => {
   await writeFile(join(root, 'a'), 'short')
   await t.throwsAsync(packed(folder), { message: '"a" was changed while it was read: it is shorter now' })
 })
+
+test('memory that is used again holds what was packed until seven more chunks were taken', async (t) => {
+  const root = await makeTempDir(t, 'reuse')
+  const content = Buffer.from(Array.from({ length: 9_000_000 }, (_, at) => (at / 1000) & 255))
+  await writeFile(join(root, 'a'), content)
+  const folder = await read(root)
+  const waiting: Buffer[] = []
+  const sent: Buffer[] = []
+  for await (const chunk of packFolder(folder, signal, { reusesMemory: true })) {
+    waiting.push(chunk)
+    // Later than any stream sends it.
+    if (waiting.length > 7) sent.push(Buffer.from(waiting.shift() ?? ''))
+  }
+  t.true(Buffer.concat([...sent, ...waiting]).equals(await packed(folder)))
+})

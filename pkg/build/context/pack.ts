@@ -7,8 +7,18 @@ import { type ContextFolder, openEntry, readPart } from './folder.ts'
 import { type ArchiveHeader, bytesOf, encodeHeader, paddingOf, trailerBytes } from './header.ts'
 import { nextTurn, type WalkedEntry } from './walk.ts'
 
-/** How much is handed over at once; each has a memory of its own, so that whoever takes it may keep it. */
+/** How much is handed over at once. */
 const chunkBytes = 512 * 1024
+/** How many there are when their memory is used again. */
+const chunksInTurn = 8
+
+export interface PackOptions {
+  /**
+   * Each chunk is overwritten when seven more were taken: for whoever has sent one by then, as streams do that are
+   * written to no faster than they take it. It halves the time that packing takes. Default: each may be kept.
+   */
+  readonly reusesMemory?: boolean
+}
 
 /** How long the archive of a folder will be. */
 export function archiveBytes(folder: Pick<ContextFolder, 'entries'>): number {
@@ -22,8 +32,9 @@ export function archiveBytes(folder: Pick<ContextFolder, 'entries'>): number {
 export async function* packFolder(
   { root, entries }: Pick<ContextFolder, 'root' | 'entries'>,
   signal: AbortSignal,
+  { reusesMemory = false }: PackOptions = {},
 ): AsyncGenerator<Buffer> {
-  const chunk = new Chunk()
+  const chunk = new Chunk(reusesMemory ? chunksInTurn : 0)
   for (const { header, entry } of headersOf(entries)) {
     const bytes = encodeHeader(header)
     if (!chunk.hasRoom(bytes.length)) yield chunk.take()
@@ -53,6 +64,14 @@ export async function* packFolder(
 class Chunk {
   #buffer = Buffer.allocUnsafeSlow(chunkBytes)
   #length = 0
+  /** Taken ones, the oldest first. */
+  readonly #taken: Buffer<ArrayBuffer>[] = []
+  readonly #mostTaken: number
+
+  /** `inTurn`: how many buffers are used again and again; 0: none is. */
+  constructor(inTurn: number) {
+    this.#mostTaken = inTurn - 1
+  }
 
   hasRoom(bytes: number): boolean {
     return this.#length === 0 || this.#length + bytes <= this.#buffer.length
@@ -78,7 +97,9 @@ class Chunk {
 
   take(): Buffer {
     const taken = this.#buffer.subarray(0, this.#length)
-    this.#buffer = Buffer.allocUnsafeSlow(chunkBytes)
+    if (this.#mostTaken > 0) this.#taken.push(this.#buffer)
+    const oldest = this.#taken.length > this.#mostTaken ? this.#taken.shift() : undefined
+    this.#buffer = oldest ?? Buffer.allocUnsafeSlow(chunkBytes)
     this.#length = 0
     return taken
   }

@@ -115,7 +115,7 @@ async function fromFolder(
   const { maxBytes } = build
   const folder = await readFolder({ root, ignore, maxBytes, clock, signal, cache, onRead }).finally(end)
   const lost = await cache.save()
-  const open = (until: AbortSignal) => packFolder(folder, until)
+  const open = (until: AbortSignal) => packFolder(folder, until, { reusesMemory: true })
   const warnings = lost === undefined ? [] : [lost]
   return { ...folder, dockerfile, ignore, archiveBytes: archiveBytes(folder), open, warnings }
 }
