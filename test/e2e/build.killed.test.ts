@@ -53,7 +53,8 @@ test('whenever it is killed, it ends with the image that was asked for and witho
     const image = await inspectImage(scene, imageOf(scene, name))
     t.is(image.Id, status.image?.id)
     t.true((status.attempt ?? 0) <= 2, `killed after ${delay} ms: ${status.attempt} attempts`)
-    t.is(new Set(status.history?.map(({ number }) => number)).size, status.history?.length)
+    const numbers = (status.history ?? []).map(({ number }) => number)
+    t.is(new Set(numbers).size, numbers.length)
   }
   await scene.eventually('the end of all steps', async () => {
     const all = await scene.call('GET', '/containers/json?all=1')
