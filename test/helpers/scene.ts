@@ -258,10 +258,13 @@ export class Scene {
   }
 }
 
-/** A scene in a cove; the namespace's name is its own, so that tests may run beside each other on one engine. */
+/**
+ * A scene in a cove; the namespace's name is its own, so that tests may run beside each other on one engine, and has the
+ * cove's mark in it, so that images that are called by it go with the cove.
+ */
 export async function makeScene(
   cove: TestCove,
-  name: string = `t-${randomBytes(5).toString('hex')}`,
+  name: string = `t-${cove.mark}${randomBytes(3).toString('hex')}`,
 ): Promise<Scene> {
   await ensureBaseImage(cove.engine)
   const namespace = { apiVersion: 'v1', kind: 'Namespace' as const, metadata: { name } }
