@@ -57,6 +57,8 @@ function bundle(entry: string, outfile: string, define: Record<string, string> =
     target: 'node26',
     // No more than this: an error that nobody catches prints its whole line.
     minifySyntax: true,
+    // A built-in module that is imported late is required: the daemons are a script from memory, which cannot import.
+    supported: { 'dynamic-import': false },
     legalComments: 'none',
     logLevel: 'warning',
     define: { ...define, 'import.meta.url': 'moduleUrl' },
