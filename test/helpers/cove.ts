@@ -32,6 +32,8 @@ export interface CoveOptions {
   readonly apart?: boolean
   /** The server without any agent. */
   readonly alone?: boolean
+  /** What runs is `bin/cove` rather than the sources. */
+  readonly executable?: boolean
   /** Further words for the agent. */
   readonly agentWords?: readonly string[]
   /** Further words for the server. */
@@ -66,6 +68,7 @@ export interface TestCove {
 }
 
 export const program = fileURLToPath(new URL('../../cmd/cove/main.ts', import.meta.url))
+const executable = fileURLToPath(new URL('../../bin/cove', import.meta.url))
 const noSignal = new AbortController().signal
 /** Tests run beside each other on few cores. */
 const readyWithin = 20_000
@@ -82,7 +85,8 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
   const agentFlags = ['--engine', engine, '--node-name', nodeName, ...(options.agentWords ?? [])]
   const words =
     options.apart || options.alone ? ['server', ...serverFlags] : ['up', ...serverFlags, ...agentFlags]
-  const daemon = new Daemon([program, ...words], home, options.env)
+  const [command, first] = options.executable ? [executable, []] : [process.execPath, [program]]
+  const daemon = new Daemon([...first, ...words], home, { env: options.env, command })
   t.teardown(() => daemon.end('SIGTERM'))
   const kubeconfig = join(dataDir, 'admin.kubeconfig')
   await daemon.start(() => access(kubeconfig))
@@ -92,7 +96,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
   }
   await daemon.ready(ready)
   const agentWords = ['agent', '--data-dir', agentDataDir, '--kubeconfig', kubeconfig, ...agentFlags]
-  const agent = new Daemon([program, ...agentWords], home, options.env)
+  const agent = new Daemon([...first, ...agentWords], home, { env: options.env, command })
   if (options.apart) await agent.start(async () => {})
   const { uid = '' } = (await client.get(namespaceKind, { name: 'default' }, noSignal)).metadata
   const raw = rawEngine(engine)
@@ -115,7 +119,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
     raw,
     mark,
     kubectl: makeKubectl({ kubeconfigPath: kubeconfig, dir: home }),
-    cli: (words, input = '') => collect(spawn(process.execPath, [program, ...words], { env }), input),
+    cli: (words, input = '') => collect(spawn(command, [...first, ...words], { env }), input),
     kill: (signal) => daemon.end(signal),
     endAgent: () => agent.end('SIGTERM'),
     restart: () => daemon.start(ready),
@@ -161,20 +165,30 @@ async function makeClient(t: Teardown, kubeconfig: string, home: string): Promis
 export class Daemon {
   readonly #words: readonly string[]
   readonly #home: string
+  readonly #command: string
   readonly #env: Readonly<Record<string, string>>
   readonly #output: string[] = []
   #child: ChildProcess | undefined
 
-  constructor(words: readonly string[], home: string, env: Readonly<Record<string, string>> = {}) {
+  /** `command` takes the words; absent: Node. */
+  constructor(
+    words: readonly string[],
+    home: string,
+    {
+      env = {},
+      command = process.execPath,
+    }: { readonly env?: Readonly<Record<string, string>> | undefined; readonly command?: string } = {},
+  ) {
     this.#words = words
     this.#home = home
+    this.#command = command
     this.#env = env
   }
 
   async start(isReady: () => Promise<void>): Promise<void> {
     if (this.#child !== undefined) throw new Error('cove is running')
     const env = { PATH: process.env['PATH'], HOME: this.#home, ...this.#env }
-    const child = spawn(process.execPath, [...this.#words], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(this.#command, [...this.#words], { env, stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.on('data', (data: Buffer) => this.#output.push(data.toString()))
     endWithUs(child)
     this.#child = child
