@@ -1,6 +1,7 @@
 /** `cove build` and what tells of Builds, as processes against a real engine: on pipes, on a terminal, exit codes. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -32,7 +33,10 @@ async function folder(t: ExecutionContext, files: Files): Promise<string> {
   return root
 }
 
-const dockerfile = (text: string) => text.replaceAll('IMAGE', baseImage)
+/** What earlier runs of these tests have left in the engine's cache is not theirs: `RUN!` was never run before. */
+const unique = randomBytes(6).toString('hex')
+const dockerfile = (text: string) =>
+  text.replaceAll('IMAGE', baseImage).replaceAll('RUN!', `RUN : ${unique};`)
 
 async function buildOf({ cove: { client }, namespace }: Scene, name: string) {
   const path = objectPath(builtinResource('Build'), { namespace, name })
@@ -55,7 +59,7 @@ titled(
   async (t, scene) => {
     const root = await folder(t, {
       'build.yaml': manifest(),
-      Dockerfile: 'FROM IMAGE\nRUN echo one && echo two >&2\nCOPY a.txt /a.txt\n',
+      Dockerfile: 'FROM IMAGE\nRUN! echo one && echo two >&2\nCOPY a.txt /a.txt\n',
       'a.txt': 'a',
     })
     const first = await run(scene, `build -f ${root}/build.yaml --follow`)
@@ -139,10 +143,10 @@ titled('what failed is tried again by whoever asks, and is told by every look', 
 })
 
 titled('a Dockerfile or an archive comes from standard input, as of docker build', async (t, scene) => {
-  const text = dockerfile('FROM IMAGE\nRUN echo from stdin\n')
+  const text = dockerfile('FROM IMAGE\nRUN! echo from stdin\n')
   assert.match(await ok(scene, 'build --name text -', text), /#2 from stdin\n/)
   const root = await folder(t, {
-    Dockerfile: 'FROM IMAGE\nCOPY a.txt /a.txt\nRUN cat /a.txt\n',
+    Dockerfile: 'FROM IMAGE\nCOPY a.txt /a.txt\nRUN! cat /a.txt\n',
     'a.txt': 'packed',
   })
   const words = ['build', '-n', scene.namespace, '--name', 'packed', '-']
@@ -162,7 +166,7 @@ titled('a Dockerfile or an archive comes from standard input, as of docker build
     assert.match(output, /#3 packed\n/)
   }
   assert.match(
-    await ok(scene, `build --name both -f - ${root}`, dockerfile('FROM IMAGE\nCOPY a.txt /b\nRUN cat /b\n')),
+    await ok(scene, `build --name both -f - ${root}`, dockerfile('FROM IMAGE\nCOPY a.txt /b\nRUN! cat /b\n')),
     /#3 packed\n/,
   )
   const refused = await run(scene, 'build --name none -', `${text}COPY a.txt /\n`)
@@ -205,7 +209,7 @@ titled(
       output += data
     })
     await eventually(() => assert.match(output, /#2 .* old\n/), { timeoutMs: 40_000 })
-    await writeFile(join(root, 'Dockerfile'), dockerfile('FROM IMAGE\nRUN echo new\n'))
+    await writeFile(join(root, 'Dockerfile'), dockerfile('FROM IMAGE\nRUN! echo new\n'))
     await ok(scene, `build --name moved --detach ${root}`)
     const [code] = await once(child, 'close')
     assert.equal(code, 0, output)
@@ -238,7 +242,7 @@ titled('Ctrl-C leaves a build going, cancel breaks it off', async (t, scene) => 
 
 titled('--watch builds again whenever a file has changed, until Ctrl-C', async (t, scene) => {
   const root = await folder(t, {
-    Dockerfile: 'FROM IMAGE\nCOPY a.txt /a.txt\nRUN cat /a.txt\n',
+    Dockerfile: 'FROM IMAGE\nCOPY a.txt /a.txt\nRUN! cat /a.txt\n',
     'a.txt': 'first',
   })
   const words = ['build', '-n', scene.namespace, '--name', 'watched', '--watch', root]
@@ -255,7 +259,7 @@ titled('--watch builds again whenever a file has changed, until Ctrl-C', async (
   await says('#3 second\n')
   await writeFile(join(root, 'Dockerfile'), 'FROM\n')
   await says('Dockerfile changed\n')
-  await writeFile(join(root, 'Dockerfile'), dockerfile('FROM IMAGE\nRUN echo third\n'))
+  await writeFile(join(root, 'Dockerfile'), dockerfile('FROM IMAGE\nRUN! echo third\n'))
   await says('#2 third\n')
   child.kill('SIGINT')
   const [code] = await once(child, 'close')
