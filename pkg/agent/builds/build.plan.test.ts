@@ -5,7 +5,9 @@ import { buildAnnotation, cancelAnnotation } from '#pkg/apis/wellknown.ts'
 import { buildScene, decide, onNode, pass, settle, worldOf } from '#test/helpers/buildworld.ts'
 import { buildObject, now, print, secret } from '#test/helpers/world.ts'
 import { generationOf, isWanted } from '../holds.ts'
-import { hashOfText } from './inputs.ts'
+import { justBuilt } from './buildstatus.plan.ts'
+import { hashOfSecret, hashOfText } from './inputs.ts'
+import { contextKey } from './sources/contextkey.ts'
 
 const dockerfile = 'FROM base:1\nRUN make\n'
 const inline = { context: { inline: { files: { Dockerfile: dockerfile } } }, dockerfileInline: undefined }
@@ -171,4 +173,42 @@ test('a Build that goes lets go of the node, and nothing else is done for it', (
     lines(scene),
     'Build/default/web#1: release Build default/web because nothing of it is under way on the node',
   )
+})
+
+test("files that lie on the node for one namespace are no other one's, whatever that has heard of", (t) => {
+  const wanted = { ignore: [], dockerfile: 'Dockerfile' }
+  const upload = (namespace: string) =>
+    contextKey({ ...wanted, source: { type: 'upload', namespace, upload: `tree:${'0'.repeat(64)}` } })
+  const commit = (secret?: string) =>
+    contextKey({
+      ...wanted,
+      source: {
+        type: 'git',
+        url: 'https://git.example/app.git',
+        commit: '0'.repeat(40),
+        ...(secret !== undefined && { secret }),
+      },
+    })
+  t.not(upload('shop'), upload('other'))
+  t.not(commit('shop/login'), commit())
+  t.not(commit('shop/login'), commit('other/login'))
+  t.is(commit('shop/login'), commit('shop/login'))
+})
+
+test("a secret has another hash in each namespace, so that nobody tries out another one's", (t) => {
+  const key = Buffer.alloc(32, 7)
+  const value = Buffer.from('123456')
+  const one = hashOfSecret(key, { namespace: 'shop', id: 'token', value })
+  t.is(hashOfSecret(key, { namespace: 'shop', id: 'token', value }), one)
+  t.not(hashOfSecret(key, { namespace: 'other', id: 'token', value }), one)
+})
+
+test('what is told as a build ends is what the next look says of it', (t) => {
+  const scene = buildScene(buildObject('web', inline))
+  while (scene.orders.length === 0) pass(scene)
+  const told = justBuilt(scene.build, scene.status, scene.now)
+  const { image: _, ...seen } = settle(scene)
+  const { image: __, ...atOnce } = told
+  t.deepEqual(atOnce, seen)
+  t.is(findCondition(told.conditions, 'Ready')?.status, 'True')
 })

@@ -23,10 +23,10 @@ import { isCollected } from '../images/imageobject.plan.ts'
 import type { Waiting, World } from '../world.ts'
 import { type BasePull, type Bases, pullOf, pullsBefore, weighBases } from './buildbases.ts'
 import { digestInSource, sourceOf, wantedContext } from './buildsource.ts'
-import { movedParts, tellMoves, triggersBuild } from './causes.ts'
+import { movedParts, type Told, tellMoves, triggersBuild } from './causes.ts'
 import { type DockerfileFacts, dockerfileFacts } from './dockerfilefacts.ts'
 import { hashOfInputs, hashOfSecret, type Inputs, inputsOf } from './inputs.ts'
-import type { BuildFacts, BuildOrder, StoredContext } from './port.ts'
+import { type BuildFacts, type BuildOrder, moveKey, type StoredContext } from './port.ts'
 import { lastDue, toldTime } from './schedule.ts'
 import { type ContextWanted, contextKey } from './sources/contextkey.ts'
 
@@ -207,7 +207,8 @@ function weighInputs(subject: Subject, material: Material): Weighed {
   const cause = whyDue(build, inputs, world)
   const told = toldOf(subject, material)
   if (cause === undefined) return { is: 'current', key, keys: all, told }
-  if (stored === undefined && wanted.source.type !== 'empty')
+  const isThere = stored !== undefined || wanted.source.type === 'empty'
+  if (!isThere || !isCompared(build, context, world))
     return { is: 'fetch', wanted, cause, key: contextKey(wanted), keys: all }
   const answered = {
     ...(request !== undefined && { request }),
@@ -215,6 +216,19 @@ function weighInputs(subject: Subject, material: Material): Weighed {
   }
   const draft = { ...draftOf(subject, material), cause, inputHash: key, inputs, answers: answered, told }
   return { is: 'due', key, keys: all, draft: withRequest(draft, status) }
+}
+
+/** Digest of the files of which the image was made. */
+export function contextBefore(build: Build, world: Pick<World, 'building'>): string | undefined {
+  return statusOfBuild(build, world).inputs?.['context']
+}
+
+/** Whether it is known which files have moved, as far as that can be known. */
+function isCompared(build: Build, context: string | undefined, world: World): boolean {
+  const before = contextBefore(build, world)
+  const moves = world.building?.moves
+  if (moves === undefined || before === undefined || context === undefined) return true
+  return before === context || moves.has(moveKey(before, context))
 }
 
 /** What goes along with a request counts for the build that answers it. */
@@ -233,7 +247,8 @@ function secretHashes(
   return new Map(
     spec.secrets.map(({ id, secret, key: name }) => {
       const value = desired.secrets.get(objectKey({ namespace, name: secret }))?.data?.[name] ?? ''
-      return [id, hashOfSecret(key ?? new Uint8Array(), id, Buffer.from(value, 'base64'))] as const
+      const own = { namespace, id, value: Buffer.from(value, 'base64') }
+      return [id, hashOfSecret(key ?? new Uint8Array(), own)] as const
     }),
   )
 }
@@ -255,10 +270,21 @@ function whyDue(build: Build, inputs: Inputs, world: World): string | undefined 
   if (image === undefined || before === undefined) return 'it is not built yet'
   const moved = movedParts(before, inputs)
   if (moved.some((part) => triggersBuild(part, build.spec)))
-    return tellMoves(moved, { before, after: inputs }, build.spec.dockerfile)
+    return tellMoves(moved, {
+      before,
+      after: inputs,
+      dockerfileName: build.spec.dockerfile,
+      ...filesMoved(before, inputs, world),
+    })
   const isHere = findImage(world.observed.images, image.id) !== undefined
   if (isHere || isPruned(build, world)) return undefined
   return `the image ${image.id.slice(0, 19)} is not on the node any more`
+}
+
+function filesMoved(before: Inputs, after: Inputs, { building }: World): Pick<Told, 'files'> {
+  const [was, is] = [before['context'], after['context']]
+  const move = was && is ? building?.moves?.get(moveKey(was, is)) : undefined
+  return move === undefined || move === 'unknown' ? {} : { files: move }
 }
 
 function imageOfName({ metadata }: Build, { desired }: World): Image | undefined {

@@ -51,9 +51,19 @@ export function hashOfText(text: string): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
-/** Made with a key of this node's own: a weak secret cannot be guessed from it by whoever reads the status. */
-export function hashOfSecret(key: Uint8Array, id: string, value: Uint8Array): string {
-  return createHmac('sha256', key).update(`${id}\n`).update(value).digest('hex').slice(0, 32)
+export interface BuildSecret {
+  readonly namespace: string
+  readonly id: string
+  readonly value: Uint8Array
+}
+
+/**
+ * Made with a key of this node's own: a weak secret cannot be guessed from it by whoever reads the status, nor tried out
+ * with a Build of another namespace on the same node.
+ */
+export function hashOfSecret(key: Uint8Array, { namespace, id, value }: BuildSecret): string {
+  const whose = JSON.stringify([namespace, id])
+  return createHmac('sha256', key).update(`${whose}\n`).update(value).digest('hex').slice(0, 32)
 }
 
 function present(values: Readonly<Record<string, string | undefined>>): Inputs {

@@ -4,6 +4,7 @@
  */
 import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { matchesGoPattern } from './gopattern.ts'
+import { linearExpression, looseParts } from './linearexpression.ts'
 
 export type PathTest = (path: string) => boolean
 
@@ -25,10 +26,26 @@ export function compilePattern(pattern: string): PathTest {
     const own = suffix.startsWith('/') ? suffix.slice(1) : undefined
     return (path) => path.endsWith(suffix) || path === own
   }
-  let expression: RegExp | undefined
+  let test: PathTest | undefined
   return (path) => {
-    expression ??= ourExpression(source, pattern)
-    return expression.test(path)
+    test ??= expressionTest(ourExpression(source, pattern), pattern)
+    return test(path)
+  }
+}
+
+/** Then going back and trying again takes no time that anybody would notice. */
+const mostLoose = 2
+const longestQuick = 512
+
+function expressionTest(expression: RegExp, pattern: string): PathTest {
+  const loose = looseParts(expression.source)
+  let linear: PathTest | undefined
+  return (path) => {
+    if (loose < mostLoose || (loose === mostLoose && path.length <= longestQuick))
+      return expression.test(path)
+    linear ??= linearExpression(expression.source)
+    if (linear === undefined) throw badRequest(`the pattern ${JSON.stringify(pattern)} is too large`)
+    return linear(path)
   }
 }
 

@@ -133,3 +133,22 @@ test('steps that are only told by the object are told once each', (t) => {
     '[2/2] FAILED 2.0s',
   ])
 })
+
+test('nothing that a step writes, or is called, gives orders to the terminal', async (t) => {
+  const clock = new ManualClock()
+  const out = output(true)
+  const screen = makeBuildScreen(out, clock, 'build/web')
+  const evil = '\u0000\u001b]0;mine\u0007\u009b2J'
+  await screen.begin()
+  await screen.note(`waits${evil}`)
+  await screen.line(`[${evil} 1/2] RUN ${evil}`)
+  await screen.line(`#1 text${evil}`)
+  await clock.advance(300)
+  await screen.line(`[${evil} 1/2] DONE 1.0s`)
+  await screen.line(`built${evil}`)
+  await screen.finish()
+  const redrawn = /\u241b\[\d*[AJ]/g
+  const rest = out.written.join('').replaceAll('\u001b', '\u241b').replace(redrawn, '')
+  t.notRegex(rest, /(?!\n)\p{Cc}|\u241b/u)
+  t.true(out.written.join('').includes('text'))
+})

@@ -111,8 +111,8 @@ class LiveScreen implements BuildScreen {
     this.#note = undefined
   }
 
-  async line(text: string): Promise<void> {
-    const line = parseBuildLogLine(text)
+  async line(written: string): Promise<void> {
+    const line = parseBuildLogLine(withoutGaps(written))
     this.#note = undefined
     this.steps = afterLine(this.steps, line, this.#clock.now())
     const ended = line.type === 'stepDone' ? this.steps.get(line.step) : undefined
@@ -124,7 +124,8 @@ class LiveScreen implements BuildScreen {
     else this.#schedule()
   }
 
-  async note(text: string): Promise<void> {
+  async note(told: string): Promise<void> {
+    const text = withoutGaps(told)
     if (this.#note?.text === text) return
     this.#note = { text, since: this.#now() }
     await this.#draw([])
@@ -180,6 +181,11 @@ class LiveScreen implements BuildScreen {
 
 /** Marks where a line has room, and what comes behind that. */
 const gap = '\u0000'
+
+/** Whoever writes one must not pass for a time, which is shown as it is. */
+function withoutGaps(text: string): string {
+  return text.replaceAll(gap, '')
+}
 
 function timed(text: string, time: string): string {
   return `${text}${gap}${time}`

@@ -17,13 +17,16 @@ export function contextKey({ source, ignore, dockerfile }: ContextWanted): strin
   return `${source.type}:${fingerprint([placeOf(source), chosen, dockerfile ?? ''])}`
 }
 
-/** Without what only says how it is reached. */
+/**
+ * With whose right it was fetched: a digest or a commit that somebody has heard of is no right to the files of another
+ * namespace that lie here.
+ */
 function placeOf(source: ContextSource): unknown {
   switch (source.type) {
     case 'upload':
-      return source.upload
+      return [source.namespace, source.upload]
     case 'git':
-      return [source.url, source.commit, folderOf(source.subdirectory)]
+      return [source.url, source.commit, folderOf(source.subdirectory), source.secret ?? '']
     case 'tar':
       return [source.url, source.revision]
     case 'inline':
