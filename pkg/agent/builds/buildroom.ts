@@ -26,7 +26,7 @@ import { Attempt } from './attempt.ts'
 import { afterBuild, asRecalled, type BuildEnd, withProgress } from './buildbook.ts'
 import { BuildLogs, type LogReading, type RecalledAttempt } from './buildlogs.ts'
 import { sourceOf, wantedContext } from './buildsource.ts'
-import { reportBuild } from './buildstatus.plan.ts'
+import { justBuilt, reportBuild } from './buildstatus.plan.ts'
 import type { BuildPerforming } from './performbuilds.ts'
 import type { BuildFacts, BuildOrder } from './port.ts'
 import type { BaseQuestion } from './sources/baseanswers.ts'
@@ -154,16 +154,27 @@ export class BuildRoom implements BuildPerforming {
   end(build: ObjectName, attempt: Attempt, end: BuildEnd): void {
     const { ambient, desired, onChange } = this.#options
     const uid = this.#uidOf(build)
-    const { historyLimit: limit } = desired().builds.get(objectKey(build))?.spec ?? { historyLimit: 0 }
+    const object = desired().builds.get(objectKey(build))
+    const { historyLimit: limit } = object?.spec ?? { historyLimit: 0 }
     const now = ambient.clock.now()
     const before = this.#statuses.get(uid) ?? {}
-    this.#statuses.set(uid, afterBuild(before, { running: attempt, end, now, limit }))
+    const after = afterBuild(before, { running: attempt, end, now, limit })
+    this.#statuses.set(uid, after)
     this.#running.delete(uid)
     this.#untold.delete(uid)
     attempt.end(end.result, lastWords(end))
+    if (object !== undefined && end.result === 'Succeeded') this.#tellBuilt(object, after, now)
     this.#tidying = this.#tidying.then(() => this.#quietly(() => this.#logs.trim(build, limit + 1)))
     this.#sweepAt = 0
     onChange()
+  }
+
+  /** At once: the pass that says the rest has the whole engine to look at first. */
+  #tellBuilt(build: Build, status: BuildStatus, now: number): void {
+    if (build.metadata.deletionTimestamp !== undefined || build.spec.suspend) return
+    const told = justBuilt(build, status, now)
+    this.#statuses.set(build.metadata.uid ?? '', told)
+    this.#options.reporter.report(buildKind, build, told)
   }
 
   /** Throws NotFound when there is no such log. */
@@ -217,10 +228,15 @@ export class BuildRoom implements BuildPerforming {
     const keys = new Set(builds.map(({ metadata }) => objectKey({ namespace: 'default', ...metadata })))
     this.#tidying = this.#tidying.then(() =>
       this.#quietly(async () => {
-        await this.#sources.sweep(new Set(wanted))
+        await this.#sources.sweep(new Set(wanted), this.#builtContexts())
         await this.#logs.sweep(keys)
       }),
     )
+  }
+
+  /** Digests of those that something was made of. */
+  #builtContexts(): ReadonlySet<string> {
+    return new Set([...this.#statuses.values()].flatMap(({ inputs }) => inputs?.['context'] ?? []))
   }
 
   /** It is done again later in any case. */

@@ -28,6 +28,8 @@ export function reportBuild(
     running === undefined ? settledStatus(answered, weighed, state) : withProgress(answered, running)
   const nextAt = spec.suspend ? undefined : nextDue(spec.triggers, world.now)
   const { nextScheduledAt: _, nextCheckAt: __, ...rest } = status
+  const observedGeneration = metadata.generation ?? 0
+  const isHere = status.image !== undefined && findImage(world.observed.images, status.image.id) !== undefined
   return {
     ...rest,
     ...checksOf(build, status, world),
@@ -36,9 +38,15 @@ export function reportBuild(
     ...(nextAt !== undefined && { nextScheduledAt: toldTime(nextAt) }),
     ...(nextCheckAt !== undefined && { nextCheckAt: toldTime(nextCheckAt) }),
     phase: running !== undefined && state.phase !== 'Terminating' ? 'Building' : state.phase,
-    observedGeneration: metadata.generation ?? 0,
-    conditions: conditionsOf(build, status, state, world),
+    observedGeneration,
+    conditions: conditionsOf(status, state, { isHere, observedGeneration, now: world.now }),
   }
+}
+
+/** Of what has been built this moment, which nobody has to wait for a look at the engine to be told of. */
+export function justBuilt(build: Build, status: BuildStatus, now: number): BuildStatus {
+  const seen = { isHere: true, observedGeneration: status.observedGeneration ?? 0, now }
+  return { ...status, conditions: conditionsOf(status, builtState(build, status), seen) }
 }
 
 interface State {
@@ -118,10 +126,15 @@ function heldState({ reason, message, action }: Hold): State {
   return { phase: 'Failed', ...failure, failure, ...(stalled && { stalled }) }
 }
 
-function currentState({ metadata }: Build, { image }: BuildStatus, world: World): State {
-  const reference = image?.reference ?? metadata.name
+function currentState(build: Build, status: BuildStatus, world: World): State {
+  const { image } = status
   if (image === undefined || findImage(world.observed.images, image.id) === undefined)
     return { phase: 'Succeeded', reason: 'Collected', message: 'it was pruned here; nothing needs it' }
+  return builtState(build, status)
+}
+
+function builtState({ metadata }: Build, { image }: BuildStatus): State {
+  const reference = image?.reference ?? metadata.name
   return { phase: 'Succeeded', reason: 'Built', message: `${reference} is what its inputs say` }
 }
 
@@ -170,9 +183,18 @@ function sizeOf({ image }: BuildStatus, { observed }: World): Pick<BuildStatus, 
   return { image: { ...image, ...(size !== undefined && { size }) } }
 }
 
-function conditionsOf(build: Build, status: BuildStatus, state: State, world: World): Condition[] {
-  const { image } = status
-  const isHere = image !== undefined && findImage(world.observed.images, image.id) !== undefined
+interface Sight {
+  /** Whether the node has the image. */
+  readonly isHere: boolean
+  readonly observedGeneration: number
+  readonly now: number
+}
+
+function conditionsOf(
+  { conditions = [] }: BuildStatus,
+  state: State,
+  { isHere, observedGeneration, now }: Sight,
+): Condition[] {
   const isCurrent = state.phase === 'Succeeded'
   const { reason, message } = state
   const serves = state.phase === 'Suspended' && isHere
@@ -189,9 +211,8 @@ function conditionsOf(build: Build, status: BuildStatus, state: State, world: Wo
           message: 'nothing is in the way for good',
         },
   ]
-  const observedGeneration = build.metadata.generation ?? 0
   return drafts.reduce<Condition[]>(
-    (list, draft) => setCondition(list, { ...draft, observedGeneration }, world.now),
-    [...(status.conditions ?? [])],
+    (list, draft) => setCondition(list, { ...draft, observedGeneration }, now),
+    [...conditions],
   )
 }
