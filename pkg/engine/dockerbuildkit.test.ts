@@ -61,7 +61,7 @@ test('work that is an instruction is a step, numbered as it begins', (t) => {
   )
   t.deepEqual(short(events), [
     '1/3 FROM docker.io/a',
-    '1 Cached',
+    '1 Done',
     '2/3 RUN make',
     '2: making\n',
     '2 Done',

@@ -162,9 +162,10 @@ function isFinal({ completedAt, isCached, error, name }: Vertex): boolean {
   )
 }
 
-function stateOf({ error, isCached }: Vertex): 'Done' | 'Cached' | 'Failed' | 'Canceled' {
+function stateOf({ error, isCached, name }: Vertex): 'Done' | 'Cached' | 'Failed' | 'Canceled' {
   if (error !== '') return canceled.test(error) ? 'Canceled' : 'Failed'
-  return isCached ? 'Cached' : 'Done'
+  // A base is no work that was saved: BuildKit calls it cached or not as it goes, and the classic builder never.
+  return isCached && readName(name)?.words.startsWith('FROM ') !== true ? 'Cached' : 'Done'
 }
 
 function readName(name: string): Instruction | undefined {

@@ -140,7 +140,7 @@ const ofEachBuilder: Record<string, BuilderBody> = {
     const text = `FROM ${on.image}\nRUN echo ${mark}\nCOPY x /x\n`
     const first = await build(text, { files: { x: mark } })
     const [from, run, copy, ...more] = stepsOf(first.events)
-    t.regex(from ?? '', /^FROM .*: (Done|Cached)$/)
+    t.regex(from ?? '', /^FROM .*: Done$/)
     t.deepEqual([run, copy, more], [`RUN echo ${mark}: Done`, 'COPY x /x: Done', []])
     t.is(outputOf(first.events), `${mark}\n`)
     const again = await build(text, { files: { x: mark } })

@@ -17,7 +17,7 @@ import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { makingFlags } from './flags.ts'
 import { type BuildWords, buildManifests, fileOfSecret, secretWords } from './manifest.ts'
-import { isArchive, type Place, placeOf } from './place.ts'
+import { isArchive, isText, type Place, placeOf } from './place.ts'
 
 export type AskedFor =
   /** `made`: from flags, as objects. */
@@ -52,6 +52,9 @@ export async function whatIsAsked(context: Context): Promise<AskedFor> {
     throw new UsageError(`--${isMade ?? 'file'} changes nothing of a Build that is there`, 'build')
   return await madeSet(place, context)
 }
+
+const neither =
+  'standard input is neither a Dockerfile nor a tar archive (which may be packed with gzip, bzip2 or xz)'
 
 /** Undefined: a folder is meant. */
 async function namedBuild(place: Place, { io, session }: Context): Promise<KubeObject | undefined> {
@@ -150,7 +153,9 @@ async function readStdin(io: Io): Promise<ReadPlace> {
   if (isArchive(first)) return { archive: await putAside(first, rest, io) }
   const chunks = [first]
   for await (const chunk of rest) chunks.push(Buffer.from(chunk))
-  return { dockerfile: Buffer.concat(chunks).toString('utf8') }
+  const all = Buffer.concat(chunks)
+  if (!isText(all)) throw new CliError(neither)
+  return { dockerfile: all.toString('utf8') }
 }
 
 async function putAside(first: Uint8Array, rest: AsyncIterable<Uint8Array>, { env, signal }: Io) {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { isArchive, nameOfPlace, type Place, placeOf } from './place.ts'
+import { isArchive, isText, nameOfPlace, type Place, placeOf } from './place.ts'
 
 const places: Readonly<Record<string, Place>> = {
   '-': { kind: 'stdin' },
@@ -39,9 +39,16 @@ test('what is built is called as what it is built of', (t) => {
 
 test('archives are known by their first bytes, whatever packs them', (t) => {
   const tar = Buffer.alloc(512)
-  tar.write('ustar', 257)
+  tar.write('f')
+  tar.write('000546', 148)
   const starts = [tar, [0x1f, 0x8b, 8], Buffer.from('BZh9'), [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]]
   t.true(starts.every((start) => isArchive(Buffer.from(start))))
   t.false(isArchive(Buffer.from('FROM scratch\n')))
   t.false(isArchive(Buffer.alloc(0)))
+})
+
+test('what is no text is no Dockerfile', (t) => {
+  t.true(isText(Buffer.from('FROM scratch\n# größer\n')))
+  t.false(isText(Buffer.from('FROM scratch\0')))
+  t.false(isText(Buffer.from([0x46, 0xff, 0xfe])))
 })

@@ -1,4 +1,5 @@
 /** What the argument of `cove build` names: a folder, an archive, a repository, standard input, or a Build. Pure. */
+import { isUtf8 } from 'node:buffer'
 import { basename } from 'node:path'
 
 export type Place =
@@ -76,6 +77,27 @@ export function nameOfPlace(place: Place, directory: string): string | undefined
 export function isArchive(start: Uint8Array): boolean {
   const bytes = Buffer.from(start)
   const begins = (...values: readonly number[]) => values.every((value, at) => bytes[at] === value)
-  const isTar = bytes.subarray(257, 262).toString('latin1') === 'ustar'
-  return isTar || begins(0x1f, 0x8b) || begins(0x42, 0x5a, 0x68) || begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)
+  return (
+    isTarHeader(bytes.subarray(0, 512)) ||
+    begins(0x1f, 0x8b) ||
+    begins(0x42, 0x5a, 0x68) ||
+    begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)
+  )
+}
+
+/** By its sum, which the oldest of its formats have, too. */
+function isTarHeader(block: Buffer): boolean {
+  const [from, to] = [148, 156]
+  const told = Number.parseInt(block.toString('latin1', from, to), 8)
+  const blanks = 0x20 * (to - from)
+  return block.length === 512 && told === sum(block) - sum(block.subarray(from, to)) + blanks
+}
+
+function sum(bytes: Uint8Array): number {
+  return bytes.reduce((all, byte) => all + byte, 0)
+}
+
+/** Whether it can be a Dockerfile: of anything else, each line would be told as an unknown instruction. */
+export function isText(bytes: Uint8Array): boolean {
+  return isUtf8(bytes) && !bytes.includes(0)
 }
