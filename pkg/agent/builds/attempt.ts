@@ -7,9 +7,12 @@ import type { BuildFailure, BuildStep, BuildWarning } from '#pkg/apis/build.ts'
 import { BuildLogLines } from '#pkg/build/buildlog.ts'
 import type { Labelled } from '#pkg/build/dockerfile/labels.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
+import { lineOfBuildKitStep, lineOfClassicStep } from '#pkg/build/dockerfile/steplines.ts'
 import type { BuildEvent, BuildFailureDetails } from '#pkg/engine/builds.ts'
 import type { LogWriter } from './buildlogs.ts'
 import type { BuildOrder, RunningBuild } from './port.ts'
+
+type StepEvent = Extract<BuildEvent, { type: 'step' }>
 
 export type Mapping = Pick<Labelled, 'hides' | 'stepOf' | 'lineOf'>
 
@@ -35,7 +38,8 @@ export class Attempt implements RunningBuild {
   readonly #options: AttemptOptions
   readonly #lines = new BuildLogLines()
   readonly #steps = new Map<number, BuildStep>()
-  readonly #began = new Map<number, number>()
+  /** As each began. */
+  readonly #began = new Map<number, { readonly at: number; readonly told: StepEvent }>()
   readonly #warnings: BuildWarning[] = []
   /** The last of what each step wrote. */
   readonly #tails = new Map<number, string>()
@@ -94,13 +98,13 @@ export class Attempt implements RunningBuild {
     }
   }
 
-  /** The classic builder makes one step of each instruction, in their order. */
   #lineOfStep(number: number | undefined): number | undefined {
+    if (number === undefined) return undefined
     const { builder, dockerfile: text } = this.order
-    if (builder !== 'Classic' || number === undefined) return undefined
-    const { globals, stages } = parseDockerfile(text).dockerfile
-    const all = [...globals, ...stages.flatMap(({ from, instructions }) => [from, ...instructions])]
-    return all[number - 1]?.line
+    const { dockerfile } = parseDockerfile(text)
+    if (builder === 'Classic') return lineOfClassicStep(dockerfile, number)
+    const told = this.#began.get(number)?.told
+    return told === undefined ? undefined : lineOfBuildKitStep(dockerfile, told)
   }
 
   /** Last words. */
@@ -137,8 +141,9 @@ export class Attempt implements RunningBuild {
     }
   }
 
-  #begin({ step: number, instruction, stage }: Extract<BuildEvent, { type: 'step' }>): void {
-    this.#began.set(number, this.#options.clock.now())
+  #begin(told: StepEvent): void {
+    const { step: number, instruction, stage } = told
+    this.#began.set(number, { at: this.#options.clock.now(), told })
     this.#steps.set(number, {
       number,
       instruction: cut(instruction, longestInstruction),
@@ -150,7 +155,7 @@ export class Attempt implements RunningBuild {
   #done({ step: number, state, seconds, layer }: Extract<BuildEvent, { type: 'stepDone' }>): void {
     const step = this.#steps.get(number)
     if (step === undefined) return
-    const took = (this.#options.clock.now() - (this.#began.get(number) ?? 0)) / 1000
+    const took = (this.#options.clock.now() - (this.#began.get(number)?.at ?? 0)) / 1000
     const told = Math.round((seconds ?? took) * 1000) / 1000
     if (state === 'Failed') this.#failed = number
     else this.#tails.delete(number)
