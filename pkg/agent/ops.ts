@@ -90,9 +90,17 @@ export type AgentOp =
       readonly ignore: readonly string[]
       /** Path of the Dockerfile whose text is wanted; absent: the Build has the text itself. */
       readonly dockerfile?: string
+      /** Digest of a context with which it is compared. */
+      readonly before?: string
     }
   /** One build by the engine; its names are the image's when it ends well. */
-  | { readonly type: 'buildImage'; readonly build: ObjectName; readonly order: BuildOrder }
+  | {
+      readonly type: 'buildImage'
+      readonly build: ObjectName
+      readonly order: BuildOrder
+      /** Brought before, as far as they can be: their layers are cache, and nothing but that. */
+      readonly cachePulls: readonly OpOf<'pullImage'>[]
+    }
   | { readonly type: 'createVolume'; readonly create: VolumeCreate }
   | { readonly type: 'removeVolume'; readonly volume: string }
   | { readonly type: 'createNetwork'; readonly create: NetworkCreate }

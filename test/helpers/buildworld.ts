@@ -6,12 +6,14 @@ import { planBuild } from '#pkg/agent/builds/build.plan.ts'
 import { afterBuild, type BuildEnd, withProgress } from '#pkg/agent/builds/buildbook.ts'
 import { reportBuild } from '#pkg/agent/builds/buildstatus.plan.ts'
 import { hashOfText } from '#pkg/agent/builds/inputs.ts'
-import type {
-  BaseAnswer,
-  BuildFacts,
-  BuildOrder,
-  SourceAnswer,
-  StoredContext,
+import {
+  type BaseAnswer,
+  type BuildFacts,
+  type BuildOrder,
+  type ContextMove,
+  moveKey,
+  type SourceAnswer,
+  type StoredContext,
 } from '#pkg/agent/builds/port.ts'
 import { contextKey } from '#pkg/agent/builds/sources/contextkey.ts'
 import { canonicalImage } from '#pkg/agent/image.ts'
@@ -39,6 +41,9 @@ export interface BuildScene {
   fails?: (order: BuildOrder) => boolean
   /** The Dockerfile in contexts that are fetched. */
   dockerfile?: string
+  /** What comparing contexts comes to; one without files: that it is not known. Absent: nobody compares. */
+  moves?: Partial<ContextMove>
+  readonly compared?: Map<string, ContextMove | 'unknown'>
 }
 
 export function buildScene(build: Build, parts: Partial<BuildScene> = {}): BuildScene {
@@ -51,6 +56,7 @@ export function buildScene(build: Build, parts: Partial<BuildScene> = {}): Build
     contexts: new Map(),
     bases: new Map(),
     orders: [],
+    compared: new Map(),
     ...parts,
   }
 }
@@ -78,6 +84,7 @@ export function worldOf(scene: BuildScene, more: Partial<World> = {}): World {
     bases,
     engineBuilder: 'Classic',
     secretKey: Buffer.alloc(32, 7),
+    ...(scene.moves !== undefined && scene.compared !== undefined && { moves: scene.compared }),
   }
   const given = { objects: [build, ...scene.objects], images: scene.images }
   return world(given, { building, now: scene.now, ...more })
@@ -106,18 +113,24 @@ export function settle(scene: BuildScene): BuildStatus {
 }
 
 function perform(scene: BuildScene, op: AgentOp): void {
-  if (op.type === 'fetchContext') {
-    const files = 'files' in op.source ? op.source.files : {}
-    const text = 'files' in op.source ? op.source.files['Dockerfile'] : scene.dockerfile
-    const digest = hashOfText(canonicalJson({ files, from: op.source })).replace('sha256:', 'tree:')
-    const dockerfiles = text === undefined ? {} : { Dockerfile: text }
-    scene.contexts.set(contextKey(op), { digest, bytes: 1, files: 1, dockerfiles, revision: digest })
-  } else if (op.type === 'pullImage') {
+  if (op.type === 'fetchContext') fetch(scene, op)
+  else if (op.type === 'pullImage') {
     const { digest = hashOfText('first') } = scene.bases.get(canonicalImage(op.reference)) ?? {}
     const others = scene.images.filter(({ references }) => !references.includes(op.reference))
     scene.images = [...others, onNode(op.reference, digest, digest)]
   } else if (op.type === 'buildImage') finish(scene, op.order)
   else throw new Error(`nobody does ${op.type} here`)
+}
+
+function fetch(scene: BuildScene, op: Extract<AgentOp, { type: 'fetchContext' }>): void {
+  const files = 'files' in op.source ? op.source.files : {}
+  const text = 'files' in op.source ? op.source.files['Dockerfile'] : scene.dockerfile
+  const digest = hashOfText(canonicalJson({ files, from: op.source })).replace('sha256:', 'tree:')
+  const dockerfiles = text === undefined ? {} : { Dockerfile: text }
+  scene.contexts.set(contextKey(op), { digest, bytes: 1, files: 1, dockerfiles, revision: digest })
+  const { files: moved, count = 0 } = scene.moves ?? {}
+  const move = moved === undefined ? 'unknown' : { files: moved, count }
+  if (op.before !== undefined) scene.compared?.set(moveKey(op.before, digest), move)
 }
 
 function finish(scene: BuildScene, order: BuildOrder): void {

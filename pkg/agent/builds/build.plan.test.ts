@@ -212,3 +212,60 @@ test('what is told as a build ends is what the next look says of it', (t) => {
   t.deepEqual(atOnce, seen)
   t.is(findCondition(told.conditions, 'Ready')?.status, 'True')
 })
+
+test('a context that has moved is told by its files, once they are compared', (t) => {
+  const files = (text: string, more: Readonly<Record<string, string>> = {}) => ({
+    context: { inline: { files: { Dockerfile: dockerfile, 'src/main.c': text, ...more } } },
+    dockerfileInline: undefined,
+  })
+  const scene = buildScene(buildObject('web', files('a')), { moves: {} })
+  t.is(settle(scene).attempt, 1)
+  scene.moves = { files: [{ path: 'src/main.c', how: 'changed' }], count: 1 }
+  scene.build = buildObject('web', files('b'))
+  t.deepEqual(
+    pass(scene).map(({ type }) => type),
+    ['fetchContext'],
+  )
+  t.is(settle(scene).cause, 'src/main.c changed')
+  scene.moves = {
+    files: [
+      { path: 'a.c', how: 'added' },
+      { path: 'src/main.c', how: 'changed' },
+    ],
+    count: 3,
+  }
+  scene.build = buildObject('web', files('c'))
+  t.is(settle(scene).cause, 'src/main.c changed (and 2 more files)')
+  // What is there already is compared as well.
+  scene.moves = { files: [{ path: 'old.c', how: 'removed' }], count: 1 }
+  scene.build = buildObject('web', files('a'))
+  t.deepEqual(
+    pass(scene).map(({ type }) => type),
+    ['fetchContext'],
+  )
+  t.is(settle(scene).cause, 'old.c was removed')
+  scene.moves = {}
+  scene.build = buildObject('web', files('d'))
+  t.regex(settle(scene).cause ?? '', /^the context moved from tree:[0-9a-f]{12} to tree:[0-9a-f]{12}$/)
+})
+
+test('a Dockerfile is told of once, though it is a file of the context as well', (t) => {
+  const files = (text: string) => ({
+    context: { inline: { files: { Dockerfile: text } } },
+    dockerfileInline: undefined,
+  })
+  const scene = buildScene(buildObject('web', files(dockerfile)), { moves: {} })
+  settle(scene)
+  scene.moves = { files: [{ path: 'Dockerfile', how: 'changed' }], count: 1 }
+  scene.build = buildObject('web', files(`${dockerfile}RUN more\n`))
+  t.is(settle(scene).cause, 'Dockerfile changed')
+  scene.moves = {
+    files: [
+      { path: 'Dockerfile', how: 'changed' },
+      { path: 'a', how: 'added' },
+    ],
+    count: 2,
+  }
+  scene.build = buildObject('web', files(dockerfile))
+  t.is(settle(scene).cause, 'a was added; Dockerfile changed')
+})

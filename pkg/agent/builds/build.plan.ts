@@ -8,8 +8,9 @@ import { numberOf } from '../image.ts'
 import { registryRests } from '../images/registryhold.ts'
 import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
+import { cachePulls } from './buildbases.ts'
 import { fetchOf } from './buildsource.ts'
-import { cancelOf, statusOfBuild, type Weighed, weighBuild } from './buildweigh.ts'
+import { cancelOf, contextBefore, statusOfBuild, type Weighed, weighBuild } from './buildweigh.ts'
 import { nextDue } from './schedule.ts'
 
 export function planBuild(build: Build, world: World): Decision {
@@ -44,16 +45,18 @@ function planStage(build: Build, weighed: Weighed, world: World): Decision {
     case 'current':
       return nothing()
     case 'fetch':
-      return { plan: builder.add(fetchOf(build, weighed.wanted), weighed.cause).build() }
+      return {
+        plan: builder.add(fetchOf(build, weighed.wanted, contextBefore(build, world)), weighed.cause).build(),
+      }
     case 'pull':
       return planPulls(builder, weighed, world)
     case 'due': {
       const { namespace = 'default', name } = build.metadata
       const { draft } = weighed
       const order = { ...draft, attempt: (statusOfBuild(build, world).attempt ?? 0) + 1 }
-      return {
-        plan: builder.add({ type: 'buildImage', build: { namespace, name }, order }, draft.cause).build(),
-      }
+      const pulls = draft.noCache ? [] : cachePulls(build, world)
+      const op = { type: 'buildImage', build: { namespace, name }, order, cachePulls: pulls } as const
+      return { plan: builder.add(op, draft.cause).build() }
     }
   }
 }

@@ -39,13 +39,15 @@ function isInside(path: string): boolean {
   return !path.startsWith('/') && !path.split('/').includes('..')
 }
 
-export function fetchOf({ metadata, spec }: Build, wanted: ContextWanted): AgentOp {
+/** `before`: digest of the context with which it is compared. */
+export function fetchOf({ metadata, spec }: Build, wanted: ContextWanted, before?: string): AgentOp {
   const { namespace = 'default', name } = metadata
   return {
     type: 'fetchContext',
     build: { namespace, name },
     ...wanted,
     maxBytes: parseQuantity(spec.maxContextBytes) ?? Number.POSITIVE_INFINITY,
+    ...(before !== undefined && { before }),
   }
 }
 

@@ -3,6 +3,7 @@ import { isPlainObject, jsonValue } from '#pkg/apimachinery/hash.ts'
 import type { BuildSpec } from '#pkg/apis/build.ts'
 import { buildAnnotation } from '#pkg/apis/wellknown.ts'
 import type { Inputs } from './inputs.ts'
+import type { ContextMove } from './port.ts'
 
 /** More are counted. */
 const mostTold = 3
@@ -24,15 +25,28 @@ export function triggersBuild(
   return part.startsWith('base ') ? triggers.base : true
 }
 
-/** `dockerfileName`: what people call the Dockerfile. */
-export function tellMoves(
-  parts: readonly string[],
-  { before, after }: { readonly before: Inputs; readonly after: Inputs },
-  dockerfileName: string,
-): string {
-  const told = parts.flatMap((part) => tellPart(part, before[part], after[part], dockerfileName))
-  const more = told.length > mostTold ? `; and ${told.length - mostTold} more` : ''
-  return `${told.slice(0, mostTold).join('; ')}${more}`
+export interface Told {
+  readonly before: Inputs
+  readonly after: Inputs
+  /** What people call the Dockerfile. */
+  readonly dockerfileName: string
+  /** What has moved in the context, where that is known. */
+  readonly files?: ContextMove
+}
+
+export function tellMoves(parts: readonly string[], told: Told): string {
+  const files = parts.includes('dockerfile') ? besides(told.dockerfileName, told.files) : told.files
+  const found = parts.flatMap((part) => tellPart(part, { ...told, ...(files !== undefined && { files }) }))
+  const all = found.length > 0 ? found : tellContext(told.before['context'], told.after['context'], undefined)
+  const more = all.length > mostTold ? `; and ${all.length - mostTold} more` : ''
+  return `${all.slice(0, mostTold).join('; ')}${more}`
+}
+
+/** It is told of by itself. */
+function besides(path: string, move: ContextMove | undefined): ContextMove | undefined {
+  const files = move?.files.filter((file) => file.path !== path)
+  if (move === undefined || files === undefined) return undefined
+  return { files, count: move.count - (move.files.length - files.length) }
 }
 
 const order = ['requested', 'scheduled', 'context', 'dockerfile', 'args', 'target', 'labels']
@@ -42,22 +56,41 @@ function rankOf(part: string): number {
   return rank === -1 ? order.length : rank
 }
 
-function tellPart(
-  part: string,
-  before: string | undefined,
-  after: string | undefined,
-  dockerfileName: string,
-): string[] {
+function tellPart(part: string, { before, after, dockerfileName, files }: Told): string[] {
+  const [was, is] = [before[part], after[part]]
   if (part === 'requested') return [`asked for (${buildAnnotation})`]
-  if (part === 'scheduled') return [`spec.triggers.schedule: ${after ?? 'no longer'}`]
+  if (part === 'scheduled') return [`spec.triggers.schedule: ${is ?? 'no longer'}`]
   if (part === 'dockerfile') return [`${dockerfileName} changed`]
-  if (part === 'context') return [`the context moved from ${short(before)} to ${short(after)}`]
-  if (part === 'args' || part === 'labels') return tellValues(part, before, after)
+  if (part === 'context') return tellContext(was, is, files)
+  if (part === 'args' || part === 'labels') return tellValues(part, was, is)
   if (part.startsWith('secret ')) return [`${part} changed`]
-  if (!part.startsWith('base ')) return [`${part} was ${before ?? 'absent'}, is ${after ?? 'absent'}`]
-  if (before === undefined || after === undefined)
-    return [`${part} is ${after ? 'new' : 'not used any more'}`]
-  return [`${part} moved from ${short(before)} to ${short(after)}`]
+  if (!part.startsWith('base ')) return [`${part} was ${was ?? 'absent'}, is ${is ?? 'absent'}`]
+  if (was === undefined || is === undefined) return [`${part} is ${is ? 'new' : 'not used any more'}`]
+  return [`${part} moved from ${short(was)} to ${short(is)}`]
+}
+
+const verbs = { added: 'was added', changed: 'changed', removed: 'was removed' } as const
+
+/** By the first of its files, what has changed before what is new; the others are counted. */
+function tellContext(
+  was: string | undefined,
+  is: string | undefined,
+  move: ContextMove | undefined,
+): string[] {
+  if (move === undefined) return [`the context moved from ${short(was)} to ${short(is)}`]
+  const { files, count } = move
+  const first = files.find(({ how }) => how === 'changed') ?? files[0]
+  if (first === undefined) return []
+  const path = /^[ -~]+$/.test(first.path) ? first.path : JSON.stringify(first.path)
+  const more = count > 1 ? ` (and ${count - 1} more file${count > 2 ? 's' : ''})` : ''
+  return [`${cutPath(path)} ${verbs[first.how]}${more}`]
+}
+
+const longestPath = 200
+
+/** The end of a path tells more than its beginning. */
+function cutPath(path: string): string {
+  return path.length > longestPath ? `...${path.slice(-longestPath)}` : path
 }
 
 function tellValues(part: string, before: string | undefined, after: string | undefined): string[] {

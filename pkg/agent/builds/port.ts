@@ -54,6 +54,24 @@ export interface StoredContext {
   readonly revision: string
 }
 
+/** A file of a context that another context has not, or has otherwise. */
+export interface MovedFile {
+  readonly path: string
+  readonly how: 'added' | 'changed' | 'removed'
+}
+
+/** What has changed from one context to the next. */
+export interface ContextMove {
+  /** The first of them, by path. */
+  readonly files: readonly MovedFile[]
+  readonly count: number
+}
+
+/** What a move is found by. */
+export function moveKey(before: string, after: string): string {
+  return `${before} ${after}`
+}
+
 /** What was found when a place was asked what it has now; `failure` stands beside what was known before. */
 export interface SourceAnswer {
   readonly source?: ContextSource
@@ -72,6 +90,8 @@ export interface BuildFacts {
   readonly sources: ReadonlyMap<string, SourceAnswer>
   /** Contexts on the disk, by `contextKey` of their source and what the Build ignores. */
   readonly contexts: ReadonlyMap<string, StoredContext>
+  /** By `moveKey`; `unknown`: what was in the earlier one is not known any more. Absent: nobody compares. */
+  readonly moves?: ReadonlyMap<string, ContextMove | 'unknown'>
   /** What registries said last of base images, by canonical reference. */
   readonly bases: ReadonlyMap<string, BaseAnswer>
   /** What the engine builds with by itself. */

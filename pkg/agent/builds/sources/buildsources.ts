@@ -12,7 +12,7 @@ import type { Client } from '#pkg/client/rest.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { CredentialSources } from '../../images/credentials.ts'
 import type { OpOf } from '../../ops.ts'
-import type { BuildFacts, StoredContext } from '../port.ts'
+import { type BuildFacts, type ContextMove, moveKey, type StoredContext } from '../port.ts'
 import { BaseAnswers, type BaseQuestion } from './baseanswers.ts'
 import { contextFetch } from './contextfetch.ts'
 import { contextKey } from './contextkey.ts'
@@ -42,6 +42,9 @@ export interface Wanted {
   readonly bases: readonly BaseQuestion[]
 }
 
+/** One is of use until its Build is built. */
+const mostMoves = 1024
+
 export class BuildSources {
   readonly #credentials: CredentialSources
   readonly #store: ContextStore
@@ -52,6 +55,8 @@ export class BuildSources {
   readonly #asking: string
   /** By key: what several Builds want is fetched once. */
   readonly #fetching = new Map<string, Promise<StoredContext>>()
+  /** By `moveKey`, the latest ones. */
+  readonly #moves = new Map<string, ContextMove | 'unknown'>()
 
   constructor(options: BuildSourcesOptions) {
     const { ambient, client, directory, registry, credentials, onChange } = options
@@ -94,10 +99,11 @@ export class BuildSources {
   }
 
   /** What planners look at. */
-  facts(): Pick<BuildFacts, 'sources' | 'contexts' | 'bases'> {
+  facts(): Pick<BuildFacts, 'sources' | 'contexts' | 'moves' | 'bases'> {
     return {
       sources: this.#follower.answers(),
       contexts: this.#store.facts(),
+      moves: this.#moves,
       bases: this.#bases?.answers() ?? new Map(),
     }
   }
@@ -129,10 +135,24 @@ export class BuildSources {
     signal: AbortSignal,
   ): Promise<StoredContext> {
     try {
-      return mustFit(await this.#fetchOnce(op, signal), op.maxBytes)
+      const context = mustFit(await this.#fetchOnce(op, signal), op.maxBytes)
+      if (op.before !== undefined) await this.#compare(op.before, context.digest)
+      return context
     } catch (error) {
       if (uid !== undefined && isReason(error, 'Conflict')) this.#follower.poke(uid)
       throw error
+    }
+  }
+
+  async #compare(before: string, after: string): Promise<void> {
+    if (before === after) return
+    const key = moveKey(before, after)
+    const move = await this.#store.compare(before, after)
+    this.#moves.delete(key)
+    this.#moves.set(key, move ?? 'unknown')
+    for (const oldest of this.#moves.keys()) {
+      if (this.#moves.size <= mostMoves) break
+      this.#moves.delete(oldest)
     }
   }
 
@@ -141,9 +161,9 @@ export class BuildSources {
     return await this.#store.open(digest)
   }
 
-  /** Removes contexts that none of these keys leads to. */
-  async sweep(keep: ReadonlySet<string>): Promise<void> {
-    await this.#store.sweep(new Set([...keep, ...this.#fetching.keys()]))
+  /** Removes contexts that none of these keys leads to. `compared`: digests that others are compared with. */
+  async sweep(keep: ReadonlySet<string>, compared: ReadonlySet<string>): Promise<void> {
+    await this.#store.sweep(new Set([...keep, ...this.#fetching.keys()]), compared)
   }
 
   /** Resolves when nothing is asked or watched any more. */

@@ -55,9 +55,9 @@ export async function takeChosen(
     content: normalised.archive,
     contents: async () => {
       const { dockerfiles } = await contentsOf(all, dockerfile, open)
-      const { digest, bytes, files } = normalised.summary()
+      const { digest, bytes, files, entries } = normalised.summary()
       // Also of a Dockerfile that is left out of what is sent.
-      return { digest, bytes, files, dockerfiles }
+      return { digest, bytes, files, entries, dockerfiles }
     },
   }
 }
@@ -73,7 +73,7 @@ async function contentsOf(
     const text = texts[path] ?? (await linkedText(path, entries, open))
     if (text !== undefined) dockerfiles[name] = text
   }
-  return { digest, bytes, files, dockerfiles }
+  return { digest, bytes, files, entries, dockerfiles }
 }
 
 /** Of a link, which may lead to another one. */

@@ -109,11 +109,11 @@ test('a sweep removes what no key leads to, and an archive that two have with th
   await store.put('1', fetched('a', 'same'))
   await store.put('2', fetched('a', 'same'))
   await store.put('3', fetched('b', 'other'))
-  await store.sweep(new Set(['2']))
+  await store.sweep(new Set(['2']), new Set())
   t.deepEqual([...store.facts().keys()], ['2'])
   t.is(await textOf(await store.open(digestOf('a'))), 'same')
   await nothing(t, store, 'b')
-  await store.sweep(new Set())
+  await store.sweep(new Set(), new Set())
   t.deepEqual(await namesBelow(directory), [])
 })
 
@@ -129,7 +129,7 @@ test('a sweep beside what is being fetched leaves that', async (t) => {
   }
   const putting = store.put('k', fetched('a', 'ab', { content: slow() }))
   await begins
-  await store.sweep(new Set())
+  await store.sweep(new Set(), new Set())
   goOn()
   await putting
   t.is(await textOf(await store.open(digestOf('a'))), 'ab')
@@ -161,4 +161,28 @@ test('an archive that is lost meanwhile is fetched again', async (t) => {
   await nothing(t, store, 'a')
   await store.put('k', fetched('a', 'archive'))
   t.is(await textOf(await store.open(digestOf('a'))), 'archive')
+})
+
+test('what has changed is known as long as somebody compares, also when the files are gone', async (t) => {
+  const directory = await makeTempDir(t)
+  const store = await begun(directory)
+  const one = (digit: string, text: string): ContextFetched => {
+    const entry = { path: 'a', type: 'file', mode: 0o644, size: 1, sha256: text.repeat(64) } as const
+    const facts = { digest: digestOf(digit), bytes: 1, files: 1, dockerfiles: {}, entries: [entry] }
+    return { content: chunks(text), contents: async () => facts }
+  }
+  await store.put('1', async () => one('a', 'x'))
+  await store.put('2', async () => one('b', 'y'))
+  await store.sweep(new Set(['2']), new Set([digestOf('a')]))
+  await nothing(t, store, 'a')
+  const again = await begun(directory)
+  t.deepEqual(await again.compare(digestOf('a'), digestOf('b')), {
+    count: 1,
+    files: [{ path: 'a', how: 'changed' }],
+  })
+  t.is(await again.compare(digestOf('c'), digestOf('b')), undefined)
+  await again.sweep(new Set(['2']), new Set())
+  t.is(await again.compare(digestOf('a'), digestOf('b')), undefined)
+  await again.sweep(new Set(), new Set())
+  t.deepEqual(await namesBelow(directory), [])
 })

@@ -10,7 +10,9 @@ import { join } from 'node:path'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { diskError, readIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
 import { isPlainObject, jsonValue } from '#pkg/apimachinery/hash.ts'
-import type { StoredContext } from '../port.ts'
+import type { TreeEntry } from '#pkg/build/context/entry.ts'
+import type { ContextMove, StoredContext } from '../port.ts'
+import { compareFiles, decodeFileList, encodeFileList } from './filelist.ts'
 
 export type Bytes = AsyncIterable<Uint8Array>
 
@@ -20,6 +22,8 @@ export interface ContextContents {
   readonly bytes: number
   readonly files: number
   readonly dockerfiles: Readonly<Record<string, string>>
+  /** All that is in it. Absent: what has changed from it to others cannot be told. */
+  readonly entries?: readonly TreeEntry[]
 }
 
 /** An archive as it comes, and what is known of it at its end. */
@@ -43,8 +47,10 @@ export interface ContextStore {
   put(key: string, fetch: ContextFetch): Promise<StoredContext>
   /** The tar archive of a digest of `facts`. Throws NotFound when it is not there any more. */
   open(digest: string): Promise<Bytes>
-  /** Removes what no key of these leads to, and is not being fetched. */
-  sweep(keep: ReadonlySet<string>): Promise<void>
+  /** What has changed from one digest to another. Undefined: of one of them it is not known what is in it. */
+  compare(before: string, after: string): Promise<ContextMove | undefined>
+  /** Removes what no key of these leads to, and is not being fetched. `compared`: digests that others are compared with. */
+  sweep(keep: ReadonlySet<string>, compared: ReadonlySet<string>): Promise<void>
 }
 
 const chunkBytes = 256 * 1024
@@ -59,6 +65,7 @@ interface Note {
 export class DiskContextStore implements ContextStore {
   readonly #trees: string
   readonly #notes: string
+  readonly #lists: string
   readonly #aside: string
   readonly #known = new Map<string, Note>()
   /** Archives that are to be named or noted, by digest: how many want each. */
@@ -68,12 +75,13 @@ export class DiskContextStore implements ContextStore {
   constructor(directory: string) {
     this.#trees = join(directory, 'trees')
     this.#notes = join(directory, 'keys')
+    this.#lists = join(directory, 'lists')
     this.#aside = join(directory, 'aside')
   }
 
   async recall(): Promise<void> {
     await rm(this.#aside, { recursive: true, force: true })
-    for (const path of [this.#trees, this.#notes, this.#aside])
+    for (const path of [this.#trees, this.#notes, this.#lists, this.#aside])
       await mkdir(path, { recursive: true, mode: 0o700 })
     for (const name of await readdir(this.#notes)) await this.#recallNote(join(this.#notes, name))
     await this.#sweepTrees()
@@ -92,9 +100,9 @@ export class DiskContextStore implements ContextStore {
       const { content, contents, revision } = await fetch(scratch)
       const path = join(scratch, 'context.tar')
       const size = await writeWhole(content, path)
-      const found = await contents(path)
+      const { entries, ...found } = await contents(path)
       const context = { ...found, revision: revision ?? found.digest }
-      await this.#land(path, { key, context, size })
+      await this.#land(path, { key, context, size }, entries && encodeFileList(entries))
       return context
     } catch (error) {
       throw isErrno(error) ? diskError(error, 'a context cannot be kept') : error
@@ -109,18 +117,37 @@ export class DiskContextStore implements ContextStore {
     throw new StatusError('NotFound', `the context ${digest.slice(0, 17)} is not on the node's disk any more`)
   }
 
-  async sweep(keep: ReadonlySet<string>): Promise<void> {
+  async compare(before: string, after: string): Promise<ContextMove | undefined> {
+    const [was, is] = [await this.#listOf(before), await this.#listOf(after)]
+    return was === undefined || is === undefined ? undefined : compareFiles(was, is)
+  }
+
+  async #listOf(digest: string) {
+    const text = await readIfThere(this.#listPath(digest))
+    return text === undefined ? undefined : decodeFileList(text)
+  }
+
+  async sweep(keep: ReadonlySet<string>, compared: ReadonlySet<string>): Promise<void> {
     for (const [key] of [...this.#known].filter(([each]) => !keep.has(each))) {
       this.#known.delete(key)
       await rm(this.#notePath(key), { force: true })
     }
     await this.#sweepTrees()
+    await this.#sweepLists(compared)
   }
 
-  async #land(path: string, note: Note): Promise<void> {
+  async #sweepLists(compared: ReadonlySet<string>): Promise<void> {
+    const digests = [...this.#known.values()].map(({ context }) => context.digest)
+    const wanted = new Set([...digests, ...this.#landing.keys(), ...compared].map(fileNameOf))
+    for (const name of await readdir(this.#lists))
+      if (!wanted.has(name)) await rm(join(this.#lists, name), { force: true })
+  }
+
+  async #land(path: string, note: Note, list: string | undefined): Promise<void> {
     const { digest } = note.context
     this.#landing.set(digest, (this.#landing.get(digest) ?? 0) + 1)
     try {
+      if (list !== undefined) await replaceFile(this.#listPath(digest), list)
       await rename(path, this.#treePath(digest))
       await syncDirectory(this.#trees)
       await replaceFile(this.#notePath(note.key), JSON.stringify(note))
@@ -165,12 +192,20 @@ export class DiskContextStore implements ContextStore {
   }
 
   #treePath(digest: string): string {
-    return join(this.#trees, `${digest.replace(/^tree:/, '')}.tar`)
+    return join(this.#trees, `${fileNameOf(digest)}.tar`)
+  }
+
+  #listPath(digest: string): string {
+    return join(this.#lists, fileNameOf(digest))
   }
 
   #notePath(key: string): string {
     return join(this.#notes, `${createHash('sha256').update(key).digest('hex')}.json`)
   }
+}
+
+function fileNameOf(digest: string): string {
+  return digest.replace(/^tree:/, '').replaceAll('/', '')
 }
 
 /** Opened when somebody reads it. */
