@@ -3,7 +3,7 @@
 import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import { ageColumn } from './columns.ts'
-import { imageText } from './container.image.ts'
+import { imageText, shortImage } from './container.image.ts'
 import type { Container } from './container.ts'
 import type { Column } from './kind.ts'
 
@@ -41,11 +41,11 @@ export const containerColumns: readonly Column<Container>[] = [
     type: 'string',
     description: 'The image asked for.',
     jsonPath: '.spec.image',
-    // Of one that follows an Image, the tag that it runs.
+    // Of one that follows an Image, the tag that it runs, or the id where no registry has named it.
     cell: ({ spec, status }) =>
       spec.imageFrom === undefined
         ? imageText(spec)
-        : status?.image?.reference.split('@')[0] || imageText(spec),
+        : shortImage(status?.image?.reference ?? '') || imageText(spec),
   },
   { name: 'Ports', type: 'string', description: 'Published ports.', cell: ports },
   ageColumn,

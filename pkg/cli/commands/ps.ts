@@ -1,4 +1,5 @@
 /** `cove ps`: all that the engines of nodes hold, managed or not, as `docker ps` shows it, and whose it is. */
+import { shortID } from '#pkg/apis/container.image.ts'
 import { decodeNodeContainers, type NodeContainer } from '#pkg/apis/looks.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import { aboutText, portsText } from '../dockertext.ts'
@@ -82,7 +83,7 @@ function table(containers: readonly Placed[], context: Context): string {
   const rows = containers.map(
     ({ id, image, command, createdAt, status, ports, name, owner, node, health }) => [
       idText(id, context),
-      image,
+      args.bool('no-trunc') ? image : shortID(image),
       args.bool('no-trunc') ? `"${command}"` : shortCommand(command),
       `${aboutText(io.clock.now() - Date.parse(createdAt))} ago`,
       status,
