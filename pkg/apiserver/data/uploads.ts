@@ -12,6 +12,7 @@ import type { Clock, Random } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { uploadDigestPattern } from '#pkg/apis/uploads.ts'
+import { inBlocks } from '#pkg/build/context/blocks.ts'
 import { normaliseArchive } from '#pkg/build/context/normalise.ts'
 
 export interface UploadsOptions {
@@ -46,7 +47,6 @@ export interface Sending {
 const reserveBytes = 256 * 1024 ** 2
 /** How much is written, of all files together, between two looks at the disk. */
 const lookEveryBytes = 64 * 1024 ** 2
-const blockBytes = 1024 ** 2
 /** At once; each takes a connection and a stream of writes. */
 const mostAtOnce = 16
 const partialPrefix = '.partial-'
@@ -187,7 +187,7 @@ export class Uploads {
   async #copyTree(sending: Sending, file: FileHandle): Promise<string> {
     const { maxBytes } = this.#options
     const { archive, summary } = normaliseArchive(this.#counted(sending), { maxBytes })
-    for await (const block of inBlocks(archive)) await this.#append(file, block)
+    for await (const block of archive) await this.#append(file, block)
     return summary().digest
   }
 
@@ -233,21 +233,6 @@ function fileOfDigest(digest: string): string {
 function digestOfFile(name: string): string {
   if (name.startsWith(treeFilePrefix)) return `${treePrefix}${name.slice(treeFilePrefix.length)}`
   return `sha256:${name}`
-}
-
-/** A socket gives little at a time; each write to the disk has its price. */
-async function* inBlocks(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let waiting: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of input) {
-    waiting.push(chunk)
-    size += chunk.length
-    if (size < blockBytes) continue
-    yield Buffer.concat(waiting, size)
-    waiting = []
-    size = 0
-  }
-  if (size > 0) yield Buffer.concat(waiting, size)
 }
 
 function mustBe(wanted: string, found: string): void {

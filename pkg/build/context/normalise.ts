@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
+import { inBlocks } from './blocks.ts'
 import { shown, type TreeEntry } from './entry.ts'
 import { type ArchiveHeader, encodeHeader, paddingOf, trailerBytes } from './header.ts'
 import type { Ignore } from './ignore.ts'
@@ -50,7 +51,7 @@ export const longestText = 262_144
 export function normaliseArchive(input: AsyncIterable<Uint8Array>, options: NormaliseOptions): Normalised {
   const book = new ContextBook(options)
   return {
-    archive: normalised(unpack(input), options, book),
+    archive: inBlocks(normalised(unpack(input), options, book)),
     summary: () => book.summary(),
   }
 }
@@ -60,9 +61,9 @@ export async function summarise(
   input: AsyncIterable<Uint8Array>,
   options: NormaliseOptions,
 ): Promise<ContextSummary> {
-  const { archive, summary } = normaliseArchive(input, options)
-  for await (const chunk of archive) void chunk
-  return summary()
+  const book = new ContextBook(options)
+  for await (const chunk of normalised(unpack(input), options, book)) void chunk
+  return book.summary()
 }
 
 async function* normalised(
