@@ -1,11 +1,11 @@
 /**
  * Images that a build is made of: the node must have each, and with triggers.base the one that its registry has now. Pure.
  */
-import type { Build } from '#pkg/apis/build.ts'
+import { type Build, namesOfBuild } from '#pkg/apis/build.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { canonicalImage, digestOf, findImage, pullKey } from '../image.ts'
 import { secretsFor } from '../images/source.ts'
-import type { AgentOp } from '../ops.ts'
+import type { OpOf } from '../ops.ts'
 import type { Waiting, World } from '../world.ts'
 import { baseStanding } from './dependencies.ts'
 import type { BuildFacts } from './port.ts'
@@ -14,7 +14,7 @@ import type { BuildFacts } from './port.ts'
 const freshFor = 600_000
 
 export interface BasePull {
-  readonly op: Extract<AgentOp, { type: 'pullImage' }>
+  readonly op: OpOf<'pullImage'>
   readonly cause: string
 }
 
@@ -64,11 +64,22 @@ export function pullsBefore(
     .map((reference) => ({ op: pullOf(build, reference, world), cause }))
 }
 
-export function pullOf(
-  { metadata, spec }: Build,
-  reference: string,
-  { desired }: World,
-): Extract<AgentOp, { type: 'pullImage' }> {
+/**
+ * Of spec.cacheFrom what the node lacks, and no other object brings; the names that it gives itself count, for what is in a
+ * registry under them is from another node or another time.
+ */
+export function cachePulls(build: Build, world: World): OpOf<'pullImage'>[] {
+  const own = new Set(namesOfBuild(build).map(canonicalImage))
+  return build.spec.cacheFrom
+    .filter((reference) => findImage(world.observed.images, reference) === undefined)
+    .filter(
+      (reference) =>
+        own.has(canonicalImage(reference)) || baseStanding(build, reference, world).state === 'free',
+    )
+    .map((reference) => pullOf(build, reference, world))
+}
+
+export function pullOf({ metadata, spec }: Build, reference: string, { desired }: World): OpOf<'pullImage'> {
   const names = spec.pullSecrets.map(({ name }) => name)
   return {
     type: 'pullImage',

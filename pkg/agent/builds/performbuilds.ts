@@ -1,17 +1,16 @@
 /** Doing what is planned about builds: one op. Nothing is decided here but how a failure is told. */
-import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { classify, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
 import type { Secret } from '#pkg/apis/core.ts'
 import { withStageLabels } from '#pkg/build/dockerfile/labels.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
 import { BuildError, type BuiltImage } from '#pkg/engine/builds.ts'
-import type { Engine } from '#pkg/engine/port.ts'
-import type { OpAnswer } from '../images/imagebook.ts'
-import type { AgentOp, ObjectName, OpOf } from '../ops.ts'
+import type { ImageContext } from '../images/performimages.ts'
+import type { ObjectName, OpOf } from '../ops.ts'
 import type { Attempt, Mapping } from './attempt.ts'
 import type { BuildEnd } from './buildbook.ts'
 import { contextOf } from './buildcontext.ts'
+import { bringCacheImages } from './cacheimages.ts'
 import { takeOutputs } from './outputs.ts'
 import type { BuildOrder } from './port.ts'
 import type { ContextStore } from './sources/contextstore.ts'
@@ -27,13 +26,9 @@ export interface BuildPerforming {
   readonly secretOf: (key: string) => Secret | undefined
 }
 
-export interface BuildContext {
-  readonly engine: Engine
-  readonly clock: Clock
+export interface BuildContext extends ImageContext {
   /** Absent: this agent builds nothing. */
   readonly building?: BuildPerforming
-  /** Called once by each op that has found something. */
-  readonly onAnswer: (op: AgentOp, answer: OpAnswer) => void
 }
 
 export async function fetchContext(
@@ -59,6 +54,7 @@ export async function buildImage(
   )
   const both = AbortSignal.any([signal, timeout.signal])
   try {
+    await bringCacheImages(op.cachePulls, { attempt, context }, both)
     const built = await make({ order, attempt, building, context, signal: both })
     building.end(build, attempt, { result: 'Succeeded', built })
     context.onAnswer(op, { id: built.image, words: wordsOf(attempt, built) })
