@@ -117,6 +117,24 @@ const relativePath: Allowed = {
   must: () => 'must not be a path of the node',
 }
 
+/** What whoever judges a Build puts in place of a Dockerfile that reaches for nothing: only its text would say. */
+export const harmlessDockerfile = ''
+
+/** Others are judged by whoever reads Dockerfiles, which is not done here: they are replaced by what is wrong with them. */
+const judgedDockerfile: Allowed = {
+  values: 'there, without ADD of an address, and read by docker/dockerfile if `# syntax` names anything',
+  allows: (value) => value === harmlessDockerfile,
+  must: (value) =>
+    typeof value === 'string' ? value : 'must be set: what the Dockerfile fetches must be readable here',
+}
+
+/** Proxies change what steps fetch, and no builder tells what it has kept by them. */
+const plainArgs: Allowed = {
+  values: 'no proxies, nothing of BUILDKIT_',
+  allows: (value) => typeof value !== 'string' || !/^(?:https?|ftp|no|all)_proxy$|^buildkit_/i.test(value),
+  must: (value) => `must not be ${quoted(value)}`,
+}
+
 /** Of what engines give every container: that which does no harm. */
 export const usualCapabilities: readonly string[] = [
   ...['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE'],
@@ -227,14 +245,20 @@ export const imageControls: readonly Control[] = [
 ]
 
 /**
- * What builds reads no file of the node, writes none, and names its image by a name that nobody else asks for. Steps run in
- * containers with the usual rights; and as root, unless the Dockerfile says otherwise, which nobody holds it to.
+ * What builds reads no file of the node, writes none, fetches nothing from where the node stands, names its image by a name
+ * that nobody else asks for, and leaves nothing in the engine's cache, which is everybody's, that is other than what its
+ * steps say. Steps run in containers with the usual rights; and as root, unless the Dockerfile says otherwise, which nobody
+ * holds it to.
  */
 export const buildControls: readonly Control[] = [
   { name: 'files of the node', field: 'spec.context.hostPath', baseline: absent },
   { name: 'files of the node', field: 'spec.context.git.url', baseline: noFileUrl },
   { name: 'files of the node', field: 'spec.outputs[].to', baseline: relativePath },
-  { name: 'host network', field: 'spec.network', baseline: not('host') },
+  { name: 'addresses asked by the node', field: 'spec.context.tar', baseline: absent },
+  { name: 'addresses asked by the node', field: 'spec.dockerfileInline', baseline: judgedDockerfile },
+  { name: 'network of steps', field: 'spec.network', baseline: oneOfThese('default', 'none') },
+  { name: 'cache of others', field: 'spec.args{}', baseline: plainArgs },
+  { name: 'cache of others', field: 'spec.cacheFrom[]', baseline: none('absent', 'must not be set') },
   { name: 'names of other images', field: 'spec.tags[]', baseline: none('absent', 'must not be set') },
   { name: 'names of other images', field: 'spec.push[]', baseline: none('absent', 'must not be set') },
   {

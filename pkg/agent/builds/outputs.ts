@@ -1,6 +1,11 @@
-/** Files that are taken out of an image after its build: through a container that is made for that and never started. */
+/**
+ * Files that are taken out of an image after its build: through a container that is made for that and never started. What
+ * an image holds is anybody's: nothing of it is written but below the place that the Build says, whatever links it has or
+ * has brought before, and no program gets the rights of whoever owns it.
+ */
+import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { chmod, mkdir, rename, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, lstat, mkdir, rename, rm, stat, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
@@ -54,6 +59,9 @@ async function removeContainer(name: string, engine: Pick<Engine, 'removeContain
   }
 }
 
+/** Of permissions; without setuid, setgid and sticky. */
+const plainMode = 0o777
+
 /** Into the folder `to` when that is one, or ends with a slash; else as `to`. */
 async function writeOutput(
   archive: AsyncIterable<Uint8Array>,
@@ -62,9 +70,10 @@ async function writeOutput(
   const intoFolder = to.endsWith('/') || (await isFolder(to))
   const target = intoFolder ? join(to, basename(from)) : to
   try {
+    await mkdir(dirname(target), { recursive: true })
     for await (const file of readArchive(archive)) {
       const [, ...rest] = file.header.path.split('/')
-      await writeEntry(file, join(target, ...rest))
+      await writeEntry(file, target, rest)
     }
   } catch (error) {
     if (error instanceof StatusError && error.reason !== 'BadRequest') throw error
@@ -72,20 +81,40 @@ async function writeOutput(
   }
 }
 
-async function writeEntry({ header, content }: ArchivedFile, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+async function writeEntry(
+  { header, content }: ArchivedFile,
+  target: string,
+  rest: readonly string[],
+): Promise<void> {
+  for (let depth = 0; depth < rest.length; depth++) await ensureFolder(join(target, ...rest.slice(0, depth)))
+  const path = join(target, ...rest)
+  const mode = header.mode & plainMode
   if (header.type === 'directory') {
-    await mkdir(path, { recursive: true })
-    await chmod(path, header.mode)
+    await ensureFolder(path)
+    await chmod(path, mode)
     return
   }
-  const aside = `${path}.new`
-  await rm(aside, { force: true })
-  if (header.type === 'symlink') await symlink(header.linkname ?? '', aside)
-  else if (header.type === 'file') await pipeline(content, createWriteStream(aside, { mode: header.mode }))
-  else throw new StatusError('InvalidSpec', `${header.path} is a further name of another file`)
-  if (header.type === 'file') await chmod(aside, header.mode)
-  await rename(aside, path)
+  const aside = join(dirname(path), `.cove-output-${randomUUID()}`)
+  try {
+    if (header.type === 'symlink') await symlink(header.linkname ?? '', aside)
+    else if (header.type === 'file') await pipeline(content, createWriteStream(aside, { flags: 'wx', mode }))
+    else throw new StatusError('InvalidSpec', `${header.path} is a further name of another file`)
+    if (header.type === 'file') await chmod(aside, mode)
+    await rename(aside, path)
+  } finally {
+    await rm(aside, { force: true })
+  }
+}
+
+/** A real one: what a link in its place leads to is not ours to write to, so that the link goes. */
+async function ensureFolder(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (found?.isDirectory() === true) return
+  if (found?.isSymbolicLink() === true) await rm(path)
+  await mkdir(path)
 }
 
 async function isFolder(path: string): Promise<boolean> {

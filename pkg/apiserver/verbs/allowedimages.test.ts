@@ -59,6 +59,11 @@ test('a Build names only images that its namespace allows, and only where the se
     `"evil/x:1" is not allowed: ${why}`,
     `"localhost/shop/x" is not allowed: ${why}`,
   ])
+  t.deepEqual(await build('read', '# syntax=evil/x:1\nFROM reg.example.com/a\n'), [
+    `"evil/x:1" is not allowed: ${why}`,
+  ])
+  const args = { BUILDKIT_SYNTAX: 'evil/y' }
+  t.deepEqual(await build('given', 'FROM reg.example.com/a\n', { args }), [`"evil/y" is not allowed: ${why}`])
   const more = { tags: ['web:1', 'reg.example.com/web'], cacheFrom: ['evil/cache'] }
   t.deepEqual(await build('named', 'FROM scratch\nENV A=1\n', more), [
     `"web:1" is not allowed: ${why}`,

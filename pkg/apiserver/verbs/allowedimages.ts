@@ -10,6 +10,7 @@ import {
   imagesNamedIn,
 } from '#pkg/apis/images.allowed.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
+import { readersOf } from '#pkg/build/dockerfile/reach.ts'
 import { externalImages } from '#pkg/build/dockerfile/stages.ts'
 import { type ApiObject, decodeObject } from '../cache/encoded.ts'
 import type { Context, Write } from './context.ts'
@@ -80,7 +81,8 @@ function basesOf({ spec }: Build): ForbiddenImage[] {
     ...(platform !== undefined && { platform }),
   }
   const images = externalImages(parseDockerfile(text).dockerfile, building)
-  return images.map(({ reference }) => ({ field, reference }))
+  const references = [...images.map(({ reference }) => reference), ...readersOf(text, args)]
+  return references.map((reference) => ({ field, reference }))
 }
 
 /** The kind says that it is one, and its schema has accepted it. */

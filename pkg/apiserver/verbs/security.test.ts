@@ -100,7 +100,38 @@ test('a Build below the level privileged has its own name and no file of the nod
     (await build('cloned', { context: { git: { url: 'file:///srv/git' } } })) ?? '',
     /files of the node/,
   )
-  t.is(await build('open', { network: 'host' }), 'host network (spec.network must not be "host")')
+  t.is(await build('open', { network: 'host' }), 'network of steps (spec.network must not be "host")')
+  t.is(
+    await build('cache', {
+      cacheFrom: ['evil/x'],
+      args: { http_proxy: 'http://evil', V: '1' },
+      network: 'mine',
+    }),
+    'network of steps (spec.network must not be "mine"), cache of others (spec.args[http_proxy] must not be "http_proxy", spec.cacheFrom[0] must not be set)',
+  )
+  const context = { git: { url: 'https://git.example/x' } }
+  t.is(
+    await make('Build', 'hidden', { context }),
+    'addresses asked by the node (spec.dockerfileInline must be set: what the Dockerfile fetches must be readable here)',
+  )
+  t.is(await build('shown', { context }), undefined)
+  t.is(
+    await build('tar', { context: { tar: { url: 'http://127.0.0.1/x' } } }),
+    'addresses asked by the node (spec.context.tar must not be set)',
+  )
+  const adds = {
+    context: { inline: { files: { Dockerfile: 'FROM scratch\nADD http://127.0.0.1:2375/ /x\n' } } },
+  }
+  t.is(
+    await make('Build', 'adds', adds),
+    'addresses asked by the node (spec.dockerfileInline must not ADD "http://127.0.0.1:2375/" (line 2): the node would fetch it, and not a step; RUN may)',
+  )
+  t.regex(
+    (await build('read', { dockerfileInline: '# syntax=evil/x\nFROM scratch\nENV A=1\n' })) ?? '',
+    /must not be read by "evil\/x"/,
+  )
+  const usual = '# syntax=docker/dockerfile:1\nFROM scratch\nENV A=1\n'
+  t.is(await build('usual', { dockerfileInline: usual }), undefined)
   const source = { build: 'web' }
   const { uid } = (await ask(transport, `GET ${cove}/builds/web`)).body.metadata
   const ownerReferences = [{ apiVersion: 'cove.run/v1', kind: 'Build', name: 'web', uid, controller: true }]

@@ -6,7 +6,7 @@
 import { qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
-import { ownNameOfBuild } from '#pkg/apis/build.ts'
+import { type Build, dockerfileInObject, ownNameOfBuild } from '#pkg/apis/build.ts'
 import { containerKind } from '#pkg/apis/container.kind.ts'
 import { sharedNetworkOf } from '#pkg/apis/container.network.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
@@ -15,12 +15,14 @@ import {
   type Control,
   controlsOf,
   describeViolations,
+  harmlessDockerfile,
   type Level,
   levelLabels,
   levelOf,
   type Violation,
   violations,
 } from '#pkg/apis/security.levels.ts'
+import { fetchedByAdd, readersOf } from '#pkg/build/dockerfile/reach.ts'
 import { type ApiObject, decodeObject, decodeWithoutManagers, headOf } from '../cache/encoded.ts'
 import { isNamespaceKind } from '../http/request.ts'
 import type { Context, Write } from './context.ts'
@@ -34,7 +36,7 @@ export function admitSecurity(context: Context, write: Write): string[] {
   if (controls.length === 0) return []
   const labels = context.cache.of(namespaceKind).get(namespace)?.labels ?? {}
   const enforced = levelOf(labels, levelLabels.enforce)
-  const see = (object: ApiObject) => withNetworkOfOwner(context, withoutOwnBuild(object))
+  const see = (object: ApiObject) => withNetworkOfOwner(context, asJudged(object))
   const refused = violationsOfWrite({ controls, level: enforced, see }, write)
   if (refused.length > 0) throw forbidden(write, enforced, refused)
   const warned = levelOf(labels, levelLabels.warn)
@@ -53,6 +55,35 @@ interface Judging {
 
 /** As many as can share one network one through another; beyond that the engine refuses it. */
 const mostOwners = 8
+
+function asJudged(object: ApiObject): ApiObject {
+  return object.kind === 'Build' ? withReach(object) : withoutOwnBuild(object)
+}
+
+/** With what is wrong with its Dockerfile in place of the text; without a text where the server cannot read it. */
+function withReach(object: ApiObject): ApiObject {
+  const { dockerfileInline: _, ...spec } = membersOf(object['spec'])
+  const text = dockerfileInObject(asBuild(object).spec)
+  const reach = text === undefined ? {} : { dockerfileInline: reachOf(text, asBuild(object).spec) }
+  return { ...object, spec: { ...spec, ...reach } }
+}
+
+/** Whom everybody trusts to read Dockerfiles. */
+const usualReader = /^(?:docker\.io\/)?docker\/dockerfile(?:[:@]\S*)?$/
+
+function reachOf(text: string, { args }: Build['spec']): string {
+  const reader = readersOf(text, args).find((name) => !usualReader.test(name))
+  if (reader !== undefined) return `must not be read by ${JSON.stringify(reader)}: only by docker/dockerfile`
+  const [fetched] = fetchedByAdd(text)
+  if (fetched === undefined) return harmlessDockerfile
+  const { line, source } = fetched
+  return `must not ADD ${JSON.stringify(source)} (line ${line}): the node would fetch it, and not a step; RUN may`
+}
+
+/** The kind says that it is one, and its schema has accepted it. */
+function asBuild(object: ApiObject): Build {
+  return object as unknown as Build
+}
 
 /** The image that a Build of the namespace makes, by the name that no other namespace may give, is nobody's else. */
 function withoutOwnBuild(object: ApiObject): ApiObject {
@@ -138,7 +169,7 @@ function existing(context: Context, kind: Kind, namespace: string, level: Level)
   const entries = context.cache.of(kind).select({ namespace, labelSelector: [], fieldSelector: [] })
   const unseen = entries.length - mostLookedAt
   const found = entries.slice(0, mostLookedAt).flatMap(({ name, text }) => {
-    const object = withoutOwnBuild(decodeWithoutManagers(headOf(kind), text))
+    const object = asJudged(decodeWithoutManagers(headOf(kind), text))
     const names = new Set(violations(controls, level, object).map(({ control }) => control))
     return names.size === 0 ? [] : [{ name, controls: [...names].join(', ') }]
   })
