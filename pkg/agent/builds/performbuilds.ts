@@ -14,6 +14,7 @@ import { bringCacheImages } from './cacheimages.ts'
 import { takeOutputs } from './outputs.ts'
 import type { BuildOrder } from './port.ts'
 import type { ContextStore } from './sources/contextstore.ts'
+import { mustFetchNothing } from './triggers.ts'
 
 /** What performers of builds are given; the room (buildroom.ts) is one. */
 export interface BuildPerforming {
@@ -55,7 +56,7 @@ export async function buildImage(
   const both = AbortSignal.any([signal, timeout.signal])
   try {
     await bringCacheImages(op.cachePulls, { attempt, context }, both)
-    const built = await make({ order, attempt, building, context, signal: both })
+    const built = await make({ build, order, attempt, building, context, signal: both })
     building.end(build, attempt, { result: 'Succeeded', built })
     context.onAnswer(op, { id: built.image, words: wordsOf(attempt, built) })
   } catch (error) {
@@ -79,6 +80,7 @@ function wordsOf({ steps }: Attempt, { image }: BuiltImage): string {
 }
 
 interface Making {
+  readonly build: ObjectName
   readonly order: BuildOrder
   readonly attempt: Attempt
   readonly building: BuildPerforming
@@ -86,7 +88,8 @@ interface Making {
   readonly signal: AbortSignal
 }
 
-async function make({ order, attempt, building, context, signal }: Making): Promise<BuiltImage> {
+async function make({ build, order, attempt, building, context, signal }: Making): Promise<BuiltImage> {
+  await mustFetchNothing(order, context.engine)
   const { text, labels, mapping } = labelled(order)
   attempt.useMapping(mapping)
   const sent = await contextOf(order, text, building)
@@ -96,7 +99,7 @@ async function make({ order, attempt, building, context, signal }: Making): Prom
     context: sent.archive,
     dockerfile: sent.dockerfile,
     tags: order.tags,
-    args: order.args,
+    args: argsOf(order, build),
     labels,
     noCache: order.noCache,
     cacheFrom: order.cacheFrom,
@@ -110,6 +113,11 @@ async function make({ order, attempt, building, context, signal }: Making): Prom
   const say = (line: string) => attempt.say(line)
   await takeOutputs({ image: built.image, outputs: order.outputs, say }, context.engine, signal)
   return built
+}
+
+/** Cache mounts of one name are one folder for all who build on the engine: each namespace has its own. */
+function argsOf({ builder, args }: BuildOrder, { namespace }: ObjectName): BuildOrder['args'] {
+  return builder === 'BuildKit' ? { ...args, BUILDKIT_CACHE_MOUNT_NS: namespace } : args
 }
 
 interface LabelledBuild {
