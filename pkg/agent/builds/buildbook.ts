@@ -5,7 +5,7 @@
 import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { Build, BuildFailure, BuildStatus, BuildStep } from '#pkg/apis/build.ts'
 import type { BuiltImage } from '#pkg/engine/builds.ts'
-import { interruptedMessage, type RecalledAttempt } from './buildlogs.ts'
+import { interruptedMessage, type RecalledAttempt, untoldMessage } from './buildlogs.ts'
 import type { BuildOrder, RunningBuild } from './port.ts'
 
 /** How an attempt ended. */
@@ -122,7 +122,7 @@ interface Earlier {
   readonly now: number
 }
 
-/** As an earlier run of the agent has left it: what it had begun and nobody has ended is told as canceled. */
+/** As an earlier run of the agent has left it: what it had begun and nobody has told the end of is told as canceled. */
 export function asRecalled(before: BuildStatus, { spec, recalled, now }: Earlier): BuildStatus {
   const { attempt = 0, steps = [] } = before
   // Its beginning was not told any more.
@@ -141,15 +141,9 @@ export function asRecalled(before: BuildStatus, { spec, recalled, now }: Earlier
   if (!isOpen || known.attempt === undefined) return known
   const finishedAt = timestamp(now)
   const { attempt: number } = known
-  const past = {
-    number,
-    result: 'Canceled' as const,
-    cause,
-    message: interruptedMessage,
-    startedAt,
-    finishedAt,
-  }
-  const canceled = { result: 'Canceled' as const, message: interruptedMessage }
+  const isEnded = recalled?.attempt === number && !recalled.interrupted
+  const canceled = { result: 'Canceled' as const, message: isEnded ? untoldMessage : interruptedMessage }
+  const past = { number, ...canceled, cause, startedAt, finishedAt }
   return {
     ...known,
     phase: 'Pending',

@@ -1,12 +1,12 @@
 /** Logs of builds on the disk: bounded, followed while they grow, whole after a kill. */
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { BuildLogs, interruptedMessage, type LogReading } from './buildlogs.ts'
 
-const build = { namespace: 'default', name: 'web' }
+const build = '6a1f'
 const signal = new AbortController().signal
 const plain = { follow: false, timestamps: false, signal }
 
@@ -39,7 +39,7 @@ test('what was written is read, by attempt, the newest first, and its last lines
   t.is(await read(logs, { attempt: 1, tailLines: 1 }), 'three\n')
   t.is(await read(logs, { tailLines: 0 }), '')
   t.is(await read(logs, { tailLines: 1, timestamps: true }), '2026-01-01T00:00:00.000Z three\n')
-  await t.throwsAsync(read(logs, { attempt: 3 }), { message: /no log of attempt 3 of Build default\/web/ })
+  await t.throwsAsync(read(logs, { attempt: 3 }), { message: /no log of attempt 3 of the Build/ })
 })
 
 test('a reader that follows sees each line, and the end', async (t) => {
@@ -76,7 +76,7 @@ test('of a long log the beginning and the end are kept', async (t) => {
   t.regex(lines.at(-1) ?? '', /^14999 x/)
   t.is(lines.filter((line) => line.includes('is not kept')).length, 1)
   t.true(lines.length > 9000 && lines.length < 11_000)
-  t.is((await readdir(join(directory, 'default', 'web'))).length, 11)
+  t.is((await readdir(join(directory, build))).length, 11)
 })
 
 test('a log that nobody has ended is ended at the next start, and says so', async (t) => {
@@ -87,14 +87,14 @@ test('a log that nobody has ended is ended at the next start, and says so', asyn
   logs.begin(build, 2, lost).line('attempt 2: args: V was 1, is 2')
   const next = open()
   const recalled = await next.recall()
-  t.deepEqual(recalled.get('default/web'), {
+  t.deepEqual(recalled.get(build), {
     attempt: 2,
     interrupted: true,
     startedAt: '2026-01-01T00:00:00.000Z',
     cause: 'args: V was 1, is 2',
   })
   t.is(await read(next, { follow: true }), `attempt 2: args: V was 1, is 2\n\n${interruptedMessage}\n`)
-  t.false((await open().recall()).get('default/web')?.interrupted)
+  t.false((await open().recall()).get(build)?.interrupted)
 })
 
 test('only so many logs are kept, and none of a Build that is no more', async (t) => {
@@ -103,6 +103,18 @@ test('only so many logs are kept, and none of a Build that is no more', async (t
   await logs.trim(build, 2)
   await t.throwsAsync(read(logs, { attempt: 1 }))
   t.is(await read(logs, { attempt: 2 }), '')
-  await logs.sweep(new Set(['default/other']))
-  t.deepEqual(await readdir(join(directory, 'default')), [])
+  await logs.sweep(new Set(['other']))
+  t.deepEqual(await readdir(directory), [])
+})
+
+test('a log that cannot be kept is told once, and whoever writes it goes on', async (t) => {
+  const { logs, directory } = await makeLogs(t)
+  const told: Error[] = []
+  const writer = logs.begin(build, 1, (error) => told.push(error))
+  await rm(directory, { recursive: true })
+  const long = 'x'.repeat(1024 ** 2)
+  for (let line = 0; line < 3; line++) writer.line(long)
+  writer.end('Succeeded')
+  t.is(told.length, 1)
+  t.regex(told[0]?.message ?? '', /the log of a build cannot be written/)
 })

@@ -1,6 +1,6 @@
 /**
- * Logs of builds on the node's disk, one for each attempt, below a directory of their own: `NAMESPACE/NAME/ATTEMPT.log`
- * for the beginning, `ATTEMPT.log.1` and so on for what follows, of which only the last are kept, and `ATTEMPT.end` when it
+ * Logs of builds on the node's disk, one for each attempt, below a directory of their own: `UID/ATTEMPT.log` for the
+ * beginning, `ATTEMPT.log.1` and so on for what follows, of which only the last are kept, and `ATTEMPT.end` when it
  * has ended, with how. Each line begins with the time at which it was written. What was written is there also when the
  * agent is killed; a log without an end is given one at the next start.
  */
@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { diskError, readIfThere } from '#pkg/apimachinery/files.ts'
-import type { ObjectName } from '../ops.ts'
 import {
   attemptsIn,
   caughtUp,
@@ -22,11 +21,6 @@ import {
   segmentPath,
   segmentsOf,
 } from './buildlogfiles.ts'
-
-async function firstOf(directory: string, attempt: number): Promise<string> {
-  const text = (await readIfThere(segmentPath(directory, attempt, 0))) ?? ''
-  return text.slice(0, text.indexOf('\n') + 1)
-}
 
 /** Bytes of one file. */
 const segmentBytes = 1024 ** 2
@@ -44,6 +38,7 @@ export interface LogReading {
 }
 
 export const interruptedMessage = 'the agent of the node ended before the build did'
+export const untoldMessage = 'the agent of the node ended before it could tell how the build did'
 
 /** What its log says of it. */
 export interface RecalledAttempt {
@@ -65,19 +60,18 @@ export class BuildLogs {
     this.#clock = clock
   }
 
-  /** Ends what an earlier run has left open; resolves to the last attempt of each Build, by key. Before anything is written. */
+  /** Ends what an earlier run has left open; resolves to the last attempt of each Build, by uid. Before anything is written. */
   async recall(): Promise<ReadonlyMap<string, RecalledAttempt>> {
     const recalled = new Map<string, RecalledAttempt>()
-    for (const namespace of await namesIn(this.#directory))
-      for (const name of await namesIn(join(this.#directory, namespace))) {
-        const last = await this.#recallBuild({ namespace, name })
-        if (last !== undefined) recalled.set(`${namespace}/${name}`, last)
-      }
+    for (const uid of await namesIn(this.#directory)) {
+      const last = await this.#recallBuild(uid)
+      if (last !== undefined) recalled.set(uid, last)
+    }
     return recalled
   }
 
-  async #recallBuild(build: ObjectName): Promise<RecalledAttempt | undefined> {
-    const directory = this.#pathOf(build)
+  async #recallBuild(uid: string): Promise<RecalledAttempt | undefined> {
+    const directory = this.#pathOf(uid)
     let last: RecalledAttempt | undefined
     for (const attempt of await attemptsIn(directory)) {
       const interrupted = (await readIfThere(endPath(directory, attempt))) === undefined
@@ -98,8 +92,8 @@ export class BuildLogs {
   }
 
   /** Throws NoSpace, or InternalError when it cannot be made; what cannot be written later is told to `onLost`, once. */
-  begin(build: ObjectName, attempt: number, onLost: (error: StatusError) => void): LogWriter {
-    const directory = this.#pathOf(build)
+  begin(uid: string, attempt: number, onLost: (error: StatusError) => void): LogWriter {
+    const directory = this.#pathOf(uid)
     const key = `${directory}/${attempt}`
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -114,40 +108,35 @@ export class BuildLogs {
   }
 
   /** Keeps so many of the last logs. */
-  async trim(build: ObjectName, keep: number): Promise<void> {
-    const directory = this.#pathOf(build)
+  async trim(uid: string, keep: number): Promise<void> {
+    const directory = this.#pathOf(uid)
     const attempts = await attemptsIn(directory)
     for (const attempt of attempts.slice(0, Math.max(0, attempts.length - keep)))
       if (!this.#writing.has(`${directory}/${attempt}`)) await removeLog(directory, attempt)
   }
 
-  /** Removes those of Builds that are no more; keys as `namespace/name`. */
-  async sweep(builds: ReadonlySet<string>): Promise<void> {
-    for (const namespace of await namesIn(this.#directory))
-      for (const name of await namesIn(join(this.#directory, namespace)))
-        if (!builds.has(`${namespace}/${name}`))
-          await rm(this.#pathOf({ namespace, name }), { recursive: true, force: true })
+  /** Removes those of all Builds but these. */
+  async sweep(uids: ReadonlySet<string>): Promise<void> {
+    for (const uid of await namesIn(this.#directory))
+      if (!uids.has(uid)) await rm(this.#pathOf(uid), { recursive: true, force: true })
   }
 
   /** Throws NotFound when there is no such log. */
-  async read(build: ObjectName, reading: LogReading): Promise<AsyncIterable<Uint8Array>> {
-    const directory = this.#pathOf(build)
+  async read(uid: string, reading: LogReading): Promise<AsyncIterable<Uint8Array>> {
+    const directory = this.#pathOf(uid)
     const attempts = await attemptsIn(directory)
     const attempt = reading.attempt ?? attempts.at(-1)
     if (attempt === undefined || !attempts.includes(attempt)) {
       const which = reading.attempt === undefined ? 'any attempt' : `attempt ${reading.attempt}`
-      throw new StatusError(
-        'NotFound',
-        `there is no log of ${which} of Build ${build.namespace}/${build.name}`,
-      )
+      throw new StatusError('NotFound', `there is no log of ${which} of the Build`)
     }
     const growing = this.#writing.get(`${directory}/${attempt}`)
     const { follow, signal } = reading
     return readLines({ chunks: readSegments({ directory, attempt, growing, follow, signal }), reading })
   }
 
-  #pathOf({ namespace, name }: ObjectName): string {
-    return join(this.#directory, namespace, name)
+  #pathOf(uid: string): string {
+    return join(this.#directory, uid)
   }
 }
 
@@ -193,31 +182,40 @@ export class LogWriter {
   end(result: string): void {
     if (this.ended) return
     this.ended = true
-    try {
+    this.#orLost(() => {
       closeSync(this.#file)
       writeFileSync(endPath(this.#directory, this.#attempt), `${result}\n`, { mode: 0o600 })
-    } finally {
-      this.onEnd()
-      this.#tell()
-    }
+    })
+    this.onEnd()
+    this.#tell()
   }
 
   #write(text: string): void {
-    try {
+    this.#orLost(() => {
       if (this.#written > 0 && this.#written + text.length > segmentBytes) this.#next()
       this.#written += writeSync(this.#file, text)
+    })
+    this.#tell()
+  }
+
+  /** No build ends otherwise because its log cannot be kept. */
+  #orLost(work: () => void): void {
+    try {
+      work()
     } catch (error) {
       if (!this.#isLost) this.onLost(diskError(error, 'the log of a build cannot be written'))
       this.#isLost = true
     }
-    this.#tell()
   }
 
   #next(): void {
+    const next = this.#segment + 1
+    // Before the other is closed: without it that one goes on.
+    const file = openSync(segmentPath(this.#directory, this.#attempt, next), 'a', 0o600)
     closeSync(this.#file)
-    this.#segment++
+    this.#file = file
+    this.#segment = next
     this.#written = 0
-    this.#file = openSync(segmentPath(this.#directory, this.#attempt, this.#segment), 'a', 0o600)
     const old = this.#segment - segmentsKept
     if (old > 0) removeNow(segmentPath(this.#directory, this.#attempt, old))
   }
@@ -225,6 +223,11 @@ export class LogWriter {
   #tell(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+async function firstOf(directory: string, attempt: number): Promise<string> {
+  const text = (await readIfThere(segmentPath(directory, attempt, 0))) ?? ''
+  return text.slice(0, text.indexOf('\n') + 1)
 }
 
 interface Lines {

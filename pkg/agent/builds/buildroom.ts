@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { messageOf } from '#pkg/apimachinery/errors.ts'
+import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { readBytesIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
@@ -57,6 +57,7 @@ export class BuildRoom implements BuildPerforming {
   readonly #sources: BuildSources
   readonly #logs: BuildLogs
   readonly #statuses = new Map<string, BuildStatus>()
+  /** By uid. */
   readonly #running = new Map<string, Attempt>()
   /** Whose progress is to be told when the time has come. */
   readonly #untold = new Set<string>()
@@ -99,9 +100,9 @@ export class BuildRoom implements BuildPerforming {
 
   /** Its status as it was before this run, once. */
   #adopt({ metadata, spec, status }: Build): void {
-    const { uid = '', namespace = 'default', name } = metadata
+    const { uid = '' } = metadata
     if (this.#statuses.has(uid)) return
-    const recalled = this.#recalled.get(objectKey({ namespace, name }))
+    const recalled = this.#recalled.get(uid)
     const now = this.#options.ambient.clock.now()
     const known = asRecalled(status ?? {}, { spec, now, ...(recalled !== undefined && { recalled }) })
     this.#statuses.set(uid, known)
@@ -140,8 +141,8 @@ export class BuildRoom implements BuildPerforming {
 
   begin(build: ObjectName, order: BuildOrder): Attempt {
     const { ambient, onChange } = this.#options
-    const uid = this.#uidOf(build)
-    const log = this.#logs.begin(build, order.attempt, (error) =>
+    const uid = this.#mustBeUid(build)
+    const log = this.#logs.begin(uid, order.attempt, (error) =>
       ambient.log.warn('the log of a build is lost', { build: objectKey(build), error: error.message }),
     )
     const attempt = new Attempt({ clock: ambient.clock, order, log, onChange: () => this.#tellSoon(uid) })
@@ -152,21 +153,28 @@ export class BuildRoom implements BuildPerforming {
   }
 
   end(build: ObjectName, attempt: Attempt, end: BuildEnd): void {
-    const { ambient, desired, onChange } = this.#options
-    const uid = this.#uidOf(build)
-    const object = desired().builds.get(objectKey(build))
-    const { historyLimit: limit } = object?.spec ?? { historyLimit: 0 }
-    const now = ambient.clock.now()
-    const before = this.#statuses.get(uid) ?? {}
-    const after = afterBuild(before, { running: attempt, end, now, limit })
-    this.#statuses.set(uid, after)
-    this.#running.delete(uid)
-    this.#untold.delete(uid)
+    const { desired, onChange } = this.#options
     attempt.end(end.result, lastWords(end))
-    if (object !== undefined && end.result === 'Succeeded') this.#tellBuilt(object, after, now)
-    this.#tidying = this.#tidying.then(() => this.#quietly(() => this.#logs.trim(build, limit + 1)))
+    const [uid] = [...this.#running].find(([, each]) => each === attempt) ?? []
+    if (uid !== undefined) {
+      this.#running.delete(uid)
+      this.#untold.delete(uid)
+      const object = desired().builds.get(objectKey(build))
+      // Another one may have its name by now, which has nothing to do with it.
+      if (object?.metadata.uid === uid) this.#take(object, attempt, end)
+    }
     this.#sweepAt = 0
     onChange()
+  }
+
+  #take(build: Build, attempt: Attempt, end: BuildEnd): void {
+    const { uid = '' } = build.metadata
+    const { historyLimit: limit } = build.spec
+    const now = this.#options.ambient.clock.now()
+    const after = afterBuild(this.#statuses.get(uid) ?? {}, { running: attempt, end, now, limit })
+    this.#statuses.set(uid, after)
+    if (end.result === 'Succeeded') this.#tellBuilt(build, after, now)
+    this.#tidying = this.#tidying.then(() => this.#quietly(() => this.#logs.trim(uid, limit + 1)))
   }
 
   /** At once: the pass that says the rest has the whole engine to look at first. */
@@ -179,7 +187,7 @@ export class BuildRoom implements BuildPerforming {
 
   /** Throws NotFound when there is no such log. */
   async log(build: ObjectName, reading: LogReading): Promise<AsyncIterable<Uint8Array>> {
-    return await this.#logs.read(build, reading)
+    return await this.#logs.read(this.#mustBeUid(build), reading)
   }
 
   async close(): Promise<void> {
@@ -188,8 +196,10 @@ export class BuildRoom implements BuildPerforming {
     await this.#tidying
   }
 
-  #uidOf(build: ObjectName): string {
-    return this.#options.desired().builds.get(objectKey(build))?.metadata.uid ?? ''
+  #mustBeUid(build: ObjectName): string {
+    const { uid } = this.#options.desired().builds.get(objectKey(build))?.metadata ?? {}
+    if (uid !== undefined) return uid
+    throw new StatusError('NotFound', `the node makes no Build ${objectKey(build)}`)
   }
 
   #tellSoon(uid: string): void {
@@ -225,11 +235,11 @@ export class BuildRoom implements BuildPerforming {
     // Of what is not known yet the context may be there.
     if (wanted.length < found.length) return
     this.#sweepAt = world.now + sweepEvery
-    const keys = new Set(builds.map(({ metadata }) => objectKey({ namespace: 'default', ...metadata })))
+    const uids = new Set(builds.map(({ metadata }) => metadata.uid ?? ''))
     this.#tidying = this.#tidying.then(() =>
       this.#quietly(async () => {
         await this.#sources.sweep(new Set(wanted), this.#builtContexts())
-        await this.#logs.sweep(keys)
+        await this.#logs.sweep(uids)
       }),
     )
   }
