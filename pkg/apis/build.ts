@@ -119,6 +119,11 @@ const buildRules: readonly Validation[] = [
     message: 'need BuildKit: the classic builder has none',
     fieldPath: '.secrets',
   },
+  {
+    rule: "self.builder != 'BuildKit' || !has(self.network) || self.network in ['default', 'none', 'host']",
+    message: 'must be default, none or host: only the classic builder joins another network',
+    fieldPath: '.network',
+  },
 ]
 
 export const buildSpec = Type.Object(
@@ -177,7 +182,7 @@ export const buildSpec = Type.Object(
         maxLength: 253,
         pattern: '^(default|none|host|[a-zA-Z0-9][a-zA-Z0-9_.-]*)$',
         description:
-          'Network of RUN: default, none, host, or a Network of the namespace (classic builder only). Absent: default.',
+          'Network of RUN: default, none, host, or a Network of the namespace, which takes the classic builder. Absent: default.',
       }),
     ),
     noCache: Type.Boolean({ default: false, description: 'Run every step again.' }),

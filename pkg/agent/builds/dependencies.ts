@@ -3,7 +3,7 @@
  * that is there, and are built again when it moves. What no object brings is pulled or found as engines do it. Pure.
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
-import { type Build, namesOfBuild } from '#pkg/apis/build.ts'
+import { type Build, dockerfileInObject, namesOfBuild } from '#pkg/apis/build.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { canonicalImage, findImage } from '../image.ts'
 import { buildStatusOf } from '../images/built.ts'
@@ -111,7 +111,7 @@ function ownersOf(build: Build, world: World): Build[] {
 /** As far as it is known: before its first build only of a Dockerfile that is in the object. */
 function basesOf(build: Build, world: World): readonly string[] {
   const { spec } = build
-  const text = spec.dockerfileInline
+  const text = dockerfileInObject(spec)
   const engine = world.building ?? { engineBuilder: 'Classic' }
   const read = text === undefined ? undefined : dockerfileFacts(text, spec, engine)
   if (read?.ok === true) return read.bases

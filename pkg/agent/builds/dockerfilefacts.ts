@@ -5,7 +5,10 @@ import type { Lint } from '#pkg/build/dockerfile/lintrule.ts'
 import type { Builder } from '#pkg/engine/builds.ts'
 import type { BuildFacts } from './port.ts'
 
-type Asked = Pick<BuildSpec, 'args' | 'target' | 'platform' | 'builder' | 'secrets' | 'dockerfile'>
+type Asked = Pick<
+  BuildSpec,
+  'args' | 'target' | 'platform' | 'network' | 'builder' | 'secrets' | 'dockerfile'
+>
 
 export type DockerfileFacts =
   | {
@@ -30,6 +33,7 @@ export function dockerfileFacts(
     ...(engineVersion !== undefined && { engineVersion }),
     ...(spec.target !== undefined && { target: spec.target }),
     ...(spec.platform !== undefined && { platform: spec.platform }),
+    ...(spec.network !== undefined && { network: spec.network }),
   })
   if (!verdict.ok) return refused(spec.dockerfile, verdict.refusals)
   const { builder, bases, warnings } = verdict

@@ -3,8 +3,7 @@
  * column, what it hardly means is warned of. Only what a write changes is judged.
  */
 import { type Cause, invalid } from '#pkg/apimachinery/errors.ts'
-import type { Build } from '#pkg/apis/build.ts'
-
+import { type Build, dockerfileInObject } from '#pkg/apis/build.ts'
 import { type Node, nodeKind } from '#pkg/apis/node.ts'
 import { describeProblem } from '#pkg/build/dockerfile/dockerfile.ts'
 import { type Judging, judgeDockerfile, type Refusal, type Verdict } from '#pkg/build/dockerfile/judge.ts'
@@ -21,7 +20,7 @@ const mostWarnings = 20
 export function admitDockerfile(context: Context, { kind, object, before }: Write): string[] {
   if (kind.group !== 'cove.run' || kind.kind !== 'Build') return []
   const { spec } = asBuild(object)
-  const text = spec.dockerfileInline ?? spec.context.inline?.files[spec.dockerfile]
+  const text = dockerfileInObject(spec)
   if (text === undefined) return []
   if (before !== undefined && equalJson(judgedOf(asBuild(before).spec), judgedOf(spec))) return []
   const judging = judgingOf(spec)
@@ -45,8 +44,11 @@ const judgedFields = [
   'args',
   'builder',
   'context',
+  'dockerfile',
   'dockerfileInline',
+  'network',
   'nodeName',
+  'nodeSelector',
   'platform',
   'secrets',
   'target',
@@ -66,6 +68,7 @@ function judgingOf(spec: Build['spec']): Judging {
     noContext: spec.context.empty !== undefined,
     ...(spec.target !== undefined && { target: spec.target }),
     ...(spec.platform !== undefined && { platform: spec.platform }),
+    ...(spec.network !== undefined && { network: spec.network }),
   }
 }
 

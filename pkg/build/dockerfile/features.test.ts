@@ -70,3 +70,13 @@ test('versions of engines have an order', (t) => {
   t.is(compareEngineVersions('23.0.1', '23.0'), 0)
   t.is(compareEngineVersions('dev', '23.0'), undefined)
 })
+
+test('a network other than those of every engine takes the classic builder, and what needs BuildKit is refused', (t) => {
+  const engineBuilder = 'BuildKit' as const
+  t.is(choose(plain, { engineBuilder }), 'BuildKit')
+  t.is(choose(plain, { engineBuilder, network: 'host' }), 'BuildKit')
+  t.is(choose(plain, { engineBuilder, network: 'inner' }), 'Classic')
+  t.deepEqual(choose(mount, { engineBuilder, network: 'inner' }), [
+    'RUN --mount needs BuildKit, and spec.network inner needs the classic builder',
+  ])
+})

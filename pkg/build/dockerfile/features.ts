@@ -139,6 +139,8 @@ export interface Choosing {
   readonly args?: BuildArgs
   /** How many secrets steps may read. */
   readonly secrets: number
+  /** spec.network. */
+  readonly network?: string
   /** What the engine builds with by itself. */
   readonly engineBuilder: Builder
   /** `20.10.24`; absent: any will do. */
@@ -160,20 +162,31 @@ export function chooseBuilder(choosing: Choosing): Choice {
   const features = featuresOf(dockerfile, args)
   const ofBuildKit = features.filter(({ classic }) => !classic)
   const isNeeded = ofBuildKit.length > 0 || secrets > 0
-  if (builder === 'Classic' && isNeeded) return { needs: classicNeeds(ofBuildKit, secrets) }
-  const isClassic = builder === 'Classic' || (builder === 'Auto' && !isNeeded && engineBuilder === 'Classic')
+  const why = whyClassic(choosing)
+  if (why !== undefined && isNeeded) return { needs: classicNeeds(ofBuildKit, secrets, why) }
+  const isClassic = why !== undefined || (builder === 'Auto' && !isNeeded && engineBuilder === 'Classic')
   const needs = engineNeeds(choosing, features, isClassic)
   if (needs.length > 0) return { needs }
   return { builder: isClassic ? 'Classic' : 'BuildKit' }
 }
 
-function classicNeeds(features: readonly Feature[], secrets: number): Need[] {
+/** What BuildKit joins by its name. */
+const plainNetworks: ReadonlySet<string> = new Set(['default', 'none', 'host'])
+
+/** Undefined: it may be BuildKit as well. */
+function whyClassic({ builder, network }: Choosing): string | undefined {
+  if (builder === 'Classic') return 'spec.builder is Classic'
+  if (builder === 'BuildKit' || network === undefined || plainNetworks.has(network)) return undefined
+  return `spec.network ${network} needs the classic builder`
+}
+
+function classicNeeds(features: readonly Feature[], secrets: number, why: string): Need[] {
   const ofFile = once(features).map(({ name, line, column }) => ({
     line,
     column,
-    message: `${name} ${needs(name)} BuildKit, and spec.builder is Classic`,
+    message: `${name} ${needs(name)} BuildKit, and ${why}`,
   }))
-  const ofSecrets = secrets === 0 ? [] : [{ message: 'secrets need BuildKit, and spec.builder is Classic' }]
+  const ofSecrets = secrets === 0 ? [] : [{ message: `secrets need BuildKit, and ${why}` }]
   return [...ofFile, ...ofSecrets]
 }
 

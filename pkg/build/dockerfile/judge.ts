@@ -9,7 +9,7 @@ import { type Building, externalImages } from './stages.ts'
 
 export interface Judging
   extends Omit<Building, 'builder'>,
-    Pick<Choosing, 'builder' | 'secrets' | 'engineBuilder' | 'engineVersion'> {
+    Pick<Choosing, 'builder' | 'secrets' | 'network' | 'engineBuilder' | 'engineVersion'> {
   /** There are no files at all: a Dockerfile alone. */
   readonly noContext?: boolean
 }
