@@ -98,22 +98,32 @@ const released: Readonly<Record<OpOf<'releaseObject'>['kind'], Kind>> = {
   Build: anyKind(buildKind),
 }
 
+/** What goes is written to by its node, too, which says that it goes: so it is read and tried again, this often. */
+const releaseTries = 5
+
 /** Takes this node's finalizer off, against the revision it was read at. */
 async function release(
   op: OpOf<'releaseObject'>,
   context: PerformContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, nodeName } = context
+  for (let left = releaseTries; left > 0; left--)
+    try {
+      return await releaseOnce(op, context, signal)
+    } catch (error) {
+      if (isReason(error, 'NotFound')) return
+      if (left === 1 || !isReason(error, 'Conflict')) throw error
+    }
+}
+
+async function releaseOnce(
+  op: OpOf<'releaseObject'>,
+  { client, nodeName }: PerformContext,
+  signal: AbortSignal,
+): Promise<void> {
   const kind = released[op.kind]
-  try {
-    const { metadata } = await client.get(kind, op.object, signal)
-    const finalizers = (metadata.finalizers ?? []).filter(
-      (finalizer) => finalizer !== nodeFinalizer(nodeName),
-    )
-    const patch = { metadata: { finalizers, resourceVersion: metadata.resourceVersion } }
-    await client.patch(kind, op.object, patch, signal)
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error
-  }
+  const { metadata } = await client.get(kind, op.object, signal)
+  const finalizers = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== nodeFinalizer(nodeName))
+  const patch = { metadata: { finalizers, resourceVersion: metadata.resourceVersion } }
+  await client.patch(kind, op.object, patch, signal)
 }

@@ -97,8 +97,8 @@ export const eventReasons = {
   DiskPressureOver: done('Node', 'There is room again on the disk of the engine.'),
   Pruned: done('PrunePolicy', 'Something that nothing needs was removed, or would be in a dry run.'),
   FailedPrune: trouble('PrunePolicy', 'That failed; the rest was tried all the same.'),
-  Released: done('Container, Volume, Network, Image', 'Nothing of the object is left on the node.'),
-  FailedRelease: trouble('Container, Volume, Network, Image', 'The API could not be told so.'),
+  Released: done('Container, Volume, Network, Image, Build', 'Nothing of the object is left on the node.'),
+  FailedRelease: trouble('Container, Volume, Network, Image, Build', 'The API could not be told so.'),
   HealthcheckStalled: done(
     'Container',
     'The engine stopped checking the container: it is frozen for an instant, which makes the engine begin again.',

@@ -5,7 +5,7 @@ import { buildAnnotation, cancelAnnotation } from '#pkg/apis/wellknown.ts'
 import { buildScene, decide, onNode, pass, settle, worldOf } from '#test/helpers/buildworld.ts'
 import { buildObject, now, print, secret } from '#test/helpers/world.ts'
 import { generationOf, isWanted } from '../holds.ts'
-import { justBuilt } from './buildstatus.plan.ts'
+import { justBuilt, reportBuild } from './buildstatus.plan.ts'
 import { hashOfSecret, hashOfText } from './inputs.ts'
 import { contextKey } from './sources/contextkey.ts'
 
@@ -61,6 +61,24 @@ test('with triggers off, what moves is taken only by a build that is made for an
   const { attempt, cause } = settle(scene)
   t.is(attempt, 2)
   t.regex(cause ?? '', /^the context moved .*; Dockerfile changed; args: A was absent, is 1; and 1 more$/)
+})
+
+test('while the registry of a base is left alone, the Build says so by the name of that', (t) => {
+  const scene = buildScene(buildObject('web', inline), { images: [] })
+  pass(scene)
+  const hold = {
+    until: now + 60_000,
+    failures: 1,
+    reason: 'RegistryUnavailable',
+    message: 'nobody is there',
+  } as const
+  const held = { registryHolds: new Map([['docker.io', hold]]) } as const
+  const decision = decide(scene, held)
+  t.is(print(decision.plan), '')
+  t.is(decision.wakeAt, hold.until)
+  const { phase, conditions } = reportBuild(scene.build, decision, worldOf(scene, held))
+  t.is(phase, 'Preparing')
+  t.like(findCondition(conditions, 'Ready'), { status: 'False', reason: hold.reason, message: hold.message })
 })
 
 test('a schedule makes one build for all times that were missed', (t) => {

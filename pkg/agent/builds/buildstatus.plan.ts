@@ -4,11 +4,13 @@ import { type Condition, setCondition, timestamp } from '#pkg/apimachinery/meta.
 import type { Build, BuildFailure, BuildStatus } from '#pkg/apis/build.ts'
 import { buildAnnotation } from '#pkg/apis/wellknown.ts'
 import { findImage } from '../image.ts'
+import { statusOfBuild } from '../images/built.ts'
 import { type Decision, groupOf, type Hold, type World } from '../world.ts'
 import { generationOfBuild } from './build.plan.ts'
 import { withProgress } from './buildbook.ts'
-import { cancelOf, statusOfBuild, type Weighed, weighBuild } from './buildweigh.ts'
+import { cancelOf, weighBuild } from './buildweigh.ts'
 import { nextDue, toldTime } from './schedule.ts'
+import type { Weighed } from './weighed.ts'
 
 type Phase = NonNullable<BuildStatus['phase']>
 
@@ -97,12 +99,13 @@ function stateOf(looking: Looking): State {
     const phase = isPatience(weighed.waiting.reason) ? 'Pending' : 'Failed'
     return { phase, ...weighed.waiting, ...(phase === 'Failed' && { failure: weighed.waiting }) }
   }
-  const next = decision.plan.ops[0]
-  return {
-    phase: 'Preparing',
-    reason: 'Preparing',
-    message: decision.waiting?.message ?? next?.cause ?? 'soon',
-  }
+  return comingState(decision)
+}
+
+/** Something is done for it; or would be, if it had not to rest. */
+function comingState({ plan, waiting }: Decision): State {
+  const { reason, message } = waiting ?? { reason: 'Preparing', message: plan.ops[0]?.cause ?? 'soon' }
+  return { phase: 'Preparing', reason, message }
 }
 
 /** By a failure that stays until an input moves. */
