@@ -69,3 +69,22 @@ test('lines of any text are read', (t) => {
     }),
   )
 })
+
+test('many lines at once are the same lines', (t) => {
+  const text = fc.stringMatching(/^[ab\r\n]{0,12}$/)
+  const step = fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined })
+  const event = fc.record({ text, step }).map(({ text, step }): LoggedEvent => {
+    return { type: 'output', text, ...(step !== undefined && { step }) }
+  })
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 8 }), (events) => {
+      const [one, other] = [new BuildLogLines(), new BuildLogLines()]
+      for (const each of events) t.is(one.text(each), joined(other.add(each)))
+      t.deepEqual(one.end(), other.end())
+    }),
+  )
+})
+
+function joined(lines: readonly string[]): string | undefined {
+  return lines.length === 0 ? undefined : lines.join('\n')
+}

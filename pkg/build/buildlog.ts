@@ -69,6 +69,24 @@ export class BuildLogLines {
     }
   }
 
+  /** The same lines as one text, for a step may write millions of them. Undefined: there are none. */
+  text(event: LoggedEvent): string | undefined {
+    const lines = event.type === 'output' ? this.#blocks(event.text, event.step) : this.add(event)
+    return lines.length === 0 ? undefined : lines.join('\n')
+  }
+
+  /** What stands between the first and the last end of a line needs no looking at. */
+  #blocks(text: string, step: number | undefined): string[] {
+    const [first, last] = [text.indexOf('\n') + 1, text.lastIndexOf('\n')]
+    if (first === 0 || first > last || text.includes('\r')) return this.#output(text, step)
+    const head = step === undefined ? '' : `#${step} `
+    return [
+      ...this.#output(text.slice(0, first), step),
+      `${head}${text.slice(first, last).replaceAll('\n', `\n${head}`)}`,
+      ...this.#output(text.slice(last + 1), step),
+    ]
+  }
+
   /** What was written last and not ended. */
   end(): string[] {
     return [...this.#pending.keys()].flatMap((step) => this.#flush(step))

@@ -28,6 +28,9 @@ export interface AttemptOptions {
 const tailLines = 20
 const longestTail = 8192
 const longestInstruction = 256
+const longestName = 128
+/** A builder repeats whole commands in what it says. */
+const longestMessage = 2048
 /** What a status holds. */
 const mostSteps = 512
 const mostWarnings = 64
@@ -74,7 +77,8 @@ export class Attempt implements RunningBuild {
     const event = this.#mapped(told)
     if (event === undefined) return
     this.#note(event)
-    for (const line of this.#lines.add(this.#timed(event))) this.#options.log.line(line)
+    const lines = this.#lines.text(this.#timed(event))
+    if (lines !== undefined) this.#options.log.line(lines)
     this.#options.onChange()
   }
 
@@ -90,7 +94,7 @@ export class Attempt implements RunningBuild {
     const where = found === undefined ? '' : `step ${found.number}: ${found.instruction}: `
     return {
       reason: told.reason,
-      message: `${where}${told.message}`,
+      message: cut(`${where}${told.message}`, longestMessage),
       ...(exitCode !== undefined && { exitCode }),
       ...(number !== undefined && number > 0 && { step: number }),
       ...(at !== undefined && { line: at }),
@@ -148,7 +152,7 @@ export class Attempt implements RunningBuild {
       number,
       instruction: cut(instruction, longestInstruction),
       state: 'Running',
-      ...(stage !== undefined && { stage }),
+      ...(stage !== undefined && { stage: cut(stage, longestName) }),
     })
   }
 
@@ -164,7 +168,11 @@ export class Attempt implements RunningBuild {
 
   #warn({ message, line }: Extract<BuildEvent, { type: 'warning' }>): void {
     if (this.#warnings.length >= mostWarnings) return
-    this.#warnings.push({ rule: 'Builder', message, ...(line !== undefined && { line }) })
+    this.#warnings.push({
+      rule: 'Builder',
+      message: cut(message, longestMessage),
+      ...(line !== undefined && { line }),
+    })
   }
 
   #tailOf(number: number): string[] {

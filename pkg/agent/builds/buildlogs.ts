@@ -165,12 +165,7 @@ export class LogWriter {
   line(text: string): void {
     if (this.ended) return
     const time = new Date(this.#clock.now()).toISOString()
-    this.#write(
-      text
-        .split('\n')
-        .map((line) => `${time} ${line}\n`)
-        .join(''),
-    )
+    this.#write(`${time} ${text.replaceAll('\n', `\n${time} `)}\n`)
   }
 
   /** Called whenever there is more; the function returned ends that. */
