@@ -5,13 +5,16 @@
 import type { Build } from '#pkg/apis/build.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { numberOf } from '../image.ts'
+import { statusOfBuild } from '../images/built.ts'
 import { registryRests } from '../images/registryhold.ts'
 import type { AgentOp } from '../ops.ts'
 import { type Decision, groupOf, type Waiting, type World } from '../world.ts'
 import { cachePulls } from './buildbases.ts'
+import { contextBefore } from './builddue.ts'
 import { fetchOf } from './buildsource.ts'
-import { cancelOf, contextBefore, statusOfBuild, type Weighed, weighBuild } from './buildweigh.ts'
+import { cancelOf, weighBuild } from './buildweigh.ts'
 import { nextDue } from './schedule.ts'
+import type { Weighed } from './weighed.ts'
 
 export function planBuild(build: Build, world: World): Decision {
   if (build.metadata.deletionTimestamp !== undefined) return planDeletion(build)

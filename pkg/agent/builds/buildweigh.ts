@@ -5,55 +5,19 @@
  */
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
-import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import { whyImageIsTaken } from '#pkg/apis/build.image.ts'
 import { engineNetworks } from '#pkg/apis/build.references.ts'
-import { type Build, type BuildFailure, type BuildStatus, namesOfBuild } from '#pkg/apis/build.ts'
-import type { Image } from '#pkg/apis/image.ts'
-import {
-  buildAnnotation,
-  cancelAnnotation,
-  engineLabels,
-  engineName,
-  engineNameOf,
-} from '#pkg/apis/wellknown.ts'
-import { findImage } from '../image.ts'
+import type { Build } from '#pkg/apis/build.ts'
+import { cancelAnnotation } from '#pkg/apis/wellknown.ts'
+import { statusOfBuild } from '../images/built.ts'
 import { credentialVersions } from '../images/credentials.ts'
-import { isCollected } from '../images/imageobject.plan.ts'
 import type { Waiting, World } from '../world.ts'
-import { type BasePull, type Bases, pullOf, pullsBefore, weighBases } from './buildbases.ts'
+import { pullOf, pullsBefore, weighBases } from './buildbases.ts'
+import { hasWord, networkOf, weighInputs } from './builddue.ts'
 import { digestInSource, sourceOf, wantedContext } from './buildsource.ts'
-import { movedParts, type Told, tellMoves, triggersBuild } from './causes.ts'
-import { type DockerfileFacts, dockerfileFacts } from './dockerfilefacts.ts'
-import { hashOfInputs, hashOfSecret, type Inputs, inputsOf } from './inputs.ts'
-import { type BuildFacts, type BuildOrder, moveKey, type StoredContext } from './port.ts'
-import { lastDue, toldTime } from './schedule.ts'
-import { type ContextWanted, contextKey } from './sources/contextkey.ts'
-
-/** Of all stages so far: none of them is given up because a later one has come. */
-interface Keyed {
-  readonly key: string
-  readonly keys: readonly string[]
-}
-
-/** Without the number of the attempt, which whoever begins it gives. */
-export type Draft = Omit<BuildOrder, 'attempt'>
-
-export type Weighed =
-  | { readonly is: 'waiting'; readonly waiting: Waiting; readonly keys: readonly string[] }
-  | (Keyed & { readonly is: 'refused'; readonly failure: BuildFailure })
-  | (Keyed & { readonly is: 'fetch'; readonly wanted: ContextWanted; readonly cause: string })
-  | (Keyed & { readonly is: 'pull'; readonly pulls: readonly BasePull[] })
-  | (Keyed & { readonly is: 'due'; readonly draft: Draft })
-  | (Keyed & { readonly is: 'current'; readonly told: BuildOrder['told'] })
-
-/** Newer than what the API's copy may show. */
-export function statusOfBuild(
-  { metadata, status }: Build,
-  { building }: Pick<World, 'building'>,
-): BuildStatus {
-  return building?.statuses.get(metadata.uid ?? '') ?? status ?? {}
-}
+import { dockerfileFacts } from './dockerfilefacts.ts'
+import { contextKey } from './sources/contextkey.ts'
+import { type Draft, imageOfName, pathOf, type Subject, type Weighed } from './weighed.ts'
 
 export function weighBuild(build: Build, world: World): Weighed {
   const { building: facts } = world
@@ -70,15 +34,6 @@ export function weighBuild(build: Build, world: World): Weighed {
   return text === undefined ? missingDockerfile(subject) : weighText(subject, text)
 }
 
-interface Subject {
-  readonly build: Build
-  readonly world: World
-  readonly facts: BuildFacts
-  readonly wanted: ContextWanted
-  readonly stored: StoredContext | undefined
-  readonly keys: readonly string[]
-}
-
 /** Of the Dockerfile; undefined: the context has none there. What the files are is known with it. */
 function textOf({ build, wanted, stored }: Subject): string | 'unknown' | undefined {
   const { dockerfile, dockerfileInline } = build.spec
@@ -88,12 +43,6 @@ function textOf({ build, wanted, stored }: Subject): string | 'unknown' | undefi
   if (!isKnown) return 'unknown'
   const path = pathOf(dockerfile, stored)
   return path === undefined ? undefined : stored?.dockerfiles[path]
-}
-
-/** As docker's own client, which takes the usual name also in small letters. */
-function pathOf(dockerfile: string, stored: StoredContext | undefined): string | undefined {
-  const names = dockerfile === 'Dockerfile' ? [dockerfile, 'dockerfile'] : [dockerfile]
-  return names.find((name) => stored?.dockerfiles[name] !== undefined)
 }
 
 function whyFetched({ build, world }: Subject): string {
@@ -150,10 +99,6 @@ function asksAgain(build: Build, { answers, inputHash }: Draft, world: World): b
   return build.spec.pull || hasWord(answers.request, 'pull')
 }
 
-function hasWord(request: string | undefined, word: string): boolean {
-  return request?.split(/\s+/).slice(1).includes(word) === true
-}
-
 function whyNotYet(build: Build, world: World): Waiting | undefined {
   const { namespace = 'default' } = build.metadata
   const { secrets } = world.desired
@@ -169,186 +114,6 @@ function whyNotYet(build: Build, world: World): Waiting | undefined {
   if (world.observed.networks.some(({ name }) => name === network)) return undefined
   const message = `spec.network: the node has no Network ${build.spec.network ?? ''}`
   return { reason: 'NetworkNotFound', message }
-}
-
-/** As the engine calls it: one of the namespace, and no other. */
-function networkOf({ metadata, spec }: Build, { desired }: World): string | undefined {
-  const { network: name } = spec
-  if (name === undefined || engineNetworks.has(name)) return name
-  const { namespace = 'default' } = metadata
-  const network = desired.networks.get(objectKey({ namespace, name }))
-  return network === undefined ? engineName({ namespace, name }) : engineNameOf(network)
-}
-
-interface Material {
-  readonly text: string
-  readonly read: Extract<DockerfileFacts, { ok: true }>
-  readonly bases: Bases
-}
-
-function weighInputs(subject: Subject, material: Material): Weighed {
-  const { build, world, wanted, stored, facts, keys } = subject
-  const context = stored?.digest ?? digestInSource(wanted.source)
-  const status = statusOfBuild(build, world)
-  const request = build.metadata.annotations?.[buildAnnotation] ?? status.request
-  const scheduledAt = scheduledOf(build, world)
-  const inputs = inputsOf({
-    spec: build.spec,
-    dockerfile: material.text,
-    builder: material.read.builder,
-    bases: material.bases.ids,
-    secrets: secretHashes(build, world, facts.secretKey),
-    ...(context !== undefined && { context }),
-    ...(request !== undefined && { request }),
-    ...(scheduledAt !== undefined && { scheduledAt }),
-  })
-  const key = hashOfInputs(inputs)
-  const all = [...keys, key]
-  const cause = whyDue(build, inputs, world)
-  const told = toldOf(subject, material)
-  if (cause === undefined) return { is: 'current', key, keys: all, told }
-  const isThere = stored !== undefined || wanted.source.type === 'empty'
-  if (!isThere || !isCompared(build, context, world))
-    return { is: 'fetch', wanted, cause, key: contextKey(wanted), keys: all }
-  const answered = {
-    ...(request !== undefined && { request }),
-    ...(scheduledAt !== undefined && { scheduledAt }),
-  }
-  const draft = { ...draftOf(subject, material), cause, inputHash: key, inputs, answers: answered, told }
-  return { is: 'due', key, keys: all, draft: withRequest(draft, status) }
-}
-
-/** Digest of the files of which the image was made. */
-export function contextBefore(build: Build, world: Pick<World, 'building'>): string | undefined {
-  return statusOfBuild(build, world).inputs?.['context']
-}
-
-/** Whether it is known which files have moved, as far as that can be known. */
-function isCompared(build: Build, context: string | undefined, world: World): boolean {
-  const before = contextBefore(build, world)
-  const moves = world.building?.moves
-  if (moves === undefined || before === undefined || context === undefined) return true
-  return before === context || moves.has(moveKey(before, context))
-}
-
-/** What goes along with a request counts for the build that answers it. */
-function withRequest(draft: Draft, { request, inputs }: BuildStatus): Draft {
-  const asked = draft.answers.request
-  const isNew = asked !== undefined && (asked !== request || asked !== inputs?.['requested'])
-  return isNew && hasWord(asked, 'no-cache') ? { ...draft, noCache: true } : draft
-}
-
-function secretHashes(
-  { metadata, spec }: Build,
-  { desired }: World,
-  key: Uint8Array | undefined,
-): ReadonlyMap<string, string> {
-  const { namespace = 'default' } = metadata
-  return new Map(
-    spec.secrets.map(({ id, secret, key: name }) => {
-      const value = desired.secrets.get(objectKey({ namespace, name: secret }))?.data?.[name] ?? ''
-      const own = { namespace, id, value: Buffer.from(value, 'base64') }
-      return [id, hashOfSecret(key ?? new Uint8Array(), own)] as const
-    }),
-  )
-}
-
-/** A build under way is not given up for the next time of its schedule. */
-function scheduledOf(build: Build, world: World): string | undefined {
-  const { metadata, spec } = build
-  const running = world.building?.running?.get(metadata.uid ?? '')
-  if (running !== undefined) return running.order.answers.scheduledAt
-  const { scheduledAt } = statusOfBuild(build, world)
-  const since = scheduledAt ?? metadata.creationTimestamp
-  const due = since === undefined ? undefined : lastDue(spec.triggers, Date.parse(since), world.now)
-  return due === undefined ? scheduledAt : toldTime(due)
-}
-
-/** Undefined: the image is what its inputs say, or what has moved does not count. */
-function whyDue(build: Build, inputs: Inputs, world: World): string | undefined {
-  const { image, inputs: before } = statusOfBuild(build, world)
-  if (image === undefined || before === undefined) return 'it is not built yet'
-  const moved = movedParts(before, inputs)
-  if (moved.some((part) => triggersBuild(part, build.spec)))
-    return tellMoves(moved, {
-      before,
-      after: inputs,
-      dockerfileName: build.spec.dockerfile,
-      ...filesMoved(before, inputs, world),
-    })
-  const isHere = findImage(world.observed.images, image.id) !== undefined
-  if (isHere || isPruned(build, world)) return undefined
-  return `the image ${image.id.slice(0, 19)} is not on the node any more`
-}
-
-function filesMoved(before: Inputs, after: Inputs, { building }: World): Pick<Told, 'files'> {
-  const [was, is] = [before['context'], after['context']]
-  const move = was && is ? building?.moves?.get(moveKey(was, is)) : undefined
-  return move === undefined || move === 'unknown' ? {} : { files: move }
-}
-
-function imageOfName({ metadata }: Build, { desired }: World): Image | undefined {
-  return desired.images.get(objectKey({ namespace: 'default', ...metadata }))
-}
-
-function isPruned(build: Build, world: World): boolean {
-  const image = imageOfName(build, world)
-  return image !== undefined && isCollected(image, world)
-}
-
-function toldOf({ stored, facts }: Subject, { read, bases }: Material): BuildOrder['told'] {
-  const seen = [...bases.ids].map(([reference, id]) => {
-    const { digest, at } = facts.bases.get(reference) ?? {}
-    return {
-      reference,
-      id,
-      ...(digest !== undefined && { digest }),
-      ...(at !== undefined && { checkedAt: toldTime(at) }),
-    }
-  })
-  return {
-    bases: seen,
-    warnings: [...read.warnings],
-    ...(stored !== undefined && {
-      revision: stored.revision,
-      contextBytes: stored.bytes,
-      contextFiles: stored.files,
-    }),
-  }
-}
-
-function draftOf(
-  { build, world, stored }: Subject,
-  { text, read }: Material,
-): Omit<Draft, 'cause' | 'inputHash' | 'inputs' | 'answers' | 'told'> {
-  const { metadata, spec } = build
-  const { namespace = 'default', name } = metadata
-  const { target, platform } = spec
-  const network = networkOf(build, world)
-  const path = pathOf(spec.dockerfile, stored)
-  const isThere = path !== undefined && stored?.dockerfiles[path] === text
-  return {
-    ...(isThere && { dockerfilePath: path }),
-    ...(stored !== undefined && { context: stored.digest }),
-    dockerfile: text,
-    dockerfileName: spec.dockerfile,
-    builder: read.builder,
-    tags: namesOfBuild(build),
-    args: spec.args,
-    labels: { ...spec.labels, [engineLabels.build]: `${namespace}/${name}` },
-    ...(target !== undefined && { target }),
-    ...(platform !== undefined && { platform }),
-    ...(network !== undefined && { network }),
-    noCache: spec.noCache,
-    cacheFrom: spec.cacheFrom,
-    secrets: spec.secrets.map(({ id, secret, key }) => ({
-      id,
-      secret: objectKey({ namespace, name: secret }),
-      key,
-    })),
-    outputs: spec.outputs.filter(({ to }) => to.startsWith('/')),
-    timeoutMs: parseDuration(spec.timeout) ?? 3_600_000,
-  }
 }
 
 function waits(reason: string, message: string): Weighed {

@@ -6,7 +6,7 @@ import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { type Build, dockerfileInObject, namesOfBuild } from '#pkg/apis/build.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { canonicalImage, findImage } from '../image.ts'
-import { buildStatusOf } from '../images/built.ts'
+import { statusOfBuild } from '../images/built.ts'
 import { heldImage } from '../images/held.ts'
 import { namesOf } from '../images/names.ts'
 import { statusOf } from '../images/source.ts'
@@ -46,7 +46,7 @@ function standingOfBuild(build: Build, { owner, reference }: Question, world: Wo
   if (circle !== undefined) return waits('DependencyCycle', circleText(reference, circle))
   if (isMoving(owner, world))
     return waits('WaitingForBuild', `${reference} is what Build ${key} makes, which is being built`)
-  const { image, phase } = buildStatusOf(owner, world)
+  const { image, phase } = statusOfBuild(owner, world)
   if (image === undefined) {
     const failed = phase === 'Failed' ? ', and has failed' : ''
     return waits(
@@ -63,7 +63,7 @@ function standingOfBuild(build: Build, { owner, reference }: Question, world: Wo
 /** Whoever is made of it waits for what comes, instead of being made twice. */
 function isMoving(owner: Build, world: World): boolean {
   if (world.busy.has(groupOf('Build', owner.metadata))) return true
-  const { phase, observedGeneration, image } = buildStatusOf(owner, world)
+  const { phase, observedGeneration, image } = statusOfBuild(owner, world)
   if (owner.spec.suspend || image === undefined) return false
   return phase === 'Preparing' || phase === 'Building' || observedGeneration !== owner.metadata.generation
 }
@@ -115,7 +115,7 @@ function basesOf(build: Build, world: World): readonly string[] {
   const engine = world.building ?? { engineBuilder: 'Classic' }
   const read = text === undefined ? undefined : dockerfileFacts(text, spec, engine)
   if (read?.ok === true) return read.bases
-  return (buildStatusOf(build, world).bases ?? []).map(({ reference }) => reference)
+  return (statusOfBuild(build, world).bases ?? []).map(({ reference }) => reference)
 }
 
 function buildCalled(reference: string, { desired }: World): Build | undefined {

@@ -17,7 +17,7 @@ export function buildOf({ metadata, spec }: Image, { desired }: Pick<World, 'des
 }
 
 /** Newer than what the API's copy may show. */
-export function buildStatusOf(
+export function statusOfBuild(
   { metadata, status }: Build,
   { building }: Pick<World, 'building'>,
 ): BuildStatus {
@@ -27,7 +27,7 @@ export function buildStatusOf(
 /** Id of the last good image of its Build. */
 export function builtImage(image: Image, world: Sight): string | undefined {
   const build = buildOf(image, world)
-  return build && buildStatusOf(build, world).image?.id
+  return build && statusOfBuild(build, world).image?.id
 }
 
 /**
@@ -47,14 +47,14 @@ export function whyNotBuilt(image: Image, world: World): Waiting {
     const message = `spec.source.build: node ${world.nodeName} makes no Build ${name}`
     return { reason: 'WaitingForBuild', message }
   }
-  const status = buildStatusOf(build, world)
+  const status = statusOfBuild(build, world)
   return failureOf(build, status) ?? { reason: 'WaitingForBuild', message: `Build ${name} ${nowOf(status)}` }
 }
 
 /** What went wrong with its Build since the image that is here; undefined: nothing. */
 export function troubleOfBuild(image: Image, world: Sight): string | undefined {
   const build = buildOf(image, world)
-  return build && failureOf(build, buildStatusOf(build, world))?.message
+  return build && failureOf(build, statusOfBuild(build, world))?.message
 }
 
 function failureOf({ metadata }: Build, { phase, failure, conditions }: BuildStatus): Waiting | undefined {
