@@ -69,6 +69,23 @@ const historyEntry = Type.Object({
   comment: text('What was said of it.'),
 })
 
+const words = (description: string) =>
+  Type.Optional(atomicList(Type.String(), { maxItems: 100, description }))
+
+const config = Type.Object(
+  {
+    user: text('Whom its containers run as; absent: root.'),
+    entrypoint: words('ENTRYPOINT.'),
+    command: words('CMD.'),
+    workingDir: text('WORKDIR.'),
+    stopSignal: text('STOPSIGNAL; absent: SIGTERM.'),
+    volumes: words('VOLUME: directories that get an anonymous volume where a Container mounts nothing.'),
+    exposedPorts: words('EXPOSE: `80/tcp`.'),
+    onBuild: words('ONBUILD: what a build FROM it begins with.'),
+  },
+  { description: 'What it says of the containers that are made from it.' },
+)
+
 export const imageStatus = Type.Object(
   {
     phase: Type.Optional(
@@ -92,6 +109,7 @@ export const imageStatus = Type.Object(
     layers: Type.Optional(
       atomicList(Type.String(), { description: 'Digests of its layers, the base first.' }),
     ),
+    config: Type.Optional(config),
     history: Type.Optional(atomicList(historyEntry, { description: 'How it was made, the newest first.' })),
     names: Type.Optional(atomicList(Type.String(), { description: 'All its names on the lead.' })),
     usedBy: Type.Optional(

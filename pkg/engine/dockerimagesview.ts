@@ -1,4 +1,5 @@
 /** From Docker's words about images to Cove's (images.ts), decoded from `unknown` at this border. Pure. */
+import { readDeclared } from './dockersettings.ts'
 import type {
   DiskUsage,
   ImageDetails,
@@ -68,6 +69,7 @@ export function readImageDetails(answer: unknown): ImageDetails {
     architecture: text(root['Architecture']),
     variant: text(root['Variant']),
     layers: texts(object(root, 'RootFS')['Layers']),
+    config: readDeclared(object(root, 'Config')),
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { readFurther } from './dockerfurther.ts'
 import { healthDefaults, shortestPeriod } from './dockerspec.ts'
+import type { DeclaredConfig } from './images.ts'
 import { array, type Json, number, object, text, textMap, texts } from './json.ts'
 import type { Device, Healthcheck, ImageConfig, ObservedSettings, Ulimit } from './settings.ts'
 
@@ -24,6 +25,12 @@ export function readImageConfig(config: Json): ImageConfig {
     stopSignal: text(config['StopSignal']),
     ...(healthcheck && { healthcheck }),
   }
+}
+
+/** The same `Config`, as it is told of the image itself. */
+export function readDeclared(config: Json): DeclaredConfig {
+  const { env: _, labels: __, healthcheck: ___, ...declared } = readImageConfig(config)
+  return { ...declared, onBuild: texts(config['OnBuild']) }
 }
 
 /** Of a container, as inspect answers. */

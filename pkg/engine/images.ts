@@ -3,6 +3,7 @@
  * called, where they go. Failures are as there; besides, InvalidSpec for an archive that is none, or whose layers are not
  * what they say. Pushes, loads and imports end when nothing moves for minutes: RegistryUnavailable, EngineError.
  */
+import type { ImageConfig } from './settings.ts'
 
 export interface PullProgress {
   /** The first 12 characters of the layer's id. */
@@ -50,6 +51,17 @@ export interface ImageDetails {
   readonly variant: string
   /** Digests of the unpacked layers, the base first. */
   readonly layers: readonly string[]
+  readonly config: DeclaredConfig
+}
+
+/** What an image says of the containers that are made from it, but for what may be secret. */
+export interface DeclaredConfig
+  extends Pick<
+    ImageConfig,
+    'user' | 'entrypoint' | 'cmd' | 'workingDir' | 'volumes' | 'exposedPorts' | 'stopSignal'
+  > {
+  /** Instructions that a build FROM it begins with. */
+  readonly onBuild: readonly string[]
 }
 
 export interface ImageHistoryEntry {

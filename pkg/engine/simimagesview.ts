@@ -5,6 +5,7 @@ import type { ObservedImage } from './port.ts'
 import { diffIdOf } from './simarchive.ts'
 import { type HeldImage, refuse, type SimHost } from './simhost.ts'
 import { familiarName, type SimImage, type SimImageSpec } from './simregistry.ts'
+import { imageConfig } from './simsettings.ts'
 
 export function sizeOf({ spec }: SimImage): number {
   return Object.values(spec.layers ?? {}).reduce((sum, size) => sum + size, 0)
@@ -27,6 +28,7 @@ export function listImage(held: HeldImage): ListedImage {
 export function detailsOf(held: HeldImage): ImageDetails {
   const { labels: _, ...listed } = listImage(held)
   const layers = Object.entries(held.image.spec.layers ?? {}).map(diffIdOf)
+  const { env: __, labels: ___, healthcheck: ____, ...declared } = imageConfig(held.image)
   return {
     ...listed,
     author: '',
@@ -35,6 +37,7 @@ export function detailsOf(held: HeldImage): ImageDetails {
     architecture: 'amd64',
     variant: '',
     layers,
+    config: { ...declared, onBuild: [] },
   }
 }
 

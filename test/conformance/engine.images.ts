@@ -85,6 +85,7 @@ export const imagePromises: Record<string, Body> = {
     })
     const details = await engine.imageDetails(reference)
     t.like(details, { id: image, references: [reference], digests: [], parent: '', os: 'linux' })
+    t.like(details?.config, { user: '12', cmd: ['/content', 'x'], exposedPorts: ['80/tcp'], onBuild: [] })
     t.is(details?.layers.length, 1)
     t.regex(details?.layers[0] ?? '', /^sha256:[0-9a-f]{64}$/)
     t.true((details?.sizeBytes ?? 0) > 0)

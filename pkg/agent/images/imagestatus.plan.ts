@@ -4,6 +4,7 @@
  */
 import { setCondition } from '#pkg/apimachinery/meta.ts'
 import type { Image, ImageNodeState, ImageStatus } from '#pkg/apis/image.ts'
+import type { DeclaredConfig } from '#pkg/engine/images.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { canonicalImage, digestOf } from '../image.ts'
 import { type Decision, groupOf, type Hold, type Waiting, type World } from '../world.ts'
@@ -159,6 +160,7 @@ function seenParts(held: Extract<Held, { state: 'here' }>, world: World): Partia
     ...(known !== undefined && {
       architecture: known.details.architecture,
       layers: [...known.details.layers],
+      config: configOf(known.details.config),
       history: known.history.slice(0, mostHistory).map(historyEntry),
     }),
   }
@@ -173,6 +175,7 @@ function stillTrue({ digest: _, ...before }: ImageStatus, { id }: ObservedImage)
     architecture: ____,
     layers: _____,
     history: ______,
+    config: _______,
     ...rest
   } = before
   return rest
@@ -180,6 +183,30 @@ function stillTrue({ digest: _, ...before }: ImageStatus, { id }: ObservedImage)
 
 const mostHistory = 128
 const longestStep = 200
+const mostWords = 100
+
+/** What is empty is left out. */
+function configOf(told: DeclaredConfig): NonNullable<ImageStatus['config']> {
+  const { user, entrypoint, cmd, workingDir, stopSignal, volumes, exposedPorts, onBuild } = told
+  const lists = { entrypoint, command: cmd, volumes: [...volumes].sort(), exposedPorts, onBuild }
+  return {
+    ...filled({ user, workingDir, stopSignal }, (text) => text),
+    ...filled(lists, (list) => list.slice(0, mostWords).map(cut)),
+  }
+}
+
+function filled<Name extends string, Value extends string | readonly string[], Told>(
+  parts: Readonly<Record<Name, Value>>,
+  tell: (value: Value) => Told,
+): { [name in Name]?: Told } {
+  const told: { [name in Name]?: Told } = {}
+  for (const name in parts) if (parts[name].length > 0) told[name] = tell(parts[name])
+  return told
+}
+
+function cut(text: string): string {
+  return text.length > longestStep ? `${text.slice(0, longestStep)}...` : text
+}
 
 function historyEntry({
   createdBy,
@@ -192,9 +219,8 @@ function historyEntry({
   readonly createdAt: string
   readonly comment: string
 }): NonNullable<ImageStatus['history']>[number] {
-  const cut = createdBy.length > longestStep ? `${createdBy.slice(0, longestStep)}...` : createdBy
   return {
-    createdBy: cut,
+    createdBy: cut(createdBy),
     size: sizeBytes,
     ...(createdAt !== '' && { createdAt }),
     ...(comment !== '' && { comment }),

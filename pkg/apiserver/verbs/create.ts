@@ -1,4 +1,5 @@
 /** POST: a new object. The name may be generated; everything else of metadata that identifies it is the server's. */
+
 import type { Random } from '#pkg/apimachinery/ambient.ts'
 import { alreadyExists, notFound, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { FieldSet } from '#pkg/apimachinery/fieldset.ts'
@@ -15,6 +16,7 @@ import { admitImages } from './allowedimages.ts'
 import { admitDockerfile } from './builddockerfile.ts'
 import { type Context, validating, type Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
+import { warnOfVolumes } from './declaredvolumes.ts'
 import { managerOf } from './fieldmanager.ts'
 import { afterApply, afterUpdate, changesOf, type Entries, type Writer, writerOf } from './managedfields.ts'
 import { newObject } from './objects.ts'
@@ -84,6 +86,7 @@ async function storeNew(
   const warnings = [
     ...admitSecurity(context, { kind, object }),
     ...admitDockerfile(context, { kind, object }),
+    ...warnOfVolumes(context, { kind, object }),
   ]
   using _reserved = admitAmongOthers(context, kind, object, dryRun)
   const stored = storableText(kind, object)

@@ -2,6 +2,7 @@
  * The way every change of an existing object takes: read, decide (pure), store if nobody was faster, and answer when
  * the cache shows it. Writers of one object queue up, so races are only lost to other servers on the same storage.
  */
+
 import { conflict, isReason, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
@@ -19,6 +20,7 @@ import { admitImages } from './allowedimages.ts'
 import { admitDockerfile } from './builddockerfile.ts'
 import type { Context, Written } from './context.ts'
 import { admitAmongOthers } from './crossobject.ts'
+import { warnOfVolumes } from './declaredvolumes.ts'
 import { equalJson } from './equal.ts'
 import { isTerminating, mayGo, modified, type Prepared, specChanged, type Target } from './objects.ts'
 import { admitSecurity } from './security.ts'
@@ -109,6 +111,7 @@ async function store(
     ...prepared.warnings,
     ...admitSecurity(context, write),
     ...admitDockerfile(context, write),
+    ...warnOfVolumes(context, write),
   ]
   using _reserved = specChanged(current.object, object)
     ? admitAmongOthers(context, kind, object, dryRun)

@@ -60,6 +60,20 @@ export class TagClaims {
     })
   }
 
+  /** Who gives or brings an image of that name. */
+  claimantsOf(
+    name: string,
+  ): readonly (Pick<ApiObject['metadata'], 'name' | 'namespace'> & Pick<Claimant, 'kind'>)[] {
+    return claimOf('', name).flatMap(({ canonical }) =>
+      [...(this.#byName.get(canonical) ?? [])].flatMap((id) => {
+        const claimant = this.#stored.get(id)
+        if (claimant === undefined) return []
+        const { kind, metadata } = claimant
+        return [{ kind, ...metadata }]
+      }),
+    )
+  }
+
   /** Counts its names as taken until the returned function is called. */
   reserve(object: ApiObject): () => void {
     const claimant = claimantOf(object)
