@@ -138,3 +138,13 @@ test('a step that is broken off is canceled', (t) => {
   t.deepEqual(reader.broken(), [done(1, { state: 'Canceled' })])
   t.deepEqual(reader.broken(), [])
 })
+
+test('of a program that writes what the builder writes between two steps, no more is held back than the builder writes', (t) => {
+  const line = ` ---> ${layer('d')}\n`
+  const reader = new ClassicReader({ hasLabels: false })
+  const begin = said('Step 1/1 : RUN x', '\n', ` ---> Running in ${layer('c')}\n`)
+  for (const value of begin) reader.read(value)
+  const told = Array.from({ length: 100 }, () => reader.read({ stream: line })).flat()
+  t.true(told.length >= 90)
+  t.true(told.every((event) => event.type === 'output' && event.text === line))
+})

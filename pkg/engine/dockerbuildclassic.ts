@@ -35,6 +35,8 @@ const removedLine = /^Removing intermediate container [0-9a-f]{12}\n$/
 /** An `s` of its own may follow. */
 const triggersLine = /^# Executing (\d+) build trigger/
 const warningLine = /^(?: ---> )?\[Warning\] (.*)\n$/s
+/** The builder's own words between two steps. */
+const mostHeld = 4
 const closingLine = /^(?:Successfully (?:built|tagged) .*|sha256:[0-9a-f]{64})\n?$/
 const stageName = /^FROM\s.*\sAS\s+(\S+)\s*$/is
 const isFrom = /^FROM\s/i
@@ -184,7 +186,8 @@ function whileItRuns(step: Step, words: string): readonly BuildEvent[] {
   if (words === `Removing intermediate container ${step.container}\n` || layer !== undefined) {
     if (layer !== undefined) keepLayer(step, layer)
     step.held.push(words)
-    return []
+    // Of more a program is the author, and may go on for ever.
+    return step.held.splice(0, step.held.length - mostHeld).map((one) => output(step, one))
   }
   if (container !== undefined && step.hasTriggers && step.held.length > 0) {
     run(step, container)

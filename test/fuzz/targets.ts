@@ -1,6 +1,7 @@
 /** Everything that reads what others wrote. */
 import type { Target } from './target.ts'
 import { bodyTargets } from './targets.body.ts'
+import { buildTargets } from './targets.builds.ts'
 import { containerTargets } from './targets.containers.ts'
 import { dockerfileTargets } from './targets.dockerfile.ts'
 import { imageTargets } from './targets.images.ts'
@@ -18,4 +19,5 @@ export const targets: readonly Target[] = [
   ...containerTargets,
   ...imageTargets,
   ...dockerfileTargets,
+  ...buildTargets,
 ]

@@ -1,6 +1,6 @@
 /** What is taken out of an image to this machine: by a Container that is made of it, never started, and deleted again. */
 import { mkdir } from 'node:fs/promises'
-import { dirname, isAbsolute, resolve } from 'node:path'
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Build } from '#pkg/apis/build.ts'
@@ -40,8 +40,16 @@ export function outputsOf(
   })
   const own = spec.outputs
     .filter(({ to }) => !isAbsolute(to))
-    .map(({ from, to }) => ({ from, to: resolve(directory, to) }))
+    .map(({ from, to }) => ({ from, to: below(directory, to) }))
   return [...own, ...given]
+}
+
+/** A manifest may be a stranger's: what it has written stays beside it. */
+function below(directory: string, to: string): string {
+  const path = resolve(directory, to)
+  if (relative(directory, path).split(sep)[0] !== '..') return path
+  const ask = 'ask for it with --output FROM=TO'
+  throw new UsageError(`spec.outputs: ${JSON.stringify(to)} lies outside of ${directory}: ${ask}`, 'build')
 }
 
 /** How long something may stand in the way of making the container, which is not started. */

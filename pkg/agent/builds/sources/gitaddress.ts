@@ -30,6 +30,12 @@ export type GitLogin = BasicLogin | KeyLogin
 const anyName = 'git'
 
 export function parseGitAddress(url: string): GitAddress {
+  // Git hands parts of it on: to servers, line by line, and to ssh as an argument.
+  if (/^-|[\p{Cc}\s]/u.test(url))
+    throw new StatusError(
+      'InvalidSpec',
+      'spec.context.git.url has blanks or control characters, or begins with -',
+    )
   const http = /^(https?):\/\//.exec(url)
   if (http !== null) return httpAddress(url)
   const [, protocol] = /^(ssh|git|file):\/\//.exec(url) ?? []
@@ -51,11 +57,18 @@ function httpAddress(url: string): GitAddress {
     ...(username !== '' && {
       login: {
         type: 'basic',
-        username: decodeURIComponent(username),
-        password: decodeURIComponent(password),
+        username: decodedPart(username),
+        password: decodedPart(password),
       },
     }),
   }
+}
+
+/** A `%` that stands for nothing stands for itself, as git has it. */
+function decodedPart(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) =>
+    Buffer.from(bytes.replaceAll('%', ''), 'hex').toString(),
+  )
 }
 
 /** What is shown to the address; undefined: nothing. Throws InvalidSpec when the Secret is not for such an address. */
