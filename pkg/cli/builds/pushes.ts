@@ -1,10 +1,10 @@
 /** Pushes of what was built, seen to their end: the Image of the same name makes them. */
+import { sleep } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import { CliError, exitCodes } from '../errors.ts'
-import { listObjects } from '../follow.ts'
 import { Followed, type FollowedObject, type Found } from '../followed.ts'
 import { asImage } from '../images/imageobject.ts'
 import { makeProgress } from '../progress.ts'
@@ -13,6 +13,7 @@ import type { Context, Session } from '../session.ts'
 
 /** A registry that refuses for longer is told of; it is tried again by itself all the same. */
 const troubleMs = 15_000
+const askAgainMs = 200
 
 /** Returns the exit code. Throws Trouble when it does not get there. */
 export async function followPushes(build: Build, { io, session: open }: Context): Promise<number> {
@@ -38,19 +39,20 @@ export async function followPushes(build: Build, { io, session: open }: Context)
   }
 }
 
-/** The control plane makes it as soon as it sees the Build; by then it has been built, mostly. */
+/** The control plane makes it as soon as it sees the Build; what was in the cache may be built before. */
 async function imageOf({ metadata }: Build, session: Session): Promise<KubeObject> {
   const { name, namespace = session.namespace } = metadata
   const path = objectPath(builtinResource('Image'), { name, namespace })
-  try {
-    // The server has admitted it.
-    return (await session.client.json({ method: 'GET', path }, session.signal)) as KubeObject
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error
-    const { objects } = await listObjects({ resource: builtinResource('Image'), namespace }, session)
-    const found = objects.find((object) => object.metadata.name === name)
-    if (found !== undefined) return found
-    throw new CliError(`image ${name} is not there yet, which pushes what was built`, { cause: error })
+  for (const end = session.clock.now() + troubleMs; ; ) {
+    try {
+      // The server has admitted it.
+      return (await session.client.json({ method: 'GET', path }, session.signal)) as KubeObject
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error
+      if (session.clock.now() >= end)
+        throw new CliError(`image ${name} is not there yet, which pushes what was built`, { cause: error })
+    }
+    await sleep(session.clock, askAgainMs, session.signal)
   }
 }
 
