@@ -106,24 +106,26 @@ test('the same files elsewhere, from another time, are the same input and the sa
   t.deepEqual(await layers('here'), await layers('there'))
 })
 
-test('modes, times, links and long names survive; owners are root', async (t) => {
-  const scene = await makeBuildScene(cove())
-  const long = `${'long-'.repeat(30)}name`
-  const files = { Dockerfile: dockerfile('COPY . /c/'), run: 'x', [`${long}/${long}`]: 'deep' }
-  const { directory, manifest } = await project(t, scene, { name: 'modes', files })
-  const context = join(directory, 'ctx')
-  await chmod(join(context, 'run'), 0o750)
-  await utimes(join(context, 'run'), new Date('2001-02-03T04:05:06Z'), new Date('2001-02-03T04:05:06Z'))
-  await symlink('run', join(context, 'link'))
-  await apply(t, manifest)
-  await built(scene, 'modes')
-  const seen = await shell(
-    scene,
-    imageOf(scene, 'modes'),
-    `cd /c; stat -c '%a %u:%g %Y' run; readlink link; cat ${long}/${long}`,
-  )
-  t.deepEqual(seen.split('\n'), ['750 0:0 981173106', 'run', 'deep'])
-})
+for (const builder of ['Classic', 'BuildKit'])
+  test(`modes, times, links and long names survive with ${builder}; owners are root`, async (t) => {
+    const scene = await makeBuildScene(cove())
+    const long = `${'long-'.repeat(30)}name`
+    const files = { Dockerfile: dockerfile('COPY . /c/'), run: 'x', [`${long}/${long}`]: 'deep' }
+    const { directory, manifest } = await project(t, scene, { name: 'modes', files, spec: { builder } })
+    const context = join(directory, 'ctx')
+    await chmod(join(context, 'run'), 0o750)
+    await utimes(join(context, 'run'), new Date('2001-02-03T04:05:06Z'), new Date('2001-02-03T04:05:06Z'))
+    await symlink('run', join(context, 'link'))
+    await symlink('../../away', join(context, 'away'))
+    await apply(t, manifest)
+    await built(scene, 'modes')
+    const seen = await shell(
+      scene,
+      imageOf(scene, 'modes'),
+      `cd /c; stat -c '%a %u:%g %Y' run; readlink link; readlink away; cat ${long}/${long}`,
+    )
+    t.deepEqual(seen.split('\n'), ['750 0:0 981173106', 'run', '../../away', 'deep'])
+  })
 
 test('the Dockerfile may have any name and lie outside; COPY is from the context; a missing one is told of', async (t) => {
   const scene = await makeBuildScene(cove())

@@ -85,6 +85,7 @@ test('long, odd and linked names, modes and times survive', async (t) => {
   await symlink('nowhere', join(root, 'dangling'))
   await symlink(`./${'z'.repeat(150)}`, join(root, 'longlink'))
   await symlink('/etc/passwd', join(root, 'absolute'))
+  await symlink('../../away', join(root, 'away'))
   await link(join(root, 'a b'), join(root, 'again'))
   await writeFile(join(root, 'run.sh'), '#!/bin/sh\n')
   await chmod(join(root, 'run.sh'), 0o4750)
@@ -177,10 +178,6 @@ test('what no context can have is refused by its name, unless it is ignored', as
     return error?.message ?? ''
   }
   t.regex(await refusal((root) => run('mkfifo', [join(root, 'pipe')])), /"pipe" is a named pipe/)
-  t.regex(
-    await refusal((root) => symlink('../up', join(root, 'up'))),
-    /"up" is a symbolic link to "..\/up", which is outside/,
-  )
   t.regex(
     await refusal((root) => writeFile(Buffer.concat([Buffer.from(`${root}/x`), Buffer.from([0xff])]), '')),
     /"x\ufffd" is not UTF-8/,

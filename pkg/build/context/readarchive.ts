@@ -5,7 +5,7 @@
  */
 import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { ByteReader } from './bytereader.ts'
-import { contextPath, linkMode, modeBits, mustStayInside, shown, type TreeEntryType } from './entry.ts'
+import { contextPath, linkMode, modeBits, mustSaySomething, shown, type TreeEntryType } from './entry.ts'
 import { type ArchiveHeader, blockBytes, paddingOf } from './header.ts'
 import { decoded, parseHeader, parsePax, type RawHeader, upToZero } from './parseheader.ts'
 
@@ -108,7 +108,7 @@ function meant(raw: RawHeader, { pax, longName, longLink }: Before): ArchiveHead
   const link = pax.get('linkpath') ?? longLink ?? decoded(raw.linkname)
   if (path.length > longestName || link.length > longestName)
     throw badRequest(`${shown(path.slice(0, 100))}... is longer than any path may be`)
-  if (type === 'symlink') mustStayInside(path, link)
+  if (type === 'symlink') mustSaySomething(path, link)
   if (size < 0) throw badRequest(`the archive is broken: ${shown(name)} has a length below zero`)
   if (type === 'link') return { path, type, mode, size, mtime, linkname: contextPath(link) }
   return { path, type, mode, size, mtime, ...(type === 'symlink' && { linkname: link }) }

@@ -3,7 +3,7 @@ import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { atEndOfTurn } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf } from '#pkg/apimachinery/errors.ts'
-import { byPath, linkMode, modeBits, mustStayInside, shown, type TreeEntry } from './entry.ts'
+import { byPath, linkMode, modeBits, mustSaySomething, shown, type TreeEntry } from './entry.ts'
 import type { Ignore, Ignored } from './ignore.ts'
 
 /** Not read yet; with what tells whether the file is still the one that was read some time ago. */
@@ -105,7 +105,7 @@ function linkOf(root: string, path: string): string {
   const target = bytes.toString()
   if (!Buffer.from(target).equals(bytes))
     throw badRequest(`${shown(path)} is a symbolic link to a name that is not UTF-8`)
-  mustStayInside(path, target)
+  mustSaySomething(path, target)
   return target
 }
 
