@@ -7,6 +7,7 @@ import * as Type from 'typebox'
 import { findCondition, type KubeObject } from '#pkg/apimachinery/meta.ts'
 import { buildContext } from './build.context.ts'
 import { buildStatus } from './build.status.ts'
+import { buildTriggers } from './build.triggers.ts'
 import { ageColumn, reasonColumn, since } from './columns.ts'
 import { objectName } from './container.fields.ts'
 import type { Kind } from './kind.ts'
@@ -24,52 +25,6 @@ import {
 
 const imageReference = (description: string) =>
   Type.String({ format: 'cove-image-reference', maxLength: 512, description })
-
-const triggers = Type.Object(
-  {
-    context: Type.Boolean({
-      default: true,
-      description:
-        'Build when the files have moved: another upload, commit or archive, a changed file of a hostPath.',
-    }),
-    base: Type.Boolean({
-      default: true,
-      description: 'Build when an image that it is made of has moved: of any FROM and COPY --from.',
-    }),
-    interval: duration({
-      default: '1h',
-      maxLength: 64,
-      description:
-        'How often git, the server of the archive and registries are asked whether something has moved; at least 5s.',
-    }),
-    schedule: Type.Optional(
-      Type.String({
-        format: 'cove-schedule',
-        maxLength: 128,
-        description: 'Build at these times, whether or not something has moved: a cron expression.',
-      }),
-    ),
-    timeZone: Type.Optional(
-      Type.String({ format: 'cove-time-zone', maxLength: 64, description: 'Of schedule. Absent: UTC.' }),
-    ),
-  },
-  {
-    default: {},
-    description: 'What makes a new build, besides a change of the spec.',
-    ...rules(
-      {
-        rule: "duration(self.interval) >= duration('5s')",
-        message: 'must be at least 5s',
-        fieldPath: '.interval',
-      },
-      {
-        rule: '!has(self.timeZone) || has(self.schedule)',
-        message: 'only goes with schedule',
-        fieldPath: '.timeZone',
-      },
-    ),
-  },
-)
 
 const secret = Type.Object({
   id: Type.String({
@@ -162,7 +117,13 @@ export const buildSpec = Type.Object(
     args: stringMap({
       default: {},
       maxProperties: 256,
-      description: 'Values for ARG. They are in the history of the image: nothing secret.',
+      description:
+        'Values for ARG. They are in the history of the image: one that is called like a secret (PASSWORD, TOKEN, API_KEY, ...) is refused.',
+    }),
+    publicArgs: atomicList(Type.String({ minLength: 1, maxLength: 256 }), {
+      default: [],
+      maxItems: 256,
+      description: 'Names of `args` that are called like secrets and are none.',
     }),
     labels: stringMap({
       default: {},
@@ -230,7 +191,7 @@ export const buildSpec = Type.Object(
       maxItems: 32,
       description: 'What is taken out of the image after each build.',
     }),
-    triggers,
+    triggers: buildTriggers,
     historyLimit: Type.Integer({
       default: 5,
       minimum: 0,

@@ -20,6 +20,7 @@ import { warnOfVolumes } from './declaredvolumes.ts'
 import { managerOf } from './fieldmanager.ts'
 import { afterApply, afterUpdate, changesOf, type Entries, type Writer, writerOf } from './managedfields.ts'
 import { newObject } from './objects.ts'
+import { admitArgs } from './secretargs.ts'
 import { admitSecurity } from './security.ts'
 import { storableText } from './storable.ts'
 import { withEntries } from './tracked.ts'
@@ -83,6 +84,7 @@ async function storeNew(
   const key = storageKey(kind, object.metadata)
   context.admit?.({ kind, object })
   admitImages(context, { kind, object })
+  admitArgs({ kind, object })
   const warnings = [
     ...admitSecurity(context, { kind, object }),
     ...admitDockerfile(context, { kind, object }),

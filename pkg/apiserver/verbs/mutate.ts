@@ -23,6 +23,7 @@ import { admitAmongOthers } from './crossobject.ts'
 import { warnOfVolumes } from './declaredvolumes.ts'
 import { equalJson } from './equal.ts'
 import { isTerminating, mayGo, modified, type Prepared, specChanged, type Target } from './objects.ts'
+import { admitArgs } from './secretargs.ts'
 import { admitSecurity } from './security.ts'
 import { storableText } from './storable.ts'
 
@@ -107,6 +108,7 @@ async function store(
   const write = { kind, object, before: current.object }
   context.admit?.(write)
   admitImages(context, write)
+  admitArgs(write)
   const warnings = [
     ...prepared.warnings,
     ...admitSecurity(context, write),

@@ -1,6 +1,7 @@
 /** Rules of arguments and variables. */
 import { commandOf, type Lint, type Linting, type LintRule, lintAt } from './lintrule.ts'
 import { platformNames, predeclaredArgs, type ScopedInstruction } from './scopes.ts'
+import { isSecretName } from './secretnames.ts'
 
 const unusedArgs: LintRule = ({ dockerfile, building: { args = {} }, stages }) => {
   const declared = new Set(
@@ -13,20 +14,11 @@ const unusedArgs: LintRule = ({ dockerfile, building: { args = {} }, stages }) =
     .map((name) => ({ rule: 'UnusedBuildArg', message: `no ARG asks for the argument ${name}` }))
 }
 
-const secretName =
-  /(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)(?:_|$)/i
-/** Where it is, not what it is. */
-const placeName = /_(?:FILE|PATH|DIR|URL|ID|NAME)$/i
-
-function isSecret(name: string): boolean {
-  return secretName.test(name) && !placeName.test(name)
-}
-
 const secretInArg: LintRule = ({ dockerfile, stages, building: { args = {} } }) => {
   const written = [...dockerfile.globals, ...stages.flatMap(({ stage }) => stage.instructions)].flatMap(
     ({ keyword, pairs }) =>
       (keyword === 'ARG' || keyword === 'ENV' ? pairs : [])
-        .filter(({ key }) => isSecret(key))
+        .filter(({ key }) => isSecretName(key))
         .map((pair) =>
           lintAt(
             'SecretInArg',
@@ -40,7 +32,7 @@ const secretInArg: LintRule = ({ dockerfile, stages, building: { args = {} } }) 
     for (const { pairs } of stage.instructions) for (const { key } of pairs) told.add(key)
   }
   const given = Object.keys(args)
-    .filter((name) => isSecret(name) && !told.has(name))
+    .filter((name) => isSecretName(name) && !told.has(name))
     .map(
       (name): Lint => ({
         rule: 'SecretInArg',

@@ -22,6 +22,7 @@ export interface BuildWritten {
   readonly ignore: readonly string[]
   readonly maxBytes: number
   readonly building: Building
+  readonly publicArgs: readonly string[]
 }
 
 /** As the schema has it. */
@@ -41,9 +42,10 @@ export function buildWritten(object: Readonly<Record<string, unknown>>): BuildWr
     path,
     dockerfile: textOf(spec['dockerfile']) ?? 'Dockerfile',
     ...(inline !== undefined && { inline }),
-    ignore: Array.isArray(spec['ignore']) ? spec['ignore'].flatMap((line) => textOf(line) ?? []) : [],
+    ignore: textsOf(spec['ignore']),
     maxBytes: maxBytes ?? maxBytesByDefault,
     building: buildingOf(spec),
+    publicArgs: textsOf(spec['publicArgs']),
   }
 }
 
@@ -64,4 +66,8 @@ function buildingOf(spec: Readonly<Record<string, unknown>>): Building {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.flatMap((each) => textOf(each) ?? []) : []
 }

@@ -4,6 +4,7 @@ import type { Ignore } from '#pkg/build/context/ignore.ts'
 import { checkDockerfile, targetProblem } from '#pkg/build/dockerfile/check.ts'
 import { describeProblem, type Problem } from '#pkg/build/dockerfile/dockerfile.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
+import { secretArgs, whySecretArg } from '#pkg/build/dockerfile/secretnames.ts'
 import { missingSources } from '#pkg/build/missingsources.ts'
 import type { BuildWritten, ContextProblem } from './buildwritten.ts'
 
@@ -16,6 +17,10 @@ export interface ReadFiles {
 /** What no build can come to a good end with; all at once, by place. */
 export function dockerfileProblems(build: BuildWritten, files: ReadFiles): ContextProblem[] {
   const field = build.inline === undefined ? 'spec.dockerfile' : 'spec.dockerfileInline'
+  const secrets = secretArgs({ ...build.building, publicArgs: build.publicArgs })
+  if (secrets.length > 0) {
+    return secrets.map((name) => ({ field: `spec.args.${name}`, message: whySecretArg }))
+  }
   const { dockerfile, problems } = parseDockerfile(files.dockerfile)
   const told = (found: readonly Problem[]) =>
     found.map((problem) => ({ field, message: `${build.dockerfile}: ${describeProblem(problem)}` }))
