@@ -63,7 +63,9 @@ export class BuildSources {
     const { clock } = ambient
     this.#credentials = credentials
     this.#asking = join(directory, 'asking')
-    this.#store = new DiskContextStore(join(directory, 'contexts'))
+    this.#store = new DiskContextStore(join(directory, 'contexts'), (error) =>
+      ambient.log.warn('a context is fetched again after a start', { error: error.message }),
+    )
     this.#follower = new SourceFollower({ clock, onAnswer: onChange })
     this.#folders = new HostFolders({
       ambient,
@@ -169,7 +171,7 @@ export class BuildSources {
   /** Resolves when nothing is asked or watched any more. */
   async close(): Promise<void> {
     this.#folders.close()
-    await Promise.all([this.#follower.close(), this.#bases?.close()])
+    await Promise.all([this.#follower.close(), this.#bases?.close(), this.#store.close()])
   }
 
   async #fetchOnce(op: OpOf<'fetchContext'>, signal: AbortSignal): Promise<StoredContext> {

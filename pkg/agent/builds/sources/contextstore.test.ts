@@ -1,5 +1,5 @@
 /** Contexts on the disk: whole or not there, whatever ends the agent; none that nobody wants. */
-import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
@@ -36,9 +36,12 @@ async function textOf(content: Bytes): Promise<string> {
   return Buffer.concat(all).toString()
 }
 
-async function begun(directory: string): Promise<DiskContextStore> {
-  const store = new DiskContextStore(directory)
+async function begun(t: ExecutionContext, directory: string): Promise<DiskContextStore> {
+  const store = new DiskContextStore(directory, (error) => {
+    throw error
+  })
   await store.recall()
+  t.teardown(() => store.close())
   return store
 }
 
@@ -54,18 +57,34 @@ async function nothing(t: ExecutionContext, store: DiskContextStore, digit: stri
 
 test('what is put is there by its key, also after a start', async (t) => {
   const directory = await makeTempDir(t)
-  const store = await begun(directory)
+  const store = await begun(t, directory)
   const put = await store.put('git:1', fetched('a', 'archive', { revision: 'c0ffee' }))
   t.is(put.revision, 'c0ffee')
   t.is((await store.put('tar:1', fetched('b', 'other'))).revision, digestOf('b'))
-  const again = await begun(directory)
+  await store.close()
+  const again = await begun(t, directory)
   t.deepEqual(again.facts(), store.facts())
   t.deepEqual(again.facts().get('git:1'), put)
   t.is(await textOf(await again.open(digestOf('a'))), 'archive')
 })
 
+test('a context that the disk cannot keep is there until the next start, and that is told', async (t) => {
+  const directory = await makeTempDir(t)
+  const errors: StatusError[] = []
+  const store = new DiskContextStore(directory, (error) => errors.push(error))
+  await store.recall()
+  await rm(join(directory, 'keys'), { recursive: true })
+  await store.put('k', fetched('a', 'archive'))
+  await store.close()
+  t.is(await textOf(await store.open(digestOf('a'))), 'archive')
+  t.regex(errors[0]?.message ?? '', /^the context tree:aaaaaaaaaaaa cannot be kept: ENOENT/)
+  t.is(errors.length, 1)
+  t.is((await begun(t, directory)).facts().size, 0)
+  t.deepEqual(await namesBelow(directory), [])
+})
+
 test('what is there is not fetched again', async (t) => {
-  const store = await begun(await makeTempDir(t))
+  const store = await begun(t, await makeTempDir(t))
   const first = await store.put('k', fetched('a', 'one'))
   const never = () => Promise.reject(new Error('it is fetched'))
   t.deepEqual(await store.put('k', never), first)
@@ -73,7 +92,7 @@ test('what is there is not fetched again', async (t) => {
 
 test('a fetch that fails, at its begin, half-way or at its end, leaves nothing', async (t) => {
   const directory = await makeTempDir(t)
-  const store = await begun(directory)
+  const store = await begun(t, directory)
   async function* broken(): Bytes {
     yield Buffer.from('half')
     throw new StatusError('SourceUnavailable', 'cut off')
@@ -91,7 +110,7 @@ test('a fetch that fails, at its begin, half-way or at its end, leaves nothing',
 
 test('the scratch folder of a fetch is its own, and gone afterwards', async (t) => {
   const directory = await makeTempDir(t)
-  const store = await begun(directory)
+  const store = await begun(t, directory)
   const seen: string[] = []
   const fetch = (digit: string) => async (scratch: string) => {
     seen.push(scratch)
@@ -105,7 +124,7 @@ test('the scratch folder of a fetch is its own, and gone afterwards', async (t) 
 
 test('a sweep removes what no key leads to, and an archive that two have with the last of them', async (t) => {
   const directory = await makeTempDir(t)
-  const store = await begun(directory)
+  const store = await begun(t, directory)
   await store.put('1', fetched('a', 'same'))
   await store.put('2', fetched('a', 'same'))
   await store.put('3', fetched('b', 'other'))
@@ -118,7 +137,7 @@ test('a sweep removes what no key leads to, and an archive that two have with th
 })
 
 test('a sweep beside what is being fetched leaves that', async (t) => {
-  const store = await begun(await makeTempDir(t))
+  const store = await begun(t, await makeTempDir(t))
   const { promise: begins, resolve: begin } = Promise.withResolvers<void>()
   const { promise: swept, resolve: goOn } = Promise.withResolvers<void>()
   async function* slow(): Bytes {
@@ -137,15 +156,16 @@ test('a sweep beside what is being fetched leaves that', async (t) => {
 
 test('what a crash has left is nothing: half an archive, an archive without a note, a note without its archive', async (t) => {
   const directory = await makeTempDir(t)
-  const store = await begun(directory)
+  const store = await begun(t, directory)
   for (const digit of ['a', 'b', 'c']) await store.put(digit, fetched(digit, 'archive'))
+  await store.close()
   await truncate(join(directory, 'trees', `${'a'.repeat(64)}.tar`), 3)
   const notes = await readdir(join(directory, 'keys'))
   await writeFile(join(directory, 'keys', notes[0] ?? ''), '{"key":')
   await mkdir(join(directory, 'aside', 'x'))
   await writeFile(join(directory, 'aside', 'x', 'context.tar'), 'half')
   await writeFile(join(directory, 'trees', `${'d'.repeat(64)}.tar`), 'nobody')
-  const again = await begun(directory)
+  const again = await begun(t, directory)
   t.false(again.facts().has('a'))
   const left = again.facts().size
   t.true(left === 1 || left === 2)
@@ -155,7 +175,7 @@ test('what a crash has left is nothing: half an archive, an archive without a no
 
 test('an archive that is lost meanwhile is fetched again', async (t) => {
   const directory = await makeTempDir(t)
-  const store = await begun(directory)
+  const store = await begun(t, directory)
   await store.put('k', fetched('a', 'archive'))
   await truncate(join(directory, 'trees', `${'a'.repeat(64)}.tar`), 0)
   await nothing(t, store, 'a')
@@ -165,7 +185,7 @@ test('an archive that is lost meanwhile is fetched again', async (t) => {
 
 test('what has changed is known as long as somebody compares, also when the files are gone', async (t) => {
   const directory = await makeTempDir(t)
-  const store = await begun(directory)
+  const store = await begun(t, directory)
   const one = (digit: string, text: string): ContextFetched => {
     const entry = { path: 'a', type: 'file', mode: 0o644, size: 1, sha256: text.repeat(64) } as const
     const facts = { digest: digestOf(digit), bytes: 1, files: 1, dockerfiles: {}, entries: [entry] }
@@ -175,7 +195,8 @@ test('what has changed is known as long as somebody compares, also when the file
   await store.put('2', async () => one('b', 'y'))
   await store.sweep(new Set(['2']), new Set([digestOf('a')]))
   await nothing(t, store, 'a')
-  const again = await begun(directory)
+  await store.close()
+  const again = await begun(t, directory)
   t.deepEqual(await again.compare(digestOf('a'), digestOf('b')), {
     count: 1,
     files: [{ path: 'a', how: 'changed' }],

@@ -1,7 +1,7 @@
 /**
  * Contexts on the node's disk: each an archive named by the digest of what is in it, and a note for each key that it was
- * fetched for. Notes are written last, so that what a note says is there, whatever ended the agent meanwhile; the rest is
- * swept at the next start.
+ * fetched for. Notes are written last, when the archive is safe on the disk, which nobody waits for: what a note says is
+ * there, whatever ended the agent or the machine meanwhile, and the rest is swept at the next start.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -51,6 +51,8 @@ export interface ContextStore {
   compare(before: string, after: string): Promise<ContextMove | undefined>
   /** Removes what no key of these leads to, and is not being fetched. `compared`: digests that others are compared with. */
   sweep(keep: ReadonlySet<string>, compared: ReadonlySet<string>): Promise<void>
+  /** Resolves when all that was put will be there after a start, too. */
+  close(): Promise<void>
 }
 
 const chunkBytes = 256 * 1024
@@ -70,9 +72,13 @@ export class DiskContextStore implements ContextStore {
   readonly #known = new Map<string, Note>()
   /** Archives that are to be named or noted, by digest: how many want each. */
   readonly #landing = new Map<string, number>()
+  readonly #onUnkept: (error: StatusError) => void
+  /** Notes and sweeps, one after the other. */
+  #keeping: Promise<void> = Promise.resolve()
 
-  /** `directory` is the store's own. */
-  constructor(directory: string) {
+  /** `directory` is the store's own; `onUnkept`: a context is there, but will not be after a start. */
+  constructor(directory: string, onUnkept: (error: StatusError) => void) {
+    this.#onUnkept = onUnkept
     this.#trees = join(directory, 'trees')
     this.#notes = join(directory, 'keys')
     this.#lists = join(directory, 'lists')
@@ -128,6 +134,17 @@ export class DiskContextStore implements ContextStore {
   }
 
   async sweep(keep: ReadonlySet<string>, compared: ReadonlySet<string>): Promise<void> {
+    const turn = this.#keeping.then(() => this.#sweep(keep, compared))
+    // Who comes next has an own fate.
+    this.#keeping = turn.catch(() => undefined)
+    await turn
+  }
+
+  async close(): Promise<void> {
+    await this.#keeping
+  }
+
+  async #sweep(keep: ReadonlySet<string>, compared: ReadonlySet<string>): Promise<void> {
     for (const [key] of [...this.#known].filter(([each]) => !keep.has(each))) {
       this.#known.delete(key)
       await rm(this.#notePath(key), { force: true })
@@ -149,13 +166,23 @@ export class DiskContextStore implements ContextStore {
     try {
       if (list !== undefined) await replaceFile(this.#listPath(digest), list)
       await rename(path, this.#treePath(digest))
-      await syncDirectory(this.#trees)
-      await replaceFile(this.#notePath(note.key), JSON.stringify(note))
       this.#known.set(note.key, note)
+      this.#keeping = this.#keeping.then(() => this.#keep(note))
     } finally {
       const left = (this.#landing.get(digest) ?? 1) - 1
       if (left > 0) this.#landing.set(digest, left)
       else this.#landing.delete(digest)
+    }
+  }
+
+  async #keep(note: Note): Promise<void> {
+    // It was swept, or fetched again, before its turn came.
+    if (this.#known.get(note.key) !== note) return
+    try {
+      for (const path of [this.#treePath(note.context.digest), this.#trees]) await sync(path)
+      await replaceFile(this.#notePath(note.key), JSON.stringify(note))
+    } catch (error) {
+      this.#onUnkept(diskError(error, `the context ${note.context.digest.slice(0, 17)} cannot be kept`))
     }
   }
 
@@ -222,19 +249,19 @@ async function writeWhole(content: Bytes, path: string): Promise<number> {
       await file.writeFile(chunk)
       size += chunk.length
     }
-    await file.sync()
   } finally {
     await file.close()
   }
   return size
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
+/** A file or a directory. */
+async function sync(path: string): Promise<void> {
+  const opened = await open(path, 'r')
   try {
-    await directory.sync()
+    await opened.sync()
   } finally {
-    await directory.close()
+    await opened.close()
   }
 }
 
