@@ -1,9 +1,10 @@
 /**
  * A whole cluster in one process on one manual clock: the real API server on the real store, the real controllers,
- * and real agents on simulated engines, each with the rights of its node. Only sockets, disks and processes are missing.
+ * and real agents on simulated engines, each with the rights of its node. Only sockets and processes are missing, and disks, but for what nodes build of where a test gives them one.
  */
-
+import { join } from 'node:path'
 import { Agent } from '#pkg/agent/agent.ts'
+import type { AgentOptions } from '#pkg/agent/agentoptions.ts'
 import type { CopyStore } from '#pkg/agent/nodecopyfile.ts'
 import type { ProjectedFiles } from '#pkg/agent/ops.ts'
 import type { NodeFiles } from '#pkg/agent/projection.ts'
@@ -33,6 +34,8 @@ export interface ClusterOptions {
   readonly log?: Logger
   /** What processes do; absent: they run until they are stopped. */
   readonly behaviour?: BehaviourHook
+  /** A directory of the disk, where nodes keep what they build of; absent: they build nothing. */
+  readonly builds?: string
 }
 
 interface SimNode {
@@ -101,6 +104,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       nodeName: name,
       files: node.files,
       version: 'sim',
+      ...(options.builds !== undefined && { builds: buildsOf(options.builds, name) }),
     })
     node.running = agent.run(node.stop.signal)
     nodes.set(name, node)
@@ -137,6 +141,12 @@ function nodeOf(nodes: ReadonlyMap<string, SimNode>, name: string): SimNode {
   const node = nodes.get(name)
   if (node === undefined) throw new RangeError(`no node ${name}`)
   return node
+}
+
+/** Of places that are asked by programs there are none. */
+function buildsOf(directory: string, node: string): NonNullable<AgentOptions['builds']> {
+  const programs = { searchPath: '', environment: {}, endGroup: () => {} }
+  return { directory: join(directory, node), programs }
 }
 
 function makeNode(
