@@ -8,6 +8,7 @@ const index = indexContext([
   { path: 'link', type: 'symlink', linkname: 'src/deep' },
   { path: 'root', type: 'symlink', linkname: '/src' },
   { path: 'away', type: 'symlink', linkname: '/etc' },
+  { path: 'up', type: 'symlink', linkname: '../../home.txt' },
   { path: 'round', type: 'symlink', linkname: 'round' },
 ])
 
@@ -24,8 +25,9 @@ test('patterns have to match something, in one part of a path', (t) => {
   t.is(index.find('[a'), 'BadPattern')
 })
 
-test('links on the way are followed within the context', (t) => {
-  for (const source of ['link/main.c', 'root/deep', 'away', 'round'])
+test('links are followed within the context', (t) => {
+  for (const source of ['link', 'link/main.c', 'root', 'root/deep', 'up'])
     t.is(index.find(source), 'Found', source)
-  for (const source of ['away/passwd', 'round/x']) t.is(index.find(source), 'Missing', source)
+  for (const source of ['away', 'away/passwd', 'round', 'round/x'])
+    t.is(index.find(source), 'Missing', source)
 })

@@ -1,6 +1,6 @@
 /**
  * Whether what COPY and ADD name is in the context, by the rules of the classic builder: paths count from its root,
- * patterns are Go's, links on the way are followed within it. Pure.
+ * patterns are Go's, links are followed within it. Pure.
  */
 
 import type { TreeEntry } from './entry.ts'
@@ -46,7 +46,7 @@ function find(
   return doesMatch ? 'Found' : 'Missing'
 }
 
-/** The path with its links followed, the last one not; undefined: there is no such file. */
+/** The path with its links followed; undefined: there is no such file. */
 function resolve(links: ReadonlyMap<string, string | undefined>, path: string): string | undefined {
   let left = stepsOf(path)
   let at = ''
@@ -54,7 +54,7 @@ function resolve(links: ReadonlyMap<string, string | undefined>, path: string): 
     const [step = '', ...rest] = left
     const next = below(at, step)
     if (!links.has(next)) return undefined
-    const link = rest.length === 0 ? undefined : links.get(next)
+    const link = links.get(next)
     if (link !== undefined) followed++
     at = link === undefined ? next : link.startsWith('/') ? '' : at
     left = [...stepsOf(link ?? ''), ...rest]
