@@ -1,6 +1,12 @@
 /** What is said when a build has ended. Pure. */
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
-import { type Build, type BuildFailure, type BuildWarning, namesOfBuild } from '#pkg/apis/build.ts'
+import {
+  type Build,
+  type BuildFailure,
+  type BuildWarning,
+  dockerfileInObject,
+  namesOfBuild,
+} from '#pkg/apis/build.ts'
 import { secondsText } from '#pkg/build/buildlog.ts'
 import type { Ended } from './following.ts'
 
@@ -73,7 +79,7 @@ function indented(line: string): string {
 
 /** The line with its neighbours, where its text is known here. */
 function excerpt({ spec }: Build, line: number | undefined): string[] {
-  const text = spec.dockerfileInline
+  const text = dockerfileInObject(spec)
   if (text === undefined || line === undefined) return []
   const lines = text.replace(/\n+$/, '').split('\n')
   const first = Math.max(1, line - around)

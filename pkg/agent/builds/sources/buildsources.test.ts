@@ -208,7 +208,6 @@ test('what a .dockerignore, that of the Dockerfile, or the Build leaves out is l
 const evil: Readonly<Record<string, readonly Partial<ArchiveHeader>[]>> = {
   'an absolute path': [{ path: '/etc/passwd' }],
   'a path that leaves': [{ path: 'a/../../b' }],
-  'a link that leaves': [{ path: 'l', type: 'symlink', linkname: '../../etc' }],
   'a file below a link': [
     { path: 'l', type: 'symlink', linkname: '/etc' },
     { path: 'l/passwd', size: 1 },
