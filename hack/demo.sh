@@ -64,7 +64,7 @@ cat <<END
 
 Cove runs in the background and keeps $example as it is written. Try:
   export KUBECONFIG=$KUBECONFIG
-  bin/cove get containers -w              # then docker rm -f default.site in another terminal
+  bin/cove get containers -w              # then docker rm -f site in another terminal
   bin/cove why site                       # what is, what should be, and why
   kubectl get builds,images,containers    # it is the Kubernetes API
 Change examples/02-build/site/public/index.html, then: bin/cove apply -f $example --wait

@@ -33,6 +33,6 @@ fi
 rm -f "$pidfile"
 cat <<END
 ==> Cove has stopped; the containers it started keep running, and the next make demo takes them over.
-To remove them, while Cove is running: make demo && bin/cove delete -f examples/02-build && make down
+To remove them, while Cove is running: make demo && bin/cove delete --cascade=foreground -f examples/02-build && make down
 To forget the demo's data afterwards: rm -r $data
 END
