@@ -1,27 +1,10 @@
 /** Flags of `cove build`: its own, those of docker build, and for each of these that Cove does not have, what to do instead. */
 import type { Flag } from '../args.ts'
-
-const bool = (name: string, help: string, short?: string): Flag => ({
-  name,
-  type: 'bool',
-  help,
-  ...(short !== undefined && { short }),
-})
-const text = (name: string, value: string, help: string, short?: string): Flag => ({
-  name,
-  type: 'text',
-  value,
-  help,
-  ...(short !== undefined && { short }),
-})
-const list = (name: string, value: string, help: string, short?: string): Flag => ({
-  ...text(name, value, help, short),
-  type: 'list',
-})
+import { bool, list, text } from '../flagmakers.ts'
 
 /** How it goes on, whatever is built. */
 const going: readonly Flag[] = [
-  { ...list('file', 'FILE|-', 'Manifests; with PATH: the Dockerfile; - is standard input', 'f') },
+  list('file', 'FILE|-', 'Manifests; with PATH: the Dockerfile; - is standard input', 'f'),
   bool('recursive', 'Take the directories below a directory of manifests too', 'R'),
   bool('follow', 'Wait and show the steps, which is so anyway'),
   bool('detach', 'Return as soon as it is asked for', 'd'),

@@ -1,23 +1,6 @@
 /** Flags of `cove run` and `cove create`: Docker's, and for each one that Cove does not have, what to do instead. */
 import type { Flag } from '../args.ts'
-
-const bool = (name: string, help: string, short?: string): Flag => ({
-  name,
-  type: 'bool',
-  help,
-  ...(short !== undefined && { short }),
-})
-const text = (name: string, value: string, help: string, short?: string): Flag => ({
-  name,
-  type: 'text',
-  value,
-  help,
-  ...(short !== undefined && { short }),
-})
-const list = (name: string, value: string, help: string, short?: string): Flag => ({
-  ...text(name, value, help, short),
-  type: 'list',
-})
+import { bool, list, text } from '../flagmakers.ts'
 
 const process: readonly Flag[] = [
   text('name', 'NAME', 'Name of the Container (default: two random words)'),
