@@ -42,6 +42,8 @@ const dockerfile: Target = {
     ' && ',
     '/var/lib/apt/lists',
     'export A=',
+    '\nENV A=$A$A\n',
+    '${A##*a',
   ],
   // As much as a Build can hold: what takes quadratic time shows here.
   maxBytes: 256 * 1024,

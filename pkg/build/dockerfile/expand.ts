@@ -1,4 +1,5 @@
 /** Variables, quotes and escapes of a word, as builders resolve them where no shell does: `${V:-1}/"a b"`. */
+import { trimmed } from './shellpattern.ts'
 
 export interface Expanding {
   readonly lookup: (name: string) => string | undefined
@@ -15,6 +16,10 @@ export interface Expanded {
 
 /** Of deeper ones nobody knows any more what they mean. */
 const deepest = 32
+/** As long as a line may be; a few lines could make one of any length out of a variable and itself. */
+const longestValue = 65_535
+/** Of a pattern and the value it is looked for in: how often going back and trying again may be worth it. */
+const mostTries = 20_000
 
 export function expand(text: string, expanding: Expanding): Expanded {
   if (!/[$'"\\`]/.test(text)) return { text, unset: [] }
@@ -49,9 +54,16 @@ function readUntil(reader: Reader, ends: string | undefined): string {
       read += character
       reader.at++
     }
+    read = bounded(reader, read)
   }
   return read
 }
+
+function bounded(reader: Reader, read: string): string {
+  return read.length > longestValue ? fail(reader, tooLong) : read
+}
+
+const tooLong = `it becomes longer than ${longestValue} characters`
 
 function singleQuoted(reader: Reader): string {
   const end = reader.text.indexOf("'", reader.at + 1)
@@ -77,6 +89,7 @@ function doubleQuoted(reader: Reader): string {
       read += character
       reader.at++
     }
+    read = bounded(reader, read)
   }
   return fail(reader, 'a " is never closed')
 }
@@ -165,20 +178,6 @@ function forget(reader: Reader, before: ReadonlySet<string>): void {
   for (const name of reader.unset) if (!before.has(name)) reader.unset.delete(name)
 }
 
-function trimmed(value: string, pattern: string, operator: string): string {
-  const matcher = globMatcher(pattern)
-  const lengths = Array.from({ length: value.length + 1 }, (_, length) => length)
-  const longest = operator.length === 2
-  const order = longest ? lengths.reverse() : lengths
-  for (const length of order) {
-    const part = operator.startsWith('#') ? value.slice(0, length) : value.slice(value.length - length)
-    if (matcher.test(part)) {
-      return operator.startsWith('#') ? value.slice(length) : value.slice(0, value.length - length)
-    }
-  }
-  return value
-}
-
 function replaced(reader: Reader, name: string, operator: string): string {
   const pattern = readUntil(reader, '/}')
   let replacement = ''
@@ -187,9 +186,18 @@ function replaced(reader: Reader, name: string, operator: string): string {
     replacement = readUntil(reader, '}')
   }
   const value = valueFor(reader, name)
+  if (!isQuick(pattern, value)) return fail(reader, tooSlow)
+  if (value.length * replacement.length > 16 * longestValue) return fail(reader, tooLong)
   const { source } = globMatcher(pattern)
   const inner = source.slice(1, -1)
   return value.replace(new RegExp(inner, operator === '//' ? 'gs' : 's'), () => replacement)
+}
+
+const tooSlow = 'its pattern has too many * for so long a value'
+
+function isQuick(pattern: string, value: string): boolean {
+  const stars = pattern.match(/[*]+/g)?.length ?? 0
+  return stars === 0 || value.length ** (stars + 1) <= mostTries
 }
 
 /** `*` and `?`, a backslash in front of what is meant itself. */

@@ -133,3 +133,12 @@ test('every word stands where its place says, however lines are continued', (t) 
     }),
   )
 })
+
+test('a Dockerfile that would keep whoever reads it busy with patterns is refused', (t) => {
+  const { problems, dockerfile } = parseDockerfile(`FROM a\nENV B=${'${A##*b}'.repeat(1_001)}\n`)
+  t.deepEqual(
+    problems.map(({ message }) => message),
+    ['it has more than 1000 patterns in its variables'],
+  )
+  t.deepEqual(dockerfile.stages, [])
+})

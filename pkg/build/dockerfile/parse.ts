@@ -15,6 +15,9 @@ export interface Parsed {
 
 /** What somebody writes by hand stays far below; an image could not have as many layers. */
 export const mostInstructions = 1_000
+/** `${V#x}`, `${V%x}` and `${V/x/y}`: each is looked for anew whenever somebody asks what a variable is. */
+const mostPatterns = 1_000
+const patternUse = /\$\{\w+[#%/]/g
 
 export function parseDockerfile(text: string): Parsed {
   const { directives, lines, problems } = readLines(text)
@@ -29,6 +32,8 @@ export function parseDockerfile(text: string): Parsed {
   if (beyond !== undefined) {
     found.push({ line: beyond.line, column: 1, message: `it has more than ${mostInstructions} instructions` })
   }
+  if ((text.match(patternUse)?.length ?? 0) > mostPatterns)
+    return tooManyPatterns({ text, directives, globals: [], stages: [] })
   const { globals, stages, problems: misplaced } = intoStages(instructions)
   found.push(...misplaced)
   if (lines.length === 0) found.push({ line: 1, column: 1, message: 'it has no instructions' })
@@ -40,6 +45,12 @@ export function parseDockerfile(text: string): Parsed {
     dockerfile: { text, directives, globals, stages },
     problems: told(found),
   }
+}
+
+/** Nothing of it is looked at any further. */
+function tooManyPatterns(dockerfile: Dockerfile): Parsed {
+  const message = `it has more than ${mostPatterns} patterns in its variables`
+  return { dockerfile, problems: [{ line: 1, column: 1, message }] }
 }
 
 interface Staged {
