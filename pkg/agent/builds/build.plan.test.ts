@@ -287,3 +287,11 @@ test('a Dockerfile is told of once, though it is a file of the context as well',
   scene.build = buildObject('web', files(dockerfile))
   t.is(settle(scene).cause, 'a was added; Dockerfile changed')
 })
+
+test('a context that was too large is fetched again when more is allowed', (t) => {
+  const [small, large] = ['1k', '1M'].map((maxContextBytes) => {
+    const scene = buildScene(buildObject('web', { ...inline, maxContextBytes }))
+    return generationOf('Build/default/web', worldOf(scene))
+  })
+  t.not(small, large)
+})

@@ -12,13 +12,12 @@ import { statusOfBuild } from '../images/built.ts'
 import { isCollected } from '../images/imageobject.plan.ts'
 import type { World } from '../world.ts'
 import type { Bases } from './buildbases.ts'
-import { digestInSource } from './buildsource.ts'
+import { digestInSource, fetchKey } from './buildsource.ts'
 import { movedParts, type Told, tellMoves, triggersBuild } from './causes.ts'
 import type { DockerfileFacts } from './dockerfilefacts.ts'
 import { hashOfInputs, hashOfSecret, type Inputs, inputsOf } from './inputs.ts'
 import { type BuildOrder, moveKey } from './port.ts'
 import { lastDue, toldTime } from './schedule.ts'
-import { contextKey } from './sources/contextkey.ts'
 import { type Draft, imageOfName, pathOf, type Subject, type Weighed } from './weighed.ts'
 
 /** As the engine calls it: one of the namespace, and no other. */
@@ -59,7 +58,7 @@ export function weighInputs(subject: Subject, material: Material): Weighed {
   if (cause === undefined) return { is: 'current', key, keys: all, told }
   const isThere = stored !== undefined || wanted.source.type === 'empty'
   if (!isThere || !isCompared(build, context, world))
-    return { is: 'fetch', wanted, cause, key: contextKey(wanted), keys: all }
+    return { is: 'fetch', wanted, cause, key: fetchKey(build, wanted), keys: all }
   const answered = {
     ...(request !== undefined && { request }),
     ...(scheduledAt !== undefined && { scheduledAt }),

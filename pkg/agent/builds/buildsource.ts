@@ -1,11 +1,12 @@
 /** Where the files of a Build come from now, as far as somebody has answered that. Pure. */
+import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import { buildAnnotation } from '#pkg/apis/wellknown.ts'
 import type { AgentOp } from '../ops.ts'
 import type { Waiting } from '../world.ts'
 import type { BuildFacts, ContextSource } from './port.ts'
-import type { ContextWanted } from './sources/contextkey.ts'
+import { type ContextWanted, contextKey } from './sources/contextkey.ts'
 
 type Found = { readonly source: ContextSource } | { readonly waiting: Waiting }
 
@@ -49,6 +50,11 @@ export function fetchOf({ metadata, spec }: Build, wanted: ContextWanted, before
     maxBytes: parseQuantity(spec.maxContextBytes) ?? Number.POSITIVE_INFINITY,
     ...(before !== undefined && { before }),
   }
+}
+
+/** What a fetch is given up for, and tried again: another place, or another bound. */
+export function fetchKey({ spec }: Build, wanted: ContextWanted): string {
+  return fingerprint(['fetch', contextKey(wanted), spec.maxContextBytes])
 }
 
 /** Its digest, where that is known without having it. */

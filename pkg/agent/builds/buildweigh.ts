@@ -14,7 +14,7 @@ import { credentialVersions } from '../images/credentials.ts'
 import type { Waiting, World } from '../world.ts'
 import { pullOf, pullsBefore, weighBases } from './buildbases.ts'
 import { hasWord, networkOf, weighInputs } from './builddue.ts'
-import { digestInSource, sourceOf, wantedContext } from './buildsource.ts'
+import { digestInSource, fetchKey, sourceOf, wantedContext } from './buildsource.ts'
 import { dockerfileFacts } from './dockerfilefacts.ts'
 import { contextKey } from './sources/contextkey.ts'
 import { type Draft, imageOfName, pathOf, type Subject, type Weighed } from './weighed.ts'
@@ -27,8 +27,9 @@ export function weighBuild(build: Build, world: World): Weighed {
   const found = sourceOf(build, facts)
   if ('waiting' in found) return { is: 'waiting', waiting: found.waiting, keys: [] }
   const wanted = wantedContext(build, found.source)
-  const key = contextKey(wanted)
-  const subject = { build, world, facts, wanted, stored: facts.contexts.get(key), keys: [key] }
+  const key = fetchKey(build, wanted)
+  const stored = facts.contexts.get(contextKey(wanted))
+  const subject = { build, world, facts, wanted, stored, keys: [key] }
   const text = textOf(subject)
   if (text === 'unknown') return { is: 'fetch', wanted, cause: whyFetched(subject), key, keys: [key] }
   return text === undefined ? missingDockerfile(subject) : weighText(subject, text)
