@@ -1,0 +1,42 @@
+/** What an attempt tells of itself, however much the builder and its programs say. */
+import test from 'ava'
+import { ManualClock } from '#pkg/apimachinery/ambient.ts'
+import { makeTempDir } from '#test/helpers/tempdir.ts'
+import { Attempt } from './attempt.ts'
+import { BuildLogs } from './buildlogs.ts'
+
+test('a status stays small, whatever a builder says', async (t) => {
+  const clock = new ManualClock()
+  const log = new BuildLogs(await makeTempDir(t), clock).begin('u1', 1, (error) => t.fail(error.message))
+  const order = {
+    attempt: 1,
+    cause: 'it is not built yet',
+    inputHash: 'sha256:1',
+    inputs: {},
+    dockerfile: 'FROM a\n',
+    dockerfileName: 'Dockerfile',
+    builder: 'BuildKit',
+    tags: [],
+    args: {},
+    labels: {},
+    noCache: false,
+    cacheFrom: [],
+    secrets: [],
+    outputs: [],
+    timeoutMs: 1000,
+    answers: {},
+    told: {},
+  } as const
+  const attempt = new Attempt({ clock, order, log, onChange: () => {} })
+  const long = 'x'.repeat(300_000)
+  for (let step = 1; step <= 600; step++)
+    attempt.add({ type: 'step', step, of: 600, instruction: long, stage: long })
+  for (let count = 0; count < 100; count++) attempt.add({ type: 'warning', message: long })
+  attempt.add({ type: 'output', step: 1, text: `${long}\n`.repeat(3) })
+  const failure = attempt.failureOf({ step: 1, exitCode: 1 }, { reason: 'StepFailed', message: long })
+  attempt.end('Failed', 'failed')
+  t.is(attempt.steps.length, 512)
+  t.is(attempt.warnings.length, 64)
+  t.true(failure.message.length < 2100)
+  t.true(JSON.stringify([attempt.steps, attempt.warnings, failure]).length < 400_000)
+})
