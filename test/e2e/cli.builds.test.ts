@@ -79,8 +79,9 @@ titled(
     await writeFile(join(root, 'a.txt'), 'b')
     assert.match(
       await ok(scene, `build -f ${root}/build.yaml`),
-      /attempt 2: .*context.*\n[\s\S]*\[2\/3\] CACHED\n/,
+      /attempt 2: a\.txt changed\n[\s\S]*\[2\/3\] CACHED\n/,
     )
+    assert.match(await ok(scene, 'why build/web'), /because a\.txt changed\./)
     const { status } = await buildOf(scene, 'web')
     const id = await ok(scene, 'build web -q')
     assert.match(id, /^sha256:[0-9a-f]{64}\n$/)
