@@ -27,6 +27,7 @@ import { afterBuild, asRecalled, type BuildEnd, withProgress } from './buildbook
 import { BuildLogs, type LogReading, type RecalledAttempt } from './buildlogs.ts'
 import { sourceOf, wantedContext } from './buildsource.ts'
 import { justBuilt, reportBuild } from './buildstatus.plan.ts'
+import { Judgements } from './judgements.ts'
 import type { BuildPerforming } from './performbuilds.ts'
 import type { BuildFacts, BuildOrder } from './port.ts'
 import type { BaseQuestion } from './sources/baseanswers.ts'
@@ -58,6 +59,7 @@ export class BuildRoom implements BuildPerforming {
   readonly #logs: BuildLogs
   readonly #statuses = new Map<string, BuildStatus>()
   /** By uid. */
+  readonly #judgements = new Judgements()
   readonly #running = new Map<string, Attempt>()
   /** Whose progress is to be told when the time has come. */
   readonly #untold = new Set<string>()
@@ -88,8 +90,10 @@ export class BuildRoom implements BuildPerforming {
     const uids = new Set([...builds.values()].map(({ metadata }) => metadata.uid ?? ''))
     for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
     for (const build of builds.values()) this.#adopt(build)
+    this.#judgements.turn()
     return {
       ...this.#sources.facts(),
+      judge: this.#judgements.judge,
       statuses: this.#statuses,
       engineBuilder: engine.builder,
       engineVersion: engine.version,

@@ -23,9 +23,13 @@ export type DockerfileFacts =
 export function dockerfileFacts(
   text: string,
   spec: Asked,
-  { engineBuilder, engineVersion }: Pick<BuildFacts, 'engineBuilder' | 'engineVersion'>,
+  {
+    engineBuilder,
+    engineVersion,
+    judge = judgeDockerfile,
+  }: Pick<BuildFacts, 'engineBuilder' | 'engineVersion' | 'judge'>,
 ): DockerfileFacts {
-  const verdict = judgeDockerfile(text, {
+  const verdict = judge(text, {
     args: spec.args,
     builder: spec.builder,
     secrets: spec.secrets.length,

@@ -1,5 +1,6 @@
 /** What the parts of the agent that build tell each other: where a context comes from, what came of it, what is ordered. */
 import type { BuildStatus, BuildStep, BuildWarning } from '#pkg/apis/build.ts'
+import type { judgeDockerfile } from '#pkg/build/dockerfile/judge.ts'
 import type { Builder } from '#pkg/engine/builds.ts'
 
 /** Where the files come from, at one revision; what it is made of decides that, and nothing else. */
@@ -98,6 +99,8 @@ export interface BuildFacts {
   readonly engineBuilder: Builder
   /** `20.10.24`; absent: not known. */
   readonly engineVersion?: string
+  /** judgeDockerfile, remembering; absent: it is asked itself. */
+  readonly judge?: typeof judgeDockerfile
   /** What is being built now, by uid; absent: nothing. */
   readonly running?: ReadonlyMap<string, RunningBuild>
   /** What secrets are hashed with; nobody else has it. Absent: it is not known yet. */
