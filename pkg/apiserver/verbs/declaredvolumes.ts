@@ -13,12 +13,15 @@ import { type ApiObject, decodeObject } from '../cache/encoded.ts'
 import type { Context, Write } from './context.ts'
 import { equalJson } from './equal.ts'
 
+/** What an older version stored has fields missing that got a default later. */
+type Spec = Partial<Container['spec']>
+
 /** The warning of the write, if any. */
 export function warnOfVolumes(context: Context, { kind, object, before }: Write): string[] {
   if (kind.group !== 'cove.run' || kind.kind !== 'Container') return []
   const { metadata, spec } = asContainer(object)
   if (before !== undefined && equalJson(judgedOf(asContainer(before).spec), judgedOf(spec))) return []
-  const mounted = new Set(spec.mounts.map(({ mountPath }) => directory(mountPath)))
+  const mounted = new Set((spec.mounts ?? []).map(({ mountPath }) => directory(mountPath)))
   const open = volumesOf(context, metadata.namespace ?? '', spec).filter(
     (path) => !mounted.has(directory(path)),
   )
@@ -29,7 +32,7 @@ export function warnOfVolumes(context: Context, { kind, object, before }: Write)
   ]
 }
 
-function judgedOf({ image, imageFrom, mounts }: Container['spec']): unknown {
+function judgedOf({ image, imageFrom, mounts = [] }: Spec): unknown {
   return {
     image: image ?? null,
     imageFrom: imageFrom ?? null,
@@ -41,11 +44,7 @@ function directory(path: string): string {
   return path.replace(/\/+$/, '') || '/'
 }
 
-function volumesOf(
-  context: Context,
-  namespace: string,
-  { image, imageFrom }: Container['spec'],
-): readonly string[] {
+function volumesOf(context: Context, namespace: string, { image, imageFrom }: Spec): readonly string[] {
   if (imageFrom?.build !== undefined) return ofBuild(context, { namespace, name: imageFrom.build })
   if (imageFrom?.image !== undefined) return ofImage(context, { namespace, name: imageFrom.image })
   if (image === undefined) return []

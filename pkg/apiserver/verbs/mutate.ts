@@ -2,7 +2,6 @@
  * The way every change of an existing object takes: read, decide (pure), store if nobody was faster, and answer when
  * the cache shows it. Writers of one object queue up, so races are only lost to other servers on the same storage.
  */
-
 import { conflict, isReason, notFound, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Kind } from '#pkg/apis/kind.ts'
 import type { StoredRecord } from '#pkg/storage/port.ts'
