@@ -40,6 +40,8 @@ const failures: readonly (readonly [Reason, ToldFailure])[] = [
   ],
   ['SourceUnavailable', { message: `Get "http://h/x": ${dial}`, instruction: 'ADD http://h/x' }],
   ['BuildFailed', { message: 'invalid response status 404', instruction: 'ADD http://h/x' }],
+  ['ImageNotFound', { message: 'No such image: sha256:abc', instruction: 'RUN true' }],
+  ['ImageNotFound', { message: 'unable to find image "sha256:abc"', instruction: 'COPY f /f' }],
   ['EngineError', { message: 'network abc not found', instruction: 'RUN true' }],
 ]
 

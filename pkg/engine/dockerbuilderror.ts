@@ -23,7 +23,7 @@ const archive =
   /^Error (processing|unpacking) tar|archive\/tar|invalid tar header|(?:unexpected EOF|error reading).*context/i
 const missingNetwork = /network \S+ not found/i
 /** That a step goes on from: somebody has removed it since the step before. */
-const lostImage = /^No such image: sha256:/
+const lostImage = /^(?:No such image: |unable to find image "?)sha256:/
 const damagedEngine =
   /context canceled|error committing|layer does not exist|no active session|transport is closing/i
 

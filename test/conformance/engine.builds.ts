@@ -306,6 +306,14 @@ const buildKit: Record<string, BuilderBody> = {
     await failureOf(t, build(needed, { noCache: true }))
   },
 
+  async 'build cache that is younger than what is to go stays'(t, on, build) {
+    const step = `RUN echo ${on.uniqueName()}`
+    const text = `FROM ${on.image}\n${step}\n`
+    await build(text)
+    await on.engine.pruneBuildCache({ olderThanMs: 10 * 365 * 24 * 3_600_000, keepBytes: 0 })
+    t.is(stepsOf((await build(text)).events).at(-1), `${step}: Cached`)
+  },
+
   async 'BuildKit leaves out stages that nothing is made of'(t, on, build) {
     const text = `FROM ${on.image} AS one\nRUN exit 7\nFROM ${on.image}\nRUN echo ${on.uniqueName()}\n`
     const { stages, events } = await build(text)

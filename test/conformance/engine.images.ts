@@ -375,10 +375,6 @@ export const imagePromises: Record<string, Body> = {
     )
   },
 
-  async 'build cache that is younger, or less, than what is to go stays'(t, { engine }) {
-    t.is(await engine.pruneBuildCache({ olderThanMs: 10 * 365 * 24 * 3_600_000, keepBytes: 0 }), 0)
-  },
-
   async 'the engine says how many things it has, and how it treats registries'(t, on) {
     await create(on)
     const info = await on.engine.info()

@@ -46,8 +46,8 @@ export const programs = {
   },
   /** Its file for the health check comes late. */
   lateReady: {
-    argv: shell('sleep 1.5; touch /ready; exec sleep 86400'),
-    behaviour: { probe: ({ sinceStart }) => (sinceStart >= 1500 ? 0 : 1) },
+    argv: shell('sleep 4; touch /ready; exec sleep 86400'),
+    behaviour: { probe: ({ sinceStart }) => (sinceStart >= 4000 ? 0 : 1) },
   },
   echoing: { argv: ['cat'], behaviour: { echoes: true } },
   missing: {
