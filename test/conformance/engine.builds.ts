@@ -215,7 +215,8 @@ const ofEachBuilder: Record<string, BuilderBody> = {
     await build(`FROM ${on.pulls.open}\nENV A=b\n`)
     await fails(t, 'ImageNotFound', build(`FROM ${on.pulls.missing}\nENV A=b\n`))
     await fails(t, 'RegistryUnavailable', build(`FROM ${on.pulls.unreachable}\nENV A=b\n`))
-    const isRefused = await t.throwsAsync(build(`FROM ${on.pulls.protected}\nENV A=b\n`))
+    // One that no other test brings here with credentials.
+    const isRefused = await t.throwsAsync(build(`FROM ${on.pulls.protected}-unseen\nENV A=b\n`))
     t.true(
       isReason(isRefused, 'RegistryUnauthorized') || isReason(isRefused, 'ImageNotFound'),
       String(isRefused),
