@@ -55,49 +55,54 @@ function shop(scene: Scene): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
 }
 
-test('a set of objects comes to be from nothing in any order, and is not written to any more', async (t) => {
-  const scene = await makeBuildScene(cove())
-  const { ok, run } = kubectlOf(scene)
-  const set = shop(scene)
-  const apply = ['apply', '-f', '-']
-  await ok(apply, set)
-  await ok(['wait', '--for=condition=Ready', 'build/app', 'build/base', 'container/web', timeout])
-  t.is(await scene.exec('web', ['cat', '/page', '/seen', '/base']), 'helloswordfishb')
-  // As it is stored, whose revision grows with every write. Of Images sizes are told once they are measured.
-  const versions = async () => {
-    const { items } = decode(JSON.parse(await ok(['get', 'builds,containers,secrets', '-o', 'json'])))
-    const own = items.filter(({ metadata }: { metadata: { name: string } }) => !/^probe/.test(metadata.name))
-    return JSON.stringify(own, null, 1)
-  }
-  // A further Build is built when all that was to be told of the others has been.
-  const probe = async (round: number) => {
-    await build(scene, `probe${round}`, [`RUN : ${cove().mark} ${round}`])
-    await scene.eventually('the end of what is told', async () => {
-      const [image, container] = [await scene.get('Image', 'app'), await scene.get('Container', 'web')]
-      assert.deepEqual(image.status.usedBy, [`${scene.namespace}.web`])
-      assert.equal(
-        container.status.conditions.find(({ type }: { type: string }) => type === 'Ready').status,
-        'True',
+test.serial(
+  'a set of objects comes to be from nothing in any order, and is not written to any more',
+  async (t) => {
+    const scene = await makeBuildScene(cove())
+    const { ok, run } = kubectlOf(scene)
+    const set = shop(scene)
+    const apply = ['apply', '-f', '-']
+    await ok(apply, set)
+    await ok(['wait', '--for=condition=Ready', 'build/app', 'build/base', 'container/web', timeout])
+    t.is(await scene.exec('web', ['cat', '/page', '/seen', '/base']), 'helloswordfishb')
+    // As it is stored, whose revision grows with every write. Of Images sizes are told once they are measured.
+    const versions = async () => {
+      const { items } = decode(JSON.parse(await ok(['get', 'builds,containers,secrets', '-o', 'json'])))
+      const own = items.filter(
+        ({ metadata }: { metadata: { name: string } }) => !/^probe/.test(metadata.name),
       )
-    })
-  }
-  await probe(1)
-  const before = await versions()
-  const again = await ok(apply, set)
-  t.deepEqual(
-    again.trim().split('\n'),
-    ['container.cove.run/web', 'build.cove.run/app', 'build.cove.run/base', 'secret/token'].map(
-      (name) => `${name} unchanged`,
-    ),
-  )
-  t.is((await run(['diff', '-f', '-'], set)).code, 0)
-  await probe(2)
-  t.is(await versions(), before)
-  await cove().kill('SIGTERM')
-  await cove().restart()
-  await probe(3)
-  t.is(await versions(), before)
-})
+      return JSON.stringify(own, null, 1)
+    }
+    // A further Build is built when all that was to be told of the others has been.
+    const probe = async (round: number) => {
+      await build(scene, `probe${round}`, [`RUN : ${cove().mark} ${round}`])
+      await scene.eventually('the end of what is told', async () => {
+        const [image, container] = [await scene.get('Image', 'app'), await scene.get('Container', 'web')]
+        assert.deepEqual(image.status.usedBy, [`${scene.namespace}.web`])
+        assert.equal(
+          container.status.conditions.find(({ type }: { type: string }) => type === 'Ready').status,
+          'True',
+        )
+      })
+    }
+    await probe(1)
+    const before = await versions()
+    const again = await ok(apply, set)
+    t.deepEqual(
+      again.trim().split('\n'),
+      ['container.cove.run/web', 'build.cove.run/app', 'build.cove.run/base', 'secret/token'].map(
+        (name) => `${name} unchanged`,
+      ),
+    )
+    t.is((await run(['diff', '-f', '-'], set)).code, 0)
+    await probe(2)
+    t.is(await versions(), before)
+    await cove().kill('SIGTERM')
+    await cove().restart()
+    await probe(3)
+    t.is(await versions(), before)
+  },
+)
 
 test('a Build is asked for, broken off, waited for and read with kubectl', async (t) => {
   const scene = await makeBuildScene(cove())
@@ -131,7 +136,7 @@ test('a Build is asked for, broken off, waited for and read with kubectl', async
   await ok(['annotate', 'build/web', 'cove.run/cancel-requested=now'])
   await ok(['wait', '--for=jsonpath={.status.phase}=Canceled', 'build/web', timeout])
 
-  const failing = `FROM ${baseImage}\nRUN echo ${cove().mark} one; echo two >&2; exit 7\n`
+  const failing = `FROM ${baseImage}\nRUN echo ${cove().mark} one; echo two; exit 7\n`
   const patch = [{ op: 'replace', path: '/spec/dockerfileInline', value: failing }]
   await ok(['patch', 'build', 'web', '--type=json', '-p', JSON.stringify(patch)])
   await ok(['wait', '--for=condition=Stalled', 'build/web', timeout])

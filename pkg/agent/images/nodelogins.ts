@@ -4,13 +4,12 @@
  * the server on their standard input and nothing else; no shell is in between.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access, readFile } from 'node:fs/promises'
-import { delimiter, isAbsolute, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject, jsonValue } from '#pkg/apimachinery/hash.ts'
 import { entryCredentials, type Found, placeOf } from '#pkg/apis/dockerconfig.ts'
+import { programPath } from '../programpath.ts'
 import type { NodeLogins } from './credentials.ts'
 
 export interface NodeLoginsOptions {
@@ -86,7 +85,9 @@ async function ask(
 ): Promise<Found | undefined> {
   const name = `docker-credential-${helper.name}`
   if (!/^[A-Za-z0-9._-]+$/.test(helper.name)) throw new Error(`${options.file} names a program that is none`)
-  const { code, output } = await run(await programPath(name, options.searchPath), helper.server, {
+  const program = await programPath(name, options.searchPath)
+  if (program === undefined) throw new Error(`there is no program ${name} on the node`)
+  const { code, output } = await run(program, helper.server, {
     name,
     clock: options.clock,
     signal,
@@ -99,18 +100,6 @@ async function ask(
   if (typeof username !== 'string' || typeof password !== 'string')
     throw new Error(`${name} on the node answers what is no credentials`)
   return username === '' ? undefined : { from: `${name} on the node`, credentials: { username, password } }
-}
-
-async function programPath(name: string, searchPath: string): Promise<string> {
-  for (const directory of searchPath.split(delimiter).filter(isAbsolute)) {
-    const path = join(directory, name)
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return path
-  }
-  throw new Error(`there is no program ${name} on the node`)
 }
 
 interface Running {

@@ -3,11 +3,9 @@
  * the environment than is said, no terminal and no standard input, and end with all that they have started.
  */
 import { spawn } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { delimiter, isAbsolute, join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { programPath } from '../../programpath.ts'
 
 export interface Programs {
   readonly clock: Clock
@@ -53,6 +51,7 @@ exec "$@"`
 export async function runProgram(name: string, run: Run, programs: Programs): Promise<Ended> {
   run.signal.throwIfAborted()
   const path = await programPath(name, programs.searchPath)
+  if (path === undefined) throw unavailable(`there is no program ${name} on the node`)
   const { promise, resolve, reject } = Promise.withResolvers<Ended>()
   // A group of its own, so that what it starts ends with it.
   const child = spawn('/bin/sh', ['-c', guarded, 'sh', path, ...run.args], {
@@ -102,18 +101,6 @@ export async function runProgram(name: string, run: Run, programs: Programs): Pr
     cancel()
     run.signal.removeEventListener('abort', onAbort)
   }
-}
-
-async function programPath(name: string, searchPath: string): Promise<string> {
-  for (const directory of searchPath.split(delimiter).filter(isAbsolute)) {
-    const path = join(directory, name)
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return path
-  }
-  throw unavailable(`there is no program ${name} on the node`)
 }
 
 function unavailable(message: string): StatusError {
