@@ -83,6 +83,7 @@ test.serial(
           container.status.conditions.find(({ type }: { type: string }) => type === 'Ready').status,
           'True',
         )
+        assert.equal(container.status.rollout?.phase ?? 'Complete', 'Complete')
       })
     }
     await probe(1)
