@@ -2,6 +2,7 @@
  * A whole `cove up` from the sources as a process of its own, on a real engine, and everything to look at it from
  * outside: its API, its CLI, the real kubectl, signals. What it made on the engine goes when the test ends.
  */
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -9,7 +10,9 @@ import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestFn } from 'ava'
+import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
+import { nodeKind } from '#pkg/apis/node.ts'
 import { httpsTransport } from '#pkg/client/https.ts'
 import { loadKubeconfig } from '#pkg/client/kubeconfig.ts'
 import { Client } from '#pkg/client/rest.ts'
@@ -132,7 +135,9 @@ export function sharedCove(test: TestFn, options: CoveOptions = {}): () => TestC
   const endings: (() => Promise<void>)[] = []
   let cove: TestCove | undefined
   test.before(async () => {
-    cove = await startCove({ teardown: (run) => endings.unshift(run) }, options)
+    const started = await startCove({ teardown: (run) => endings.unshift(run) }, options)
+    if (!options.alone) await joined(started)
+    cove = started
   })
   test.after.always(async () => {
     for (const end of endings) await end()
@@ -141,6 +146,17 @@ export function sharedCove(test: TestFn, options: CoveOptions = {}): () => TestC
     if (cove === undefined) throw new Error('cove is not started yet')
     return cove
   }
+}
+
+/** What asks the node is refused before. */
+async function joined({ client, nodeName }: TestCove): Promise<void> {
+  await eventually(
+    async () => {
+      const { status } = await client.get(nodeKind, { name: nodeName }, noSignal)
+      assert.equal(findCondition(status?.conditions, 'Ready')?.status, 'True')
+    },
+    { what: `node ${nodeName}` },
+  )
 }
 
 /** The health paths answer `ok`, not JSON. */
