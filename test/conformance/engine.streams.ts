@@ -109,7 +109,7 @@ export const streamPromises: Record<string, Body> = {
   },
 
   async 'who attaches sees what is written from then on, until the container ends'(t, on) {
-    const name = await run(on, { cmd: programs.ticking.argv })
+    const name = await run(on, { cmd: programs.tickingLate.argv })
     const attached = await on.engine.attachContainer(name, streams())
     const { stdout } = await on.settle(readAll(attached))
     t.regex(stdout, /tick 3\ntick 4\n$/)

@@ -44,6 +44,14 @@ export const programs = {
       })),
     },
   },
+  /** Late enough to be attached to before: of one that has ended an engine waits for the next start. */
+  tickingLate: {
+    argv: shell('sleep 4; echo tick 3; echo tick 4'),
+    behaviour: {
+      exit: { after: 4100, code: 0 },
+      output: [{ after: 4000, stream: 'stdout', text: 'tick 3\ntick 4\n' }],
+    },
+  },
   /** Its file for the health check comes late. */
   lateReady: {
     argv: shell('sleep 4; touch /ready; exec sleep 86400'),
