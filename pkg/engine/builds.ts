@@ -33,12 +33,9 @@ export type BuildEvent =
   | { readonly type: 'output'; readonly step?: number; readonly text: string }
   | { readonly type: 'warning'; readonly message: string; readonly line?: number }
 
-export interface BuildOptions {
+/** What is asked of a builder, besides what it is to be made of. */
+export interface BuildSettings {
   readonly builder: Builder
-  /** A tar archive of the context, the Dockerfile in it. */
-  readonly context: AsyncIterable<Uint8Array>
-  /** Path of the Dockerfile in it. */
-  readonly dockerfile: string
   /** The image has them when the build has ended well, not before. */
   readonly tags: readonly string[]
   readonly args: Readonly<Record<string, string>>
@@ -49,6 +46,13 @@ export interface BuildOptions {
   readonly network?: string
   readonly noCache: boolean
   readonly cacheFrom: readonly string[]
+}
+
+export interface BuildOptions extends BuildSettings {
+  /** A tar archive of the context, the Dockerfile in it. */
+  readonly context: AsyncIterable<Uint8Array>
+  /** Path of the Dockerfile in it. */
+  readonly dockerfile: string
   /** By id. BuildKit only. */
   readonly secrets: ReadonlyMap<string, Uint8Array>
   readonly onEvent: (event: BuildEvent) => void

@@ -1,7 +1,7 @@
 /** What the parts of the agent that build tell each other: where a context comes from, what came of it, what is ordered. */
 import type { BuildStatus, BuildStep, BuildWarning } from '#pkg/apis/build.ts'
 import type { judgeDockerfile } from '#pkg/build/dockerfile/judge.ts'
-import type { Builder } from '#pkg/engine/builds.ts'
+import type { Builder, BuildSettings } from '#pkg/engine/builds.ts'
 
 /** Where the files come from, at one revision; what it is made of decides that, and nothing else. */
 export type ContextSource =
@@ -127,7 +127,7 @@ export interface BaseAnswer {
 }
 
 /** All that decides what comes out of a build, and how it is told of. */
-export interface BuildOrder {
+export interface BuildOrder extends BuildSettings {
   readonly attempt: number
   readonly cause: string
   readonly inputHash: string
@@ -140,15 +140,6 @@ export interface BuildOrder {
   readonly dockerfileName: string
   /** Where the stored context has this very text; absent: nowhere. */
   readonly dockerfilePath?: string
-  readonly builder: Builder
-  readonly tags: readonly string[]
-  readonly args: Readonly<Record<string, string>>
-  readonly labels: Readonly<Record<string, string>>
-  readonly target?: string
-  readonly platform?: string
-  readonly network?: string
-  readonly noCache: boolean
-  readonly cacheFrom: readonly string[]
   /** Keys of Secrets and which value, by id; what they hold is asked for when it is built. */
   readonly secrets: readonly { readonly id: string; readonly secret: string; readonly key: string }[]
   readonly outputs: readonly { readonly from: string; readonly to: string }[]
