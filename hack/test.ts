@@ -12,6 +12,9 @@ import { type Counts, TapReader } from './tap.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
+/** Tests start thousands of processes from the same sources: each would strip and compile them anew, a second of work. */
+const compileCache = join(root, 'node_modules/.cache/compiled')
+
 interface Suite {
   readonly name: string
   /**
@@ -32,7 +35,7 @@ const isE2e = (file: string) => file.startsWith('test/e2e/')
 
 const suites: readonly Suite[] = [
   { name: 'unit', processes: false, concurrency: availableParallelism(), holds: (file) => !isE2e(file) },
-  { name: 'e2e', processes: true, concurrency: 2, holds: isE2e },
+  { name: 'e2e', processes: true, concurrency: availableParallelism() + 1, holds: isE2e },
 ]
 
 function print(line: string): void {
@@ -45,7 +48,11 @@ async function run(suite: Suite, files: readonly string[]): Promise<Ended> {
   const ava = spawn(
     join(root, 'node_modules/.bin/ava'),
     ['--tap', '--concurrency', String(suite.concurrency), ...threads, ...files],
-    { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      cwd: root,
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
   )
   const ended = new Promise<number>((done, fail) => {
     ava.once('error', fail)

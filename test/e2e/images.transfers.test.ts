@@ -12,6 +12,7 @@ import { encodeRegistryAuth } from '#pkg/apis/registryauth.ts'
 import { program, sharedCove } from '#test/helpers/cove.ts'
 import { baseImage } from '#test/helpers/engine.ts'
 import { collect, type Output } from '#test/helpers/kubectl.ts'
+import { bareEnv } from '#test/helpers/processenv.ts'
 import { startRegistry, type TestRegistry, testAccount } from '#test/helpers/registry.ts'
 import { makeScene, type Scene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
@@ -31,7 +32,7 @@ test.after.always(async () => {
 })
 
 function terminal(...words: readonly string[]) {
-  const env = { PATH: process.env['PATH'], KUBECONFIG: cove().kubeconfig }
+  const env = { ...bareEnv(), KUBECONFIG: cove().kubeconfig }
   return inTerminal([process.execPath, program, ...words], [], env)
 }
 
@@ -66,7 +67,7 @@ function titled(title: string, body: (world: World) => Promise<void>): void {
       return stdout
     }
     const shell = (line: string) => {
-      const env = { PATH: process.env['PATH'], HOME: directory, KUBECONFIG: cove().kubeconfig }
+      const env = { ...bareEnv(), HOME: directory, KUBECONFIG: cove().kubeconfig }
       const script = `set -o pipefail; cove() { '${process.execPath}' '${program}' "$@"; }; ${line}`
       return collect(spawn('bash', ['-c', script], { env, cwd: directory }), '')
     }

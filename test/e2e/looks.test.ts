@@ -8,6 +8,7 @@ import { parseQuantity } from '#pkg/apimachinery/quantity.ts'
 import { program, sharedCove } from '#test/helpers/cove.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { collect, type Output } from '#test/helpers/kubectl.ts'
+import { bareEnv } from '#test/helpers/processenv.ts'
 import { makeScene, type Scene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { inTerminal } from '#test/helpers/terminal.ts'
@@ -128,7 +129,7 @@ titled('stats are lines on a pipe and one table on a terminal', async ({ t, scen
   )
   const named = rowsOf(await ok('stats', '--no-stream', 'web', 'done'))
   t.deepEqual(named[2], ['done', '--', '-- / --', '--', '-- / --', '-- / --', '--'])
-  const env = { PATH: process.env['PATH'], KUBECONFIG: cove().kubeconfig }
+  const env = { ...bareEnv(), KUBECONFIG: cove().kubeconfig }
   const child = spawn(process.execPath, [program, 'stats', 'web', '-n', scene.namespace], { env })
   let text = ''
   child.stdout.on('data', (data) => {
@@ -272,7 +273,7 @@ titled('changes, an export and a commit have what was written', async ({ t, scen
 
 titled('an archive is not written to a terminal', async ({ t, scene }) => {
   await scene.running('web')
-  const env = { PATH: process.env['PATH'], KUBECONFIG: cove().kubeconfig }
+  const env = { ...bareEnv(), KUBECONFIG: cove().kubeconfig }
   const { output } = await inTerminal(
     [process.execPath, program, 'export', 'web', '-n', scene.namespace],
     [],

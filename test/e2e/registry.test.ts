@@ -12,6 +12,7 @@ import { type Registry, type RegistrySpec, registryKind } from '#pkg/apis/regist
 import { program, startCove, type TestCove } from '#test/helpers/cove.ts'
 import { baseImage, mustRequest } from '#test/helpers/engine.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { bareEnv } from '#test/helpers/processenv.ts'
 import {
   type RegistryOptions,
   startRegistry,
@@ -136,7 +137,7 @@ test('no password lies on the disk, nor is it printed with the Secret', async (t
 test('at a terminal user name and password are asked for, and the password is not shown', async (t) => {
   const scene = await makeScene(parts().cove)
   const { kubeconfig, dataDir } = scene.cove
-  const env = { PATH: process.env['PATH'], HOME: dirname(dataDir), KUBECONFIG: kubeconfig }
+  const env = { ...bareEnv(), HOME: dirname(dataDir), KUBECONFIG: kubeconfig }
   const words = ['login', 'asked.example.com', '--skip-check', '-n', scene.namespace]
   const command = [process.execPath, program, ...words]
   const steps = [

@@ -17,6 +17,7 @@ import { type ConfigMap, configMapKind, type Secret, secretKind } from '#pkg/api
 import type { Client } from '#pkg/client/rest.ts'
 import { CoveServer, coveProgram, runCove } from '#test/helpers/coveserver.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { bareEnv } from '#test/helpers/processenv.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const never = new AbortController().signal
@@ -213,7 +214,7 @@ test.serial('killed while it saves, neither side leaves half a snapshot under it
   const random = seededRandom(5)
   for (let round = 0; round < 6; round++) {
     const words = ['server', 'snapshot', 'save', file, '--data-dir', server.dataDir]
-    const env = { PATH: process.env['PATH'], HOME: home }
+    const env = { ...bareEnv(), HOME: home }
     const saving = spawn(process.execPath, [coveProgram, ...words], { env, stdio: 'ignore' })
     const ended = once(saving, 'exit')
     await pause(150 + random.next() * 400)

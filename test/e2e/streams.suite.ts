@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { ExecutionContext, TestFn } from 'ava'
 import { type CoveOptions, program, sharedCove, type TestCove } from '#test/helpers/cove.ts'
+import { bareEnv } from '#test/helpers/processenv.ts'
 import { makeScene, type Scene } from '#test/helpers/scene.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { inTerminal, type Step } from '#test/helpers/terminal.ts'
@@ -249,7 +250,7 @@ function background(t: ExecutionContext, scene: Scene, words: readonly string[])
 }
 
 function environment({ kubeconfig }: TestCove) {
-  return { PATH: process.env['PATH'], HOME: process.env['HOME'], KUBECONFIG: kubeconfig }
+  return { ...bareEnv(), HOME: process.env['HOME'], KUBECONFIG: kubeconfig }
 }
 
 async function cli(scene: Scene, words: readonly string[], input: Uint8Array | string = ''): Promise<Ran> {

@@ -21,6 +21,7 @@ import { mustRequest, type RawEngine, rawEngine, testEngineHost } from './engine
 import { eventually } from './eventually.ts'
 import { endWithUs } from './guard.ts'
 import { collect, type Kubectl, makeKubectl, type Output } from './kubectl.ts'
+import { bareEnv } from './processenv.ts'
 import { freePort } from './registry.ts'
 import { makeTempDir, type Teardown } from './tempdir.ts'
 
@@ -112,7 +113,7 @@ export async function startCove(t: Teardown, options: CoveOptions = {}): Promise
     await removeBuilt(raw, mark)
     raw.close()
   })
-  const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: kubeconfig }
+  const env = { ...bareEnv(), HOME: home, KUBECONFIG: kubeconfig }
   return {
     client,
     kubeconfig,
@@ -203,7 +204,7 @@ export class Daemon {
 
   async start(isReady: () => Promise<void>): Promise<void> {
     if (this.#child !== undefined) throw new Error('cove is running')
-    const env = { PATH: process.env['PATH'], HOME: this.#home, ...this.#env }
+    const env = { ...bareEnv(), HOME: this.#home, ...this.#env }
     const child = spawn(this.#command, [...this.#words], { env, stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.on('data', (data: Buffer) => this.#output.push(data.toString()))
     endWithUs(child)

@@ -12,6 +12,7 @@ import { parseYaml } from '#pkg/manifest/yaml.ts'
 import { eventually } from './eventually.ts'
 import { endWithUs } from './guard.ts'
 import { collect, type Output } from './kubectl.ts'
+import { bareEnv } from './processenv.ts'
 import { freePort } from './registry.ts'
 import type { Teardown } from './tempdir.ts'
 
@@ -21,7 +22,7 @@ const noSignal = new AbortController().signal
 
 /** One command of `cove`, as a process of its own. */
 export function runCove(home: string, words: readonly string[]): Promise<Output> {
-  const env = { PATH: process.env['PATH'], HOME: home }
+  const env = { ...bareEnv(), HOME: home }
   return collect(spawn(process.execPath, [coveProgram, ...words], { env }), '')
 }
 
@@ -80,7 +81,7 @@ export class CoveServer {
   async start(): Promise<void> {
     const address = this.#address ?? `127.0.0.1:${await freePort()}`
     const words = ['server', '--data-dir', this.dataDir, '--listen', address, '--log-level', 'debug']
-    const env = { PATH: process.env['PATH'], HOME: this.#home }
+    const env = { ...bareEnv(), HOME: this.#home }
     const child = spawn(process.execPath, [coveProgram, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     endWithUs(child)
     for (const stream of [child.stdout, child.stderr])

@@ -7,6 +7,7 @@ import type { ExecutionContext, TestFn } from 'ava'
 import { program, type TestCove } from './cove.ts'
 import { baseImage } from './engine.ts'
 import type { Output } from './kubectl.ts'
+import { bareEnv } from './processenv.ts'
 import { makeScene, type Scene } from './scene.ts'
 import { inTerminal, type Step } from './terminal.ts'
 
@@ -37,7 +38,7 @@ export async function ok(scene: Scene, line: string, input?: string): Promise<st
 }
 
 export function environment({ kubeconfig }: TestCove) {
-  return { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, TERM: 'xterm' }
+  return { ...bareEnv(), KUBECONFIG: kubeconfig, TERM: 'xterm' }
 }
 
 export function terminal(scene: Scene, line: string, steps: readonly Step[]) {
