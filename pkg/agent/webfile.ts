@@ -6,6 +6,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { machineAuthorities } from '#pkg/registry/authorities.ts'
 import { toldAddress } from './images/address.ts'
 
 export interface WebAsking {
@@ -52,9 +53,11 @@ function followed(from: string, location: string): string {
 
 function request(url: string, { clock, signal, method = 'GET' }: WebAsking): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const send = url.startsWith('https:') ? httpsRequest : httpRequest
+    const isSecure = url.startsWith('https:')
+    const send = isSecure ? httpsRequest : httpRequest
+    const trust = isSecure ? { ca: machineAuthorities() } : {}
     const headers = { 'user-agent': 'cove-agent', accept: '*/*' }
-    const asked = send(url, { method, signal, headers, agent: false }, (response) => {
+    const asked = send(url, { method, signal, headers, ...trust, agent: false }, (response) => {
       cancel()
       resolve(response)
     })

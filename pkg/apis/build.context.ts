@@ -29,7 +29,7 @@ const git = Type.Object(
       }),
     ),
     secret: secretName(
-      'Secret of the namespace: of the type kubernetes.io/basic-auth for http, kubernetes.io/ssh-auth (with known_hosts) for ssh.',
+      'Secret of the namespace: of the type kubernetes.io/basic-auth for http, kubernetes.io/ssh-auth (with known_hosts) for ssh. Its ca.crt, if it has one, vouches for an https server.',
     ),
   },
   {

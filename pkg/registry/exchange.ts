@@ -4,10 +4,10 @@
  */
 import http from 'node:http'
 import https from 'node:https'
-import { getCACertificates } from 'node:tls'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { plainHeaders } from '#pkg/apimachinery/wire.ts'
+import { machineAuthorities } from './authorities.ts'
 import { Unreached, unreached } from './failures.ts'
 
 /** How a host is believed. */
@@ -144,10 +144,9 @@ export class Exchanges {
 
 const kept = { keepAlive: true, maxFreeSockets: 4 }
 
-/** The machine's authorities, as its engine has them; those that come with Node where it has none. */
+/** The machine's authorities, as its engine has them. */
 function secureAgent({ insecure, authorities }: Reach): https.Agent {
-  const system = getCACertificates('system')
-  const ca = [...(system.length > 0 ? system : getCACertificates('default')), ...authorities]
+  const ca = [...machineAuthorities(), ...authorities]
   return new https.Agent({ ...kept, ca, rejectUnauthorized: !insecure })
 }
 

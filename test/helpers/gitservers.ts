@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import { createServer as createSocket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -78,6 +79,8 @@ export interface GitServer {
 interface Serving {
   /** What each request has to show; absent: nothing. */
   readonly login?: { readonly username: string; readonly password: string }
+  /** PEM; absent: it speaks HTTP. */
+  readonly tls?: { readonly key: Buffer; readonly cert: Buffer }
 }
 
 /** Git's own program behind HTTP. */
@@ -146,7 +149,7 @@ export type Answering = (request: IncomingMessage, response: ServerResponse) => 
 
 export async function serveHttp(
   t: ExecutionContext,
-  { login }: Serving,
+  { login, tls }: Serving,
   answer: Answering,
 ): Promise<GitServer> {
   const asked: GitServer['asked'] = []
@@ -154,16 +157,19 @@ export async function serveHttp(
     login === undefined
       ? undefined
       : `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
-  const server = createServer((request, response) => {
+  const answering: Answering = (request, response) => {
     const { authorization } = request.headers
     asked.push({ line: `${request.method} ${request.url}`, authorization })
     if (wanted === undefined || authorization === wanted) return answer(request, response)
     response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end()
-  })
-  return { url: await listen(t, server), asked }
+  }
+  const server = tls === undefined ? createServer(answering) : createSecureServer(tls, answering)
+  const scheme = tls === undefined ? 'http' : 'https'
+  return { url: `${scheme}://${await listen(t, server)}`, asked }
 }
 
-async function listen(t: ExecutionContext, server: Server): Promise<string> {
+/** Resolves with its `HOST:PORT`. */
+async function listen(t: ExecutionContext, server: Server | SecureServer): Promise<string> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
@@ -171,7 +177,7 @@ async function listen(t: ExecutionContext, server: Server): Promise<string> {
     server.close()
   })
   const address = server.address()
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  return `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
 }
 
 export interface SshServer {

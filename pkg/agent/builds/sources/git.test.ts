@@ -9,13 +9,15 @@ import { type Clock, ManualClock, systemClock } from '#pkg/apimachinery/ambient.
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { makeRepository, serveDumb, serveHttp, serveSmart, serveSsh } from '#test/helpers/gitservers.ts'
+import { makeCertificates } from '#test/helpers/registry.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { checkOut, resolveCommit } from './git.ts'
 import { type GitLogin, parseGitAddress } from './gitaddress.ts'
-import { type GitSession, git } from './gitprogram.ts'
+import { type GitSession, git, tryGit } from './gitprogram.ts'
 
 interface Asked {
   readonly login?: GitLogin
+  readonly authorities?: string
   readonly clock?: Clock
   readonly signal?: AbortSignal
   readonly mostBytes?: number
@@ -25,7 +27,12 @@ interface Asked {
 async function session(t: ExecutionContext, url: string, asked: Asked = {}): Promise<GitSession> {
   const address = parseGitAddress(url)
   return {
-    place: { address, login: asked.login ?? address.login, secret: asked.login && 'shop/login' },
+    place: {
+      address,
+      login: asked.login ?? address.login,
+      secret: asked.login && 'shop/login',
+      ...(asked.authorities !== undefined && { authorities: asked.authorities }),
+    },
     programs: {
       clock: asked.clock ?? systemClock(),
       searchPath: process.env['PATH'] ?? '',
@@ -316,14 +323,34 @@ test('git trusts the authorities that the agent trusts, and is told of no other 
   const searchPath = `${folder}:${using.programs.searchPath}`
   const env = await git([], { session: { ...using, programs: { ...using.programs, searchPath } } })
   const lines = new Set(env.split('\n'))
-  for (const line of [
-    'GIT_SSL_CAINFO=/ca.pem',
-    'HTTPS_PROXY=http://proxy.example',
-    'GIT_ALLOW_PROTOCOL=https',
-  ])
+  for (const line of ['HTTPS_PROXY=http://proxy.example', 'GIT_ALLOW_PROTOCOL=https'])
     t.true(lines.has(line), line)
+  const { output } = await tryGit(['config', 'http.sslCAInfo'], { session: using })
+  t.is(output.toString(), '/ca.pem\n')
   t.true(lines.has('GIT_CONFIG_GLOBAL=/dev/null') && lines.has('GIT_CONFIG_NOSYSTEM=1'))
   t.true(lines.has(`HOME=${using.directory}`))
+})
+
+test('who vouches for a server of its own is said by its Secret, and counts for that server only', async (t) => {
+  const root = await makeTempDir(t)
+  const files = await makeTempDir(t)
+  const authorities = await makeCertificates(files)
+  const [key, cert] = await Promise.all(['key.pem', 'cert.pem'].map((name) => readFile(join(files, name))))
+  if (key === undefined || cert === undefined) throw new Error('no certificate')
+  const commit = await (await makeRepository(root)).commit({ 'a.txt': 'one' })
+  const { url } = await serveSmart(t, root, { tls: { key, cert } })
+  const place = `${url}/repo.git`
+  const distrusted = await failure(session(t, place).then((each) => resolveCommit('main', each)))
+  t.is(distrusted.reason, 'SourceUnavailable')
+  t.regex(distrusted.message, /certificate.*ca\.crt of the Secret that spec\.context\.git\.secret names/)
+  const trusting = await session(t, place, { authorities })
+  t.is(await resolveCommit('main', trusting), commit)
+  t.is(await readFile(join(await checkOut({ commit }, trusting), 'a.txt'), 'utf8'), 'one')
+  t.deepEqual(await readdir(trusting.directory), ['repository'])
+  const elsewhere = parseGitAddress('https://git.example/repo.git')
+  const other = { ...trusting, place: { ...trusting.place, address: elsewhere } }
+  const matching = await tryGit(['config', '--get-urlmatch', 'http.sslCAInfo', place], { session: other })
+  t.is(matching.output.toString(), '')
 })
 
 test('a node without git says so', async (t) => {

@@ -26,6 +26,7 @@ export interface KeyLogin {
 
 export type GitLogin = BasicLogin | KeyLogin
 
+const authoritiesKey = 'ca.crt'
 /** What servers that take a token do not look at. */
 const anyName = 'git'
 
@@ -86,8 +87,19 @@ export function gitLogin(
   }
   if (secret === undefined) throw new StatusError('SourceUnavailable', `Secret ${key} is not there`)
   if (protocol === 'ssh') return keyLogin(key, secret)
-  if (protocol === 'http' || protocol === 'https') return basicLogin(key, secret)
+  if (protocol === 'http' || protocol === 'https') return basicLogin(key, secret) ?? login
   throw new StatusError('InvalidSpec', `a Secret is for http and ssh: ${protocol}:// is asked without`)
+}
+
+/** PEM of who may vouch for its certificate besides those whom the node trusts. Throws InvalidSpec when it is none. */
+export function gitAuthorities(
+  { protocol }: GitAddress,
+  key: string | undefined,
+  secret: Secret | undefined,
+): string | undefined {
+  const pem = secret === undefined || protocol !== 'https' ? undefined : textOf(secret, authoritiesKey)
+  if (pem === undefined || pem.includes('-----BEGIN CERTIFICATE-----')) return pem
+  throw new StatusError('InvalidSpec', `${authoritiesKey} of Secret ${key} holds no certificate (PEM)`)
 }
 
 function keyLogin(key: string, secret: Secret): KeyLogin {
@@ -99,11 +111,14 @@ function keyLogin(key: string, secret: Secret): KeyLogin {
   return { type: 'key', privateKey, knownHosts }
 }
 
-function basicLogin(key: string, secret: Secret): BasicLogin {
+/** Undefined: the Secret is only about who vouches for the server. */
+function basicLogin(key: string, secret: Secret): BasicLogin | undefined {
   const username = textOf(secret, 'username') ?? anyName
   const password = textOf(secret, 'password') ?? ''
-  if (secret.data?.['username'] === undefined && password === '')
+  if (secret.data?.['username'] === undefined && password === '') {
+    if (textOf(secret, authoritiesKey) !== undefined) return undefined
     throw new StatusError('InvalidSpec', `Secret ${key} has neither username nor password`)
+  }
   // Lines are what git and its helpers tell each other.
   if (/[\n\r\0]/.test(username + password))
     throw new StatusError('InvalidSpec', `username and password of Secret ${key} must be one line each`)

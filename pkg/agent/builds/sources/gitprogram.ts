@@ -14,6 +14,8 @@ export interface GitPlace {
   readonly login: GitLogin | undefined
   /** Key of the Secret, for messages. */
   readonly secret: string | undefined
+  /** PEM of who may vouch for its certificate; absent: those whom the node trusts. */
+  readonly authorities?: string
 }
 
 export interface GitSession {
@@ -99,9 +101,22 @@ export function refusal({ code, errors }: Ended, { address, login, secret }: Git
     .map((line) => line.replace(/^(?:fatal|error|remote|warning): /, '').trim())
     .filter((line) => line !== '' && !isNoise.test(line))
   const said = lines.slice(-3).join('; ').slice(0, 500) || `git ends with exit code ${code}`
-  const words = isDenial(errors) ? `${said} (${shownWords(secret, login)})` : said
+  const words = `${said}${hint(errors, { login, secret })}`
   return new StatusError('SourceUnavailable', `${address.address}: ${withoutSecrets(words, login)}`)
 }
+
+function hint(errors: string, { login, secret }: Pick<GitPlace, 'login' | 'secret'>): string {
+  if (isDenial(errors)) return ` (${shownWords(secret, login)})`
+  return isDistrust(errors) ? distrustWords : ''
+}
+
+/** Of GnuTLS and of OpenSSL. */
+function isDistrust(errors: string): boolean {
+  return /certificate verification failed|SSL certificate problem|unable to get local issuer/.test(errors)
+}
+
+const distrustWords =
+  ' (nobody whom the node trusts vouches for it: give the certificate of its authority as ca.crt of the Secret that spec.context.git.secret names)'
 
 function isDenial(errors: string): boolean {
   return /could not read (?:Username|Password)|Authentication failed|Permission denied|error: 40[13]/.test(
@@ -122,7 +137,6 @@ function withoutSecrets(text: string, login: GitLogin | undefined): string {
 async function environmentOf({ session, protocols }: GitRun, keys: string): Promise<Record<string, string>> {
   const { place, directory, programs } = session
   const { address, login } = place
-  const authorities = programs.environment['SSL_CERT_FILE']
   return {
     HOME: directory,
     LC_ALL: 'C',
@@ -133,10 +147,28 @@ async function environmentOf({ session, protocols }: GitRun, keys: string): Prom
     GIT_SSH_VARIANT: 'ssh',
     GIT_SSH_COMMAND: login?.type === 'key' ? await sshCommand(login, keys) : 'false',
     GIT_LFS_SKIP_SMUDGE: '1',
-    // Git may be built with a library that does not look there by itself.
-    ...(authorities !== undefined && { GIT_SSL_CAINFO: authorities }),
-    ...basicEnvironment(place),
+    ...numbered({ ...settings, ...(await trust(place, programs, keys)), ...helperFor(place) }),
+    ...(login?.type === 'basic' && {
+      COVE_GIT_USERNAME: login.username,
+      COVE_GIT_PASSWORD: login.password,
+    }),
   }
+}
+
+/** Who may vouch for servers. What a Secret says of that is for its own server only, as its login is. */
+async function trust(
+  { address, authorities }: GitPlace,
+  { environment }: Programs,
+  keys: string,
+): Promise<Record<string, string>> {
+  const { SSL_CERT_FILE: file } = environment
+  // Git may be built with a library that does not look there by itself.
+  const ofNode = file === undefined ? {} : { 'http.sslCAInfo': file }
+  if (authorities === undefined) return ofNode
+  const path = join(keys, 'authorities')
+  await mkdir(keys, { recursive: true, mode: 0o700 })
+  await writeFile(path, authorities, { mode: 0o600 })
+  return { ...ofNode, [`http.${address.origin}.sslCAInfo`]: path }
 }
 
 /** A redirect may make it safer. */
@@ -145,12 +177,8 @@ function protocolsOf({ protocol }: GitAddress): string[] {
 }
 
 /** Only the place that the credentials are for is shown them: no host that it redirects to, none of a submodule. */
-function basicEnvironment({ address, login }: GitPlace): Record<string, string> {
-  const all = { ...settings }
-  if (login?.type !== 'basic') return numbered(all)
-  const { username, password } = login
-  const own = { [`credential.${address.origin}.helper`]: helper }
-  return { ...numbered({ ...all, ...own }), COVE_GIT_USERNAME: username, COVE_GIT_PASSWORD: password }
+function helperFor({ address, login }: GitPlace): Record<string, string> {
+  return login?.type === 'basic' ? { [`credential.${address.origin}.helper`]: helper } : {}
 }
 
 function numbered(all: Readonly<Record<string, string>>): Record<string, string> {

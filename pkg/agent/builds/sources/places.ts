@@ -7,7 +7,7 @@ import type { Client } from '#pkg/client/rest.ts'
 import type { ContextSource } from '../port.ts'
 import type { FetchParts } from './contextfetch.ts'
 import { isCommit, resolveCommit } from './git.ts'
-import { gitLogin, parseGitAddress } from './gitaddress.ts'
+import { gitAuthorities, gitLogin, parseGitAddress } from './gitaddress.ts'
 import type { GitPlace } from './gitprogram.ts'
 import type { Programs } from './program.ts'
 import type { PlaceOf } from './sourcequestions.ts'
@@ -76,6 +76,8 @@ export class SourcePlaces {
   #gitPlace({ url, secret }: Pick<PlaceOf<'git'>, 'url' | 'secret'>): GitPlace {
     const address = parseGitAddress(url)
     const found = secret === undefined ? undefined : this.#options.secretOf(secret)
-    return { address, login: gitLogin(address, secret, found), secret }
+    const login = gitLogin(address, secret, found)
+    const authorities = gitAuthorities(address, secret, found)
+    return { address, login, secret, ...(authorities !== undefined && { authorities }) }
   }
 }
