@@ -23,4 +23,4 @@ export function secretArgs({ args = {}, publicArgs = [] }: GivenArgs): readonly 
 }
 
 export const whySecretArg =
-  'everybody could read it in the history of the image: give it by spec.secrets, or name it in spec.publicArgs when it is no secret'
+  'everybody could read it in the history of the image: give it by spec.secrets (--secret), or name it in spec.publicArgs (--public-arg) when it is no secret'

@@ -27,6 +27,7 @@ const making: readonly Flag[] = [
   text('name', 'NAME', 'Name of the Build (default: of the first tag, else of the context)'),
   list('tag', 'NAME[:TAG]', 'A name of the image', 't'),
   list('build-arg', 'NAME[=VALUE]', 'A build argument; without a value, with that of the same name here'),
+  list('public-arg', 'NAME', 'A build argument that is called like a secret, and is none; may be repeated'),
   text('target', 'STAGE', 'Build up to this stage'),
   list('label', 'KEY=VALUE', 'A label of the image'),
   text('platform', 'OS/ARCHITECTURE', 'What it is built for'),

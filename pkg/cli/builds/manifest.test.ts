@@ -51,6 +51,10 @@ const lines: Readonly<Record<string, ReturnType<typeof built>>> = {
     name: 'shop',
     spec: { context: folder, args: { A: '1=2', V: '3' }, labels: { a: '' } },
   },
+  '--build-arg TOKEN --build-arg CACHE_KEY=1 --public-arg TOKEN --public-arg TOKEN .': {
+    name: 'shop',
+    spec: { context: folder, args: { TOKEN: 'hush', CACHE_KEY: '1' }, publicArgs: ['TOKEN'] },
+  },
   '-f Dockerfile.php web': {
     name: 'web',
     spec: { context: { path: '/srv/shop/web' }, dockerfile: '../Dockerfile.php' },
@@ -125,6 +129,7 @@ const refused: Readonly<Record<string, RegExp>> = {
   '--push .': /--push needs --tag/,
   '--build-arg =1 .': /NAME=VALUE is expected/,
   '--secret src=x .': /id=ID is expected/,
+  '--public-arg TOKEN=x .': /the name alone is expected, its value by --build-arg/,
   '--secret id=x,mode=1 .': /there is no "mode"/,
   '--secret id=x,env=NOPE .': /there is no variable NOPE here/,
   '-t UPPER .': /invalid value "UPPER" for --tag/,

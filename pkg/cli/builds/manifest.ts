@@ -37,6 +37,7 @@ export function buildManifests(words: BuildWords): Json[] {
     context: contextOf(words),
     ...dockerfileOf(words),
     ...optional('args', pairsOf('build-arg', args.list('build-arg'), words.env)),
+    ...some('publicArgs', namesOf('public-arg', args.list('public-arg'))),
     ...optional('labels', pairsOf('label', args.list('label'))),
     ...plain(args, 'target', 'platform'),
     ...networkOf(args),
@@ -120,6 +121,12 @@ function pairsOf(flag: string, texts: readonly string[], env?: BuildWords['env']
     return value === undefined ? [] : [[key, value]]
   })
   return Object.fromEntries(pairs)
+}
+
+function namesOf(flag: string, texts: readonly string[]): string[] {
+  const odd = texts.find((text) => text === '' || text.includes('='))
+  if (odd === undefined) return [...new Set(texts)]
+  throw wrong(`invalid value "${odd}" for --${flag}: the name alone is expected, its value by --build-arg`)
 }
 
 /** What a --secret says, by key. */

@@ -1,6 +1,7 @@
 /** `build` of a Compose service: the Build that it becomes, and what of it has no counterpart. Pure. */
 import { ownValue } from '#pkg/apimachinery/hash.ts'
 import { nearestObjectName } from '#pkg/apis/wellknown.ts'
+import { secretArgs } from '#pkg/build/dockerfile/secretnames.ts'
 import { placeOf } from '../builds/place.ts'
 import { type FileSources, secretObject } from './files.ts'
 import { absolute } from './mounts.ts'
@@ -27,7 +28,7 @@ export function serviceBuild(
   const value = service['build']
   if (value === undefined || value === null) return undefined
   const written = typeof value === 'string' ? { context: value } : map(value, here)
-  const { context = '.', secrets, args, tags, ...others } = written
+  const { context = '.', secrets, args, tags, [publicArgsKey]: open, ...others } = written
   const image = imageName(name, service, at, sources)
   const read = buildSecrets(secrets, below(here, 'secrets', sources.notes), sources)
   const parts = Object.entries(others).flatMap(([key, member]) => {
@@ -43,7 +44,7 @@ export function serviceBuild(
     spec: {
       context: contextOf(text(context, below(here, 'context', sources.notes)), sources),
       ...Object.fromEntries(parts),
-      ...buildArgs(args, below(here, 'args', sources.notes), sources),
+      ...buildArgs(args, open, here, sources),
       tags: [...new Set(names)],
       ...(read.secrets.length > 0 && { secrets: read.secrets }),
     },
@@ -73,13 +74,23 @@ function contextOf(context: string, sources: FileSources): Fields {
   return { git }
 }
 
+/** Names of `args` that are called like secrets, and are none. Compose leaves keys with x- to others. */
+const publicArgsKey = 'x-cove-public-args'
+
 /** One without a value has that of the environment, or else the Dockerfile's own. */
-function buildArgs(value: unknown, at: At, { variables }: FileSources): Fields {
+function buildArgs(value: unknown, open: unknown, here: At, { variables, notes }: FileSources): Fields {
+  const at = below(here, 'args', notes)
   const found = [...pairs(value ?? {}, at)].flatMap(([key, given]) => {
     const known = given ?? variables(key)
     return known === undefined ? [] : [[key, known] as const]
   })
-  return found.length === 0 ? {} : { args: Object.fromEntries(found) }
+  const args = Object.fromEntries(found)
+  const publicArgs = open === undefined ? [] : texts(open, below(here, publicArgsKey, notes))
+  for (const name of secretArgs({ args, publicArgs })) {
+    const otherwise = `give it by build.secrets, or name it in build.${publicArgsKey}`
+    at.note(`${name} is called like a secret, and such a Build is refused: ${otherwise} when it is none`)
+  }
+  return { ...(found.length > 0 && { args }), ...(publicArgs.length > 0 && { publicArgs }) }
 }
 
 function buildSecrets(value: unknown, at: At, sources: FileSources) {

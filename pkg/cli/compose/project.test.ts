@@ -220,7 +220,27 @@ secrets: {token: {file: ./token}}`,
   t.deepEqual(notes, [
     'services.web.build.cache_from: "type=gha" has no counterpart: only images are taken as cache',
     'services.web.build.platforms: an image is built for one platform: linux/amd64',
+    'services.web.build.args: PASSWORD is called like a secret, and such a Build is refused: give it by build.secrets, or name it in build.x-cove-public-args when it is none',
   ])
+})
+
+test('an argument that is called like a secret is said to be public by an extension of Compose', (t) => {
+  for (const names of ['[PASSWORD]', 'PASSWORD']) {
+    const { manifests, notes } = converted(
+      `services: {web: {build: {context: ., args: [PASSWORD], x-cove-public-args: ${names}, x-other: 1}}}`,
+    )
+    const { spec } = manifests.find(({ kind }) => kind === 'Build') ?? {}
+    t.deepEqual(spec, {
+      context: { path: '/srv/shop' },
+      args: { PASSWORD: 'geheim' },
+      publicArgs: ['PASSWORD'],
+      tags: ['shop-web'],
+    })
+    t.deepEqual(notes, [])
+  }
+  t.throws(() => converted('services: {web: {build: {x-cove-public-args: {A: 1}}}}'), {
+    message: 'services.web.build.x-cove-public-args: want text, found {"A":1}',
+  })
 })
 
 test('services that build one image alike share its Build, and others cannot', (t) => {
