@@ -11,6 +11,8 @@ import type { Attempt, Mapping } from './attempt.ts'
 import type { BuildEnd } from './buildbook.ts'
 import { contextOf } from './buildcontext.ts'
 import { bringCacheImages } from './cacheimages.ts'
+import { inspectBases } from './inspectedbases.ts'
+import { mustFit } from './layersleft.ts'
 import { takeOutputs } from './outputs.ts'
 import type { BuildOrder } from './port.ts'
 import type { ContextStore } from './sources/contextstore.ts'
@@ -89,7 +91,9 @@ interface Making {
 }
 
 async function make({ build, order, attempt, building, context, signal }: Making): Promise<BuiltImage> {
-  await mustFetchNothing(order, context.engine)
+  const bases = await inspectBases(order, context.engine)
+  mustFetchNothing(bases)
+  mustFit(order, bases)
   const { text, labels, mapping } = labelled(order)
   attempt.useMapping(mapping)
   const sent = await contextOf(order, text, building)

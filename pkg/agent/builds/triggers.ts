@@ -5,21 +5,14 @@
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import { fetchedByAdd } from '#pkg/build/dockerfile/reach.ts'
 import { BuildError } from '#pkg/engine/builds.ts'
-import type { Engine } from '#pkg/engine/port.ts'
-import type { BuildOrder } from './port.ts'
+import type { InspectedBases } from './inspectedbases.ts'
 
 /** Throws BuildError. */
-export async function mustFetchNothing(
-  { inputs }: Pick<BuildOrder, 'inputs'>,
-  engine: Pick<Engine, 'rawImage'>,
-): Promise<void> {
-  const bases = Object.entries(inputs).filter(([name]) => name.startsWith('base '))
-  for (const [name, id] of bases) {
-    const fetched = triggersIn(await engine.rawImage(id)).find(
-      (trigger) => fetchedByAdd(`FROM scratch\n${trigger}\n`).length > 0,
-    )
+export function mustFetchNothing(bases: InspectedBases): void {
+  for (const [reference, image] of bases) {
+    const fetched = triggersIn(image).find((trigger) => fetchedByAdd(`FROM scratch\n${trigger}\n`).length > 0)
     if (fetched === undefined) continue
-    const message = `${name} has ONBUILD ${fetched}: what an image has fetched from an address is written into the Dockerfile itself`
+    const message = `base ${reference} has ONBUILD ${fetched}: what an image has fetched from an address is written into the Dockerfile itself`
     throw new BuildError(message, {})
   }
 }
