@@ -61,7 +61,7 @@ test.serial(
   'with its server killed a node heals what it runs, and tells all of it when the server is back',
   async (t) => {
     const { cove, machine, scene } = await start(t)
-    const healthcheck = { shell: 'test ! -e /sick', interval: '1s', timeout: '1s', retries: 1 }
+    const healthcheck = { shell: 'test ! -e /sick', interval: '1s', timeout: '20s', retries: 1 }
     const until = 'rm -f /sick; while [ ! -e /end ]; do sleep 0.1; done; exit 3'
     await scene.run('web')
     await scene.run('crasher', { command: ['sh', '-c', until] })
@@ -113,7 +113,7 @@ withRoot(
     await scene.create('Secret', 'login', { stringData: { password: 'open-sesame' } })
     const mounts = [{ secret: 'login', mountPath: '/login' }]
     const env = [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'login', key: 'password' } } }]
-    const healthcheck = { shell: 'test -e /ready', interval: '1s', timeout: '2s', retries: 100 }
+    const healthcheck = { shell: 'test -e /ready', interval: '1s', timeout: '20s', retries: 100 }
     const slowly = 'rm -f /ready; sleep 3; touch /ready; exec sleep 86400'
     await scene.run('db', { command: ['sh', '-c', slowly], mounts, env, healthcheck })
     await scene.run('web', { dependsOn: [{ container: 'db', condition: 'Healthy' }] })

@@ -55,7 +55,7 @@ withRoot(
     const engine = await startPrivateEngine(t, { liveRestore: true })
     const cove = await startCove(t, { engine: engine.host })
     const scene = await makeScene(cove)
-    const check = { shell: 'test -e /ok', interval: '500ms', timeout: '500ms' }
+    const check = { shell: 'test -e /ok', interval: '500ms', timeout: '20s' }
     const works = { command: ['sh', '-c', 'touch /ok; sleep 86400'], networkMode: 'none' }
     const id = await scene.running('web', { ...works, healthcheck: check })
     const frozen = await scene.running('frozen', { ...works, healthcheck: check })

@@ -5,7 +5,7 @@ import { sharedCove } from '#test/helpers/cove.ts'
 import { makeScene } from '#test/helpers/scene.ts'
 
 const cove = sharedCove(test)
-const isThere = (path: string) => ({ shell: `test -e ${path}`, interval: '1s', timeout: '1s', retries: 1 })
+const isThere = (path: string) => ({ shell: `test -e ${path}`, interval: '1s', timeout: '20s', retries: 1 })
 const sh = (line: string) => ['sh', '-c', line]
 
 test('a container starts after what it depends on has started, is healthy, has completed', async (t) => {
@@ -43,7 +43,7 @@ test('a container that turns unhealthy is restarted, and its checks are shown', 
   const scene = await makeScene(cove())
   const id = await scene.running('web', {
     command: sh('rm -f /sick; sleep 86400'),
-    healthcheck: { shell: 'echo checked; test ! -e /sick', interval: '1s', timeout: '1s', retries: 1 },
+    healthcheck: { shell: 'echo checked; test ! -e /sick', interval: '1s', timeout: '20s', retries: 1 },
   })
   const { status } = await scene.until('web', { health: { status: 'healthy' } })
   t.like(status?.health?.log.at(-1), { exitCode: 0, output: 'checked\n' })
