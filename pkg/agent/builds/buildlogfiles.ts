@@ -85,6 +85,8 @@ export async function* readSegments(source: LogSource): AsyncGenerator<Buffer | 
   const { directory, attempt, growing, follow, signal } = source
   const news = newsOf(growing, signal)
   let at = { segment: 0, offset: 0 }
+  // What follows on the file that is read, once it is there: then nothing more is written to this one.
+  let next: number | undefined
   try {
     while (!signal.aborted) {
       const isWhole = growing === undefined || growing.ended
@@ -95,12 +97,14 @@ export async function* readSegments(source: LogSource): AsyncGenerator<Buffer | 
         yield chunk
         continue
       }
-      const next = (await segmentsOf(directory, attempt)).find((segment) => segment > at.segment)
       if (next !== undefined) {
-        yield* betweenFiles(source, at, next)
+        if (next > at.segment + 1) yield Buffer.from(leftOut)
         at = { segment: next, offset: 0 }
+        next = undefined
         continue
       }
+      next = await segmentAfter(at.segment, directory, attempt)
+      if (next !== undefined) continue
       yield caughtUp
       if (isWhole || !follow) return
       await news.next()
@@ -110,15 +114,12 @@ export async function* readSegments(source: LogSource): AsyncGenerator<Buffer | 
   }
 }
 
-/** What was written to the one file since it was looked at; and where others between the two are no more, that. */
-async function* betweenFiles(
-  { directory, attempt }: LogSource,
-  at: { readonly segment: number; readonly offset: number },
-  next: number,
-): AsyncGenerator<Buffer> {
-  const rest = await readAt(segmentPath(directory, attempt, at.segment), at.offset)
-  if (rest.length > 0) yield rest
-  if (next > at.segment + 1) yield Buffer.from(leftOut)
+async function segmentAfter(
+  segment: number,
+  directory: string,
+  attempt: number,
+): Promise<number | undefined> {
+  return (await segmentsOf(directory, attempt)).find((each) => each > segment)
 }
 
 /** Where lines are missing; as all lines, with a time in front: that of nothing. */

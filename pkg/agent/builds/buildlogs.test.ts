@@ -54,6 +54,34 @@ test('a reader that follows sees each line, and the end', async (t) => {
   t.is(await reading, 'one\ntwo\nthree\n')
 })
 
+test('a reader misses nothing that is written as one file of a log ends and the next begins', async (t) => {
+  for (let turns = 0; turns < 24; turns++) {
+    const { logs } = await makeLogs(t)
+    const writer = logs.begin(build, 1, lost)
+    const reading = (await logs.read(build, { ...plain, follow: true }))[Symbol.asyncIterator]()
+    const chunks: Uint8Array[] = []
+    writer.line('one')
+    for (let next = await reading.next(); next.done !== true; next = await reading.next()) {
+      chunks.push(next.value)
+      if (chunks.length > 1) continue
+      // Wherever the reader is between looking at this file and looking for further ones.
+      const waiting = reading.next()
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+      for (const letter of ['a', 'b', 'c']) writer.line(letter.repeat(600 * 1024))
+      writer.end('Succeeded')
+      const { value } = await waiting
+      if (value !== undefined) chunks.push(value)
+    }
+    t.deepEqual(
+      Buffer.concat(chunks)
+        .toString()
+        .split('\n')
+        .map((line) => `${line.slice(0, 3)} ${line.length}`),
+      ['one 3', 'aaa 614400', 'bbb 614400', 'ccc 614400', ' 0'],
+    )
+  }
+})
+
 test('a reader that goes away ends', async (t) => {
   const { logs } = await makeLogs(t)
   const writer = logs.begin(build, 1, lost)
