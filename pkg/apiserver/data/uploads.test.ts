@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { ManualClock, seededRandom, silentLogger } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
+import { EntryRoom } from '#pkg/build/context/entryroom.ts'
 import { packInline } from '#pkg/build/context/inline.ts'
 import { summarise } from '#pkg/build/context/normalise.ts'
 import { eventually } from '#test/helpers/eventually.ts'
@@ -211,6 +212,36 @@ test('a context that is another one, that is broken, or that leaves itself, leav
   t.regex((await said(content)) ?? '', /ends within a file|no tar archive/)
   t.truthy(await said(away))
   t.deepEqual(await readdir(join(dataDir, 'uploads')), [])
+})
+
+test('contexts of too many files at once are told to come later, and then taken', async (t) => {
+  const dataDir = await makeTempDir(t, 'uploads')
+  const ambient = { clock: new ManualClock(start), random: seededRandom(3) }
+  const uploads = await Uploads.open({ dataDir, maxBytes: 1e6, ...ambient, entryRoom: new EntryRoom(3000) })
+  const files = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, '']))
+  const treeOf = async (of: Readonly<Record<string, string>>) => {
+    const { digest } = await summarise(packInline(of), { maxBytes: 1e6 })
+    return { namespace: 'shop', digest }
+  }
+  const [large, small] = [files(6), files(5)]
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const { promise: over, resolve: end } = Promise.withResolvers<void>()
+  const slow = async function* () {
+    const all = await bytesOf(packInline(large))
+    yield all.subarray(0, -1024)
+    begin()
+    await over
+    yield all.subarray(-1024)
+  }
+  const first = uploads.put(await treeOf(large), { input: slow(), signal })
+  await begun
+  const put = async () => uploads.put(await treeOf(small), { input: packInline(small), signal })
+  const error = await t.throwsAsync(put())
+  t.true(isReason(error, 'TooManyRequests'), String(error))
+  end()
+  await first
+  await put()
+  t.is((await uploads.list()).length, 2)
 })
 
 async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -13,6 +13,7 @@ import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { uploadDigestPattern } from '#pkg/apis/uploads.ts'
 import { inBlocks } from '#pkg/build/context/blocks.ts'
+import { EntryRoom } from '#pkg/build/context/entryroom.ts'
 import { normaliseArchive } from '#pkg/build/context/normalise.ts'
 
 export interface UploadsOptions {
@@ -20,6 +21,8 @@ export interface UploadsOptions {
   readonly dataDir: string
   /** Of one file. */
   readonly maxBytes: number
+  /** Memory for the files of contexts that come at once; absent: as usual. */
+  readonly entryRoom?: EntryRoom
   readonly clock: Clock
   readonly random: Random
 }
@@ -54,6 +57,7 @@ const partialPrefix = '.partial-'
 export class Uploads {
   readonly #options: UploadsOptions
   readonly #dir: string
+  readonly #entryRoom: EntryRoom
   #sending = 0
   /** Bytes since the last look at the disk. */
   #unseen = 0
@@ -61,6 +65,7 @@ export class Uploads {
   private constructor(options: UploadsOptions) {
     this.#options = options
     this.#dir = join(options.dataDir, 'uploads')
+    this.#entryRoom = options.entryRoom ?? new EntryRoom()
   }
 
   /** To be called while nobody else has the data directory. */
@@ -186,9 +191,14 @@ export class Uploads {
   /** What is kept is the archive as Cove writes it, whoever has made the one that came: nodes read that. */
   async #copyTree(sending: Sending, file: FileHandle): Promise<string> {
     const { maxBytes } = this.#options
-    const { archive, summary } = normaliseArchive(this.#counted(sending), { maxBytes })
-    for await (const block of archive) await this.#append(file, block)
-    return summary().digest
+    const { keep, giveBack } = this.#entryRoom.share()
+    try {
+      const { archive, summary } = normaliseArchive(this.#counted(sending), { maxBytes, keep })
+      for await (const block of archive) await this.#append(file, block)
+      return summary().digest
+    } finally {
+      giveBack()
+    }
   }
 
   async *#counted({ input, bytes, signal }: Sending): AsyncGenerator<Uint8Array> {

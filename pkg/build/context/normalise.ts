@@ -7,6 +7,7 @@ import { badRequest, StatusError } from '#pkg/apimachinery/errors.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { inBlocks } from './blocks.ts'
 import { shown, type TreeEntry } from './entry.ts'
+import type { Keep } from './entryroom.ts'
 import { type ArchiveHeader, encodeHeader, paddingOf, trailerBytes } from './header.ts'
 import type { Ignore } from './ignore.ts'
 import { type ArchivedFile, readArchive } from './readarchive.ts'
@@ -21,6 +22,8 @@ export interface NormaliseOptions {
   readonly subdirectory?: string
   /** Files whose text is wanted, by their paths; of those that are too long for a Dockerfile nothing is kept. */
   readonly texts?: ReadonlySet<string>
+  /** Told what is kept of the files until the archive is read; what it throws ends that. */
+  readonly keep?: Keep
 }
 
 export interface ContextSummary {
@@ -68,10 +71,10 @@ export async function summarise(
 
 async function* normalised(
   input: AsyncIterable<Uint8Array>,
-  { ignore, subdirectory }: NormaliseOptions,
+  { ignore, subdirectory, keep }: NormaliseOptions,
   book: ContextBook,
 ): AsyncGenerator<Uint8Array> {
-  for await (const file of readArchive(input)) {
+  for await (const file of readArchive(input, keep)) {
     const header = relativeTo(subdirectory, file.header)
     if (header === undefined || ignore?.ignores(header.path) === true) continue
     yield* counted(written({ ...file, header }, book), book)

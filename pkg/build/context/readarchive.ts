@@ -6,6 +6,7 @@
 import { badRequest } from '#pkg/apimachinery/errors.ts'
 import { ByteReader } from './bytereader.ts'
 import { contextPath, linkMode, modeBits, mustSaySomething, shown, type TreeEntryType } from './entry.ts'
+import type { Keep } from './entryroom.ts'
 import { type ArchiveHeader, blockBytes, paddingOf } from './header.ts'
 import { decoded, parseHeader, parsePax, type RawHeader, upToZero } from './parseheader.ts'
 
@@ -19,13 +20,14 @@ export interface ArchivedFile {
 const longestExtra = 1024 ** 2
 /** As long as a path may be on a disk. */
 const longestName = 4096
-/** In one archive; what is known of them is kept. */
+/** In one archive; what is known of them is kept: their names, and what links say. */
 const mostFiles = 1_000_000
 const mostCharacters = 64e6
 
-/** Throws BadRequest for what is no archive, or holds what no context holds. */
+/** Throws BadRequest for what is no archive, or holds what no context holds; and what `keep` throws. */
 export async function* readArchive(
   input: AsyncIterable<Uint8Array>,
+  keep: Keep = () => undefined,
 ): AsyncGenerator<ArchivedFile, undefined> {
   const reader = new ByteReader(input)
   try {
@@ -34,8 +36,11 @@ export async function* readArchive(
     for (let header = await nextHeader(reader, true); header !== undefined; ) {
       const left = { bytes: header.size }
       if (header.path !== '') {
+        const known = types.size
         mustFit(header, types)
-        characters += header.path.length
+        const length = header.path.length + (header.linkname?.length ?? 0)
+        characters += length
+        keep(types.size - known, length)
         if (types.size > mostFiles || characters > mostCharacters)
           throw badRequest(`the archive has too many files: more than ${types.size - 1}`)
         yield { header, content: contentOf(reader, left) }
