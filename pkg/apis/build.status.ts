@@ -15,6 +15,13 @@ const step = Type.Object({
   }),
   seconds: Type.Optional(Type.Number({ minimum: 0, description: 'How long it took.' })),
   layer: text('Id of the image after it, where the builder tells.'),
+  triggers: Type.Optional(
+    atomicList(Type.String(), {
+      maxItems: 64,
+      description:
+        'What the image of a FROM brings along (ONBUILD) and the classic builder runs as part of it; with BuildKit these are steps of their own.',
+    }),
+  ),
 })
 
 const base = Type.Object({
@@ -118,9 +125,14 @@ export const buildStatus = Type.Object(
     startedAt: Type.Optional(time({ description: 'When the last attempt began.' })),
     finishedAt: Type.Optional(time({ description: 'When it ended.' })),
     checkedAt: Type.Optional(
-      time({ description: 'When it was last asked whether context or bases have moved.' }),
+      time({
+        description:
+          'When it was last asked whether context or bases have moved. While nothing else changes, the times of these questions are written every five minutes at most.',
+      }),
     ),
-    nextCheckAt: Type.Optional(time({ description: 'When it is asked next.' })),
+    nextCheckAt: Type.Optional(
+      time({ description: 'When it is asked next, as of the time when that was written.' }),
+    ),
     nextScheduledAt: Type.Optional(time({ description: 'When triggers.schedule makes the next one.' })),
     scheduledAt: Type.Optional(
       time({ description: 'The time of triggers.schedule that was last answered.' }),

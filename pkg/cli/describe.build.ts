@@ -5,6 +5,8 @@ import type { Build, BuildStatus } from '#pkg/apis/build.ts'
 import { secondsText } from '#pkg/build/buildlog.ts'
 import { failureLine } from './builds/report.ts'
 import { formatTable, plainText } from './table.ts'
+import { nextCheckText } from './why.build.ts'
+import { whenText } from './why.times.ts'
 
 /** Parts of its status that have sections here. */
 export const buildSectioned: readonly string[] = [
@@ -15,6 +17,8 @@ export const buildSectioned: readonly string[] = [
   'history',
   'failure',
   'stages',
+  'checkedAt',
+  'nextCheckAt',
 ]
 
 const longestCell = 100
@@ -33,17 +37,21 @@ export function buildSections(object: KubeObject, now: number): string {
     warningSection(status),
     inputSection(status),
     baseSection(status, now),
+    checkSection({ spec, status }, now),
     historySection(status, now),
   ].join('')
 }
 
 function stepSection({ steps = [], attempt = 1, cacheHits = 0 }: BuildStatus): string {
-  const rows = steps.map(({ number, stage, state, seconds, instruction }) => [
-    `  ${number}`,
-    stage ?? '',
-    state,
-    seconds === undefined || state === 'Cached' ? '' : secondsText(seconds),
-    cell(instruction),
+  const rows = steps.flatMap(({ number, stage, state, seconds, instruction, triggers = [] }) => [
+    [
+      `  ${number}`,
+      stage ?? '',
+      state,
+      seconds === undefined || state === 'Cached' ? '' : secondsText(seconds),
+      cell(instruction),
+    ],
+    ...triggers.map((trigger) => ['', '', '', '', cell(`ONBUILD ${trigger}`)]),
   ])
   const title = `Steps of attempt ${attempt} (${cacheHits} cached)`
   return section(title, ['  STEP', 'STAGE', 'STATE', 'TIME', 'INSTRUCTION'], rows)
@@ -77,6 +85,15 @@ function baseSection({ bases = [] }: BuildStatus, now: number): string {
     checkedAt === undefined ? '' : `${humanDuration(now - Date.parse(checkedAt))} ago`,
   ])
   return section('Base images', ['  REFERENCE', 'IMAGE ID', 'DIGEST', 'CHECKED'], rows)
+}
+
+function checkSection({ spec, status = {} }: Pick<Build, 'spec' | 'status'>, now: number): string {
+  const { checkedAt, nextCheckAt } = status
+  const asked =
+    checkedAt === undefined ? [] : [`Where its context comes from was asked at ${whenText(checkedAt, now)}.`]
+  const next = nextCheckAt === undefined ? [] : [`${nextCheckText(nextCheckAt, spec, now)}.`]
+  const lines = [...asked, ...next].map((text) => `  ${text}\n`)
+  return lines.length === 0 ? '' : `Checks:\n${lines.join('')}`
 }
 
 function historySection({ history = [] }: BuildStatus, now: number): string {

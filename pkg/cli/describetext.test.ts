@@ -86,3 +86,30 @@ Events:        <none>
 `,
   )
 })
+
+test('of a Build is told when it is asked whether it has moved, and a time that has passed is no next one', (t) => {
+  const build = (status: object) => ({
+    apiVersion: 'cove.run/v1',
+    kind: 'Build',
+    metadata: { name: 'web' },
+    spec: { context: { git: { url: 'https://x/y.git' } }, triggers: { interval: '1m' }, tags: [] },
+    status,
+  })
+  const told = describeObject(
+    build({ checkedAt: '2025-12-31T23:59:00Z', nextCheckAt: '2026-01-01T00:00:10Z' }),
+    [],
+    now,
+  )
+  t.true(
+    told.includes(
+      'Checks:\n  Where its context comes from was asked at 2025-12-31T23:59:00Z (60s ago).\n' +
+        '  Whether its context or base images have moved is asked at 2026-01-01T00:00:10Z (in 10s).\n',
+    ),
+  )
+  t.notRegex(told, /checkedAt|nextCheckAt/)
+  t.regex(
+    describeObject(build({ nextCheckAt: '2025-12-31T23:58:00Z' }), [], now),
+    /have moved is asked every 1m \(spec\.triggers\.interval\)\.\n/,
+  )
+  t.notRegex(describeObject(build({}), [], now), /Checks:/)
+})

@@ -67,11 +67,18 @@ export function nextOfBuild({ metadata, spec, status = {} }: Build, now: number)
     ...(nextScheduledAt === undefined
       ? []
       : [`It is built at ${whenText(nextScheduledAt, now)}, because of spec.triggers.schedule.`]),
-    ...(nextCheckAt === undefined
-      ? []
-      : [`Whether its context or base images have moved is asked at ${whenText(nextCheckAt, now)}.`]),
+    ...(nextCheckAt === undefined ? [] : [`${nextCheckText(nextCheckAt, spec, now)}.`]),
     ...(phase === 'Succeeded' && nextScheduledAt === undefined ? [untouchedText(spec)] : []),
   ]
+}
+
+/** A time that has passed is that of a question before: of frequent ones, not each is written. */
+export function nextCheckText(nextCheckAt: string, { triggers }: Build['spec'], now: number): string {
+  const when =
+    Date.parse(nextCheckAt) < now
+      ? `every ${triggers.interval} (spec.triggers.interval)`
+      : `at ${whenText(nextCheckAt, now)}`
+  return `Whether its context or base images have moved is asked ${when}`
 }
 
 function untouchedText({ triggers }: Build['spec']): string {

@@ -47,6 +47,30 @@ test('a base that has moved in its registry is pulled, and the cause names it', 
   t.regex(status.cause ?? '', /^base base:1 moved from sha256:[0-9a-f]{12} to sha256:[0-9a-f]{12}$/)
 })
 
+test('that a registry was asked again is told every five minutes at most, and with whatever else is told', (t) => {
+  const digest = hashOfText('one')
+  const scene = buildScene(buildObject('web', inline), { images: [onNode('base:1', 'one', digest)] })
+  const asked = (at: number) => {
+    scene.now = now + at
+    scene.bases.set('docker.io/library/base:1', { digest, at: scene.now })
+    const world = worldOf(scene)
+    scene.status = reportBuild(scene.build, decide(scene), world, scene.now + 60_000)
+    const { bases, nextCheckAt = '' } = scene.status
+    return [bases?.[0]?.checkedAt, nextCheckAt].map((time) => (Date.parse(time ?? '') - now) / 1000)
+  }
+  settle(scene)
+  t.deepEqual(asked(1000), [1, 61])
+  const told = scene.status
+  t.deepEqual(asked(61_000), [1, 61])
+  t.deepEqual(scene.status, told)
+  t.deepEqual(asked(300_000), [1, 61])
+  t.deepEqual(asked(301_000), [301, 361])
+  scene.build = buildObject('web', { ...inline, suspend: true })
+  t.deepEqual(asked(302_000), [302, 362])
+  // A clock that was wrong is not waited for.
+  t.deepEqual(asked(-86_400_000), [-86_400, -86_340])
+})
+
 test('with triggers off, what moves is taken only by a build that is made for another reason', (t) => {
   const triggers = { base: false, context: false }
   const scene = buildScene(buildObject('web', { ...inline, triggers }))

@@ -7,7 +7,7 @@ import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import { engineNetworks } from '#pkg/apis/build.references.ts'
 import { type Build, type BuildStatus, namesOfBuild } from '#pkg/apis/build.ts'
 import { buildAnnotation, engineLabels, engineName, engineNameOf } from '#pkg/apis/wellknown.ts'
-import { findImage } from '../image.ts'
+import { canonicalImage, findImage } from '../image.ts'
 import { statusOfBuild } from '../images/built.ts'
 import { isCollected } from '../images/imageobject.plan.ts'
 import type { World } from '../world.ts'
@@ -147,7 +147,7 @@ function isPruned(build: Build, world: World): boolean {
 
 function toldOf({ stored, facts }: Subject, { read, bases }: Material): BuildOrder['told'] {
   const seen = [...bases.ids].map(([reference, id]) => {
-    const { digest, at } = facts.bases.get(reference) ?? {}
+    const { digest, at } = facts.bases.get(canonicalImage(reference)) ?? {}
     return {
       reference,
       id,

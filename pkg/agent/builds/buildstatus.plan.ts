@@ -9,6 +9,7 @@ import { type Decision, groupOf, type Hold, type World } from '../world.ts'
 import { generationOfBuild } from './build.plan.ts'
 import { withProgress } from './buildbook.ts'
 import { cancelOf, weighBuild } from './buildweigh.ts'
+import { withLastingTimes } from './checktimes.ts'
 import { nextDue, toldTime } from './schedule.ts'
 import type { Weighed } from './weighed.ts'
 
@@ -32,7 +33,7 @@ export function reportBuild(
   const { nextScheduledAt: _, nextCheckAt: __, ...rest } = status
   const observedGeneration = metadata.generation ?? 0
   const isHere = status.image !== undefined && findImage(world.observed.images, status.image.id) !== undefined
-  return {
+  return withLastingTimes(statusOfBuild(build, world), {
     ...rest,
     ...checksOf(build, status, world),
     ...sizeOf(status, world),
@@ -42,7 +43,7 @@ export function reportBuild(
     phase: running !== undefined && state.phase !== 'Terminating' ? 'Building' : state.phase,
     observedGeneration,
     conditions: conditionsOf(status, state, { isHere, observedGeneration, now: world.now }),
-  }
+  })
 }
 
 /** Of what has been built this moment, which nobody has to wait for a look at the engine to be told of. */
