@@ -84,7 +84,7 @@ export class BuildLogs {
   }
 
   #interrupt(directory: string, attempt: number, segment: number): void {
-    const writer = new LogWriter(directory, attempt, this.#clock, segment)
+    const writer = new LogWriter({ directory, attempt, segment, clock: this.#clock })
     // The last line may have been cut short.
     writer.line('')
     writer.line(interruptedMessage)
@@ -97,10 +97,9 @@ export class BuildLogs {
     const key = `${directory}/${attempt}`
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
-      const writer = new LogWriter(directory, attempt, this.#clock)
+      const onEnd = () => this.#writing.delete(key)
+      const writer = new LogWriter({ directory, attempt, clock: this.#clock, onEnd, onLost })
       this.#writing.set(key, writer)
-      writer.onEnd = () => this.#writing.delete(key)
-      writer.onLost = onLost
       return writer
     } catch (error) {
       throw diskError(error, 'the log of a build cannot be made')
@@ -140,23 +139,29 @@ export class BuildLogs {
   }
 }
 
+interface WriterOptions {
+  readonly directory: string
+  readonly attempt: number
+  readonly clock: Clock
+  /** The file that is gone on with; absent: the first. */
+  readonly segment?: number
+  readonly onEnd?: () => void
+  /** Something could not be written; called once. */
+  readonly onLost?: (error: StatusError) => void
+}
+
 export class LogWriter {
-  readonly #directory: string
-  readonly #attempt: number
-  readonly #clock: Clock
+  readonly #options: WriterOptions
   readonly #listeners = new Set<() => void>()
-  onEnd: () => void = () => {}
-  onLost: (error: StatusError) => void = () => {}
   #isLost = false
   #segment: number
   #file: number
   #written = 0
   ended = false
 
-  constructor(directory: string, attempt: number, clock: Clock, segment = 0) {
-    this.#directory = directory
-    this.#attempt = attempt
-    this.#clock = clock
+  constructor(options: WriterOptions) {
+    const { directory, attempt, segment = 0 } = options
+    this.#options = options
     this.#segment = segment
     this.#file = openSync(segmentPath(directory, attempt, segment), 'a', 0o600)
   }
@@ -164,7 +169,7 @@ export class LogWriter {
   /** One line, or several. */
   line(text: string): void {
     if (this.ended) return
-    const time = new Date(this.#clock.now()).toISOString()
+    const time = new Date(this.#options.clock.now()).toISOString()
     this.#write(`${time} ${text.replaceAll('\n', `\n${time} `)}\n`)
   }
 
@@ -177,18 +182,20 @@ export class LogWriter {
   end(result: string): void {
     if (this.ended) return
     this.ended = true
+    const { directory, attempt, onEnd } = this.#options
     this.#orLost(() => {
       closeSync(this.#file)
-      writeFileSync(endPath(this.#directory, this.#attempt), `${result}\n`, { mode: 0o600 })
+      writeFileSync(endPath(directory, attempt), `${result}\n`, { mode: 0o600 })
     })
-    this.onEnd()
+    onEnd?.()
     this.#tell()
   }
 
   #write(text: string): void {
+    const bytes = Buffer.from(text)
     this.#orLost(() => {
-      if (this.#written > 0 && this.#written + text.length > segmentBytes) this.#next()
-      this.#written += writeSync(this.#file, text)
+      if (this.#written > 0 && this.#written + bytes.length > segmentBytes) this.#next()
+      this.#written += writeSync(this.#file, bytes)
     })
     this.#tell()
   }
@@ -198,21 +205,22 @@ export class LogWriter {
     try {
       work()
     } catch (error) {
-      if (!this.#isLost) this.onLost(diskError(error, 'the log of a build cannot be written'))
+      if (!this.#isLost) this.#options.onLost?.(diskError(error, 'the log of a build cannot be written'))
       this.#isLost = true
     }
   }
 
   #next(): void {
+    const { directory, attempt } = this.#options
     const next = this.#segment + 1
     // Before the other is closed: without it that one goes on.
-    const file = openSync(segmentPath(this.#directory, this.#attempt, next), 'a', 0o600)
+    const file = openSync(segmentPath(directory, attempt, next), 'a', 0o600)
     closeSync(this.#file)
     this.#file = file
     this.#segment = next
     this.#written = 0
     const old = this.#segment - segmentsKept
-    if (old > 0) removeNow(segmentPath(this.#directory, this.#attempt, old))
+    if (old > 0) removeNow(segmentPath(directory, attempt, old))
   }
 
   #tell(): void {
