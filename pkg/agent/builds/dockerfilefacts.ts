@@ -7,7 +7,7 @@ import type { BuildFacts } from './port.ts'
 
 type Asked = Pick<
   BuildSpec,
-  'args' | 'target' | 'platform' | 'network' | 'builder' | 'secrets' | 'dockerfile'
+  'args' | 'publicArgs' | 'target' | 'platform' | 'network' | 'builder' | 'secrets' | 'dockerfile'
 >
 
 export type DockerfileFacts =
@@ -31,6 +31,7 @@ export function dockerfileFacts(
 ): DockerfileFacts {
   const verdict = judge(text, {
     args: spec.args,
+    publicArgs: spec.publicArgs,
     builder: spec.builder,
     secrets: spec.secrets.length,
     engineBuilder,

@@ -50,6 +50,7 @@ const judgedFields = [
   'nodeName',
   'nodeSelector',
   'platform',
+  'publicArgs',
   'secrets',
   'target',
 ] as const
@@ -62,6 +63,7 @@ function judgedOf(spec: Partial<Build['spec']>): unknown {
 function judgingOf(spec: Build['spec']): Judging {
   return {
     args: spec.args,
+    publicArgs: spec.publicArgs,
     builder: spec.builder,
     secrets: spec.secrets.length,
     engineBuilder: 'Classic',

@@ -154,6 +154,12 @@ test('a secret among the arguments is told once', (t) => {
   t.deepEqual(rulesOf(['FROM a'], { args: { DB_PASSWORD: 'x' } }), ['UnusedBuildArg', 'SecretInArg'])
 })
 
+test('what is called like a secret and said to be none is not told', (t) => {
+  const lines = ['FROM a', 'ARG PAGE_TOKEN=1', 'ARG API_KEY']
+  t.deepEqual(rulesOf(lines, { publicArgs: ['PAGE_TOKEN'] }), ['SecretInArg 3'])
+  t.deepEqual(rulesOf(lines, { args: { API_KEY: 'x' }, publicArgs: ['API_KEY', 'PAGE_TOKEN'] }), [])
+})
+
 test('an ARG before FROM that a stage does not ask for again is told where it is used', (t) => {
   const global = ['ARG Q=1', 'FROM a']
   t.deepEqual(rulesOf([...global, 'RUN echo $Q', 'LABEL x=${Q}']), ['UndefinedVariable 3'])

@@ -14,11 +14,12 @@ const unusedArgs: LintRule = ({ dockerfile, building: { args = {} }, stages }) =
     .map((name) => ({ rule: 'UnusedBuildArg', message: `no ARG asks for the argument ${name}` }))
 }
 
-const secretInArg: LintRule = ({ dockerfile, stages, building: { args = {} } }) => {
+const secretInArg: LintRule = ({ dockerfile, stages, building: { args = {}, publicArgs = [] } }) => {
+  const isSecret = (name: string) => isSecretName(name) && !publicArgs.includes(name)
   const written = [...dockerfile.globals, ...stages.flatMap(({ stage }) => stage.instructions)].flatMap(
     ({ keyword, pairs }) =>
       (keyword === 'ARG' || keyword === 'ENV' ? pairs : [])
-        .filter(({ key }) => isSecretName(key))
+        .filter(({ key }) => isSecret(key))
         .map((pair) =>
           lintAt(
             'SecretInArg',
@@ -32,7 +33,7 @@ const secretInArg: LintRule = ({ dockerfile, stages, building: { args = {} } }) 
     for (const { pairs } of stage.instructions) for (const { key } of pairs) told.add(key)
   }
   const given = Object.keys(args)
-    .filter((name) => isSecretName(name) && !told.has(name))
+    .filter((name) => isSecret(name) && !told.has(name))
     .map(
       (name): Lint => ({
         rule: 'SecretInArg',

@@ -15,6 +15,8 @@ export interface Building extends Values {
   readonly target?: string
   /** BuildKit leaves out the stages that nothing needs; the classic builder, which is assumed, makes all up to the target. */
   readonly builder?: 'Classic' | 'BuildKit'
+  /** Names of arguments that are called like secrets and are none. */
+  readonly publicArgs?: readonly string[]
 }
 
 export interface ExternalImage extends Place {
