@@ -29,6 +29,7 @@ test('a status stays small, whatever a builder says', async (t) => {
   } as const
   const attempt = new Attempt({ clock, order, log, onChange: () => {} })
   const long = 'x'.repeat(300_000)
+  attempt.useTriggers(new Map([[1, Array.from({ length: 100 }, () => long)]]))
   for (let step = 1; step <= 600; step++)
     attempt.add({ type: 'step', step, of: 600, instruction: long, stage: long })
   for (let count = 0; count < 100; count++) attempt.add({ type: 'warning', message: long })
@@ -36,6 +37,7 @@ test('a status stays small, whatever a builder says', async (t) => {
   const failure = attempt.failureOf({ step: 1, exitCode: 1 }, { reason: 'StepFailed', message: long })
   attempt.end('Failed', 'failed')
   t.is(attempt.steps.length, 512)
+  t.is(attempt.steps[0]?.triggers?.length, 64)
   t.is(attempt.warnings.length, 64)
   t.true(failure.message.length < 2100)
   t.true(JSON.stringify([attempt.steps, attempt.warnings, failure]).length < 400_000)

@@ -33,6 +33,7 @@ const longestName = 128
 const longestMessage = 2048
 /** What a status holds. */
 const mostSteps = 512
+const mostTriggers = 64
 const mostWarnings = 64
 
 export class Attempt implements RunningBuild {
@@ -47,6 +48,7 @@ export class Attempt implements RunningBuild {
   /** The last of what each step wrote. */
   readonly #tails = new Map<number, string>()
   #mapping: Mapping = { hides: () => false, stepOf: (step) => step, lineOf: (line) => line }
+  #triggers: ReadonlyMap<number, readonly string[]> = new Map()
   #failed: number | undefined
 
   constructor(options: AttemptOptions) {
@@ -69,6 +71,11 @@ export class Attempt implements RunningBuild {
     this.#mapping = mapping
   }
 
+  /** What steps that the engine tells from here on run along with them, by their number. */
+  useTriggers(triggers: ReadonlyMap<number, readonly string[]>): void {
+    this.#triggers = triggers
+  }
+
   say(line: string): void {
     this.#options.log.line(line)
   }
@@ -79,6 +86,7 @@ export class Attempt implements RunningBuild {
     this.#note(event)
     const lines = this.#lines.text(this.#timed(event))
     if (lines !== undefined) this.#options.log.line(lines)
+    if (event.type === 'step') this.#logTriggers(event.step)
     this.#options.onChange()
   }
 
@@ -118,6 +126,13 @@ export class Attempt implements RunningBuild {
     this.#options.log.end(result)
   }
 
+  #logTriggers(step: number): void {
+    for (const trigger of this.#triggers.get(step) ?? []) {
+      const lines = this.#lines.text({ type: 'output', step, text: `ONBUILD ${trigger}\n` })
+      if (lines !== undefined) this.#options.log.line(lines)
+    }
+  }
+
   /** Undefined: of a step that is not told. */
   #mapped(event: BuildEvent): BuildEvent | undefined {
     const { hides, stepOf, lineOf } = this.#mapping
@@ -147,12 +162,14 @@ export class Attempt implements RunningBuild {
 
   #begin(told: StepEvent): void {
     const { step: number, instruction, stage } = told
+    const triggers = this.#triggers.get(number)?.slice(0, mostTriggers)
     this.#began.set(number, { at: this.#options.clock.now(), told })
     this.#steps.set(number, {
       number,
       instruction: cut(instruction, longestInstruction),
       state: 'Running',
       ...(stage !== undefined && { stage: cut(stage, longestName) }),
+      ...(triggers !== undefined && { triggers: triggers.map((one) => cut(one, longestInstruction)) }),
     })
   }
 

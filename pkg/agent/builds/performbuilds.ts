@@ -16,7 +16,7 @@ import { mustFit } from './layersleft.ts'
 import { takeOutputs } from './outputs.ts'
 import type { BuildOrder } from './port.ts'
 import type { ContextStore } from './sources/contextstore.ts'
-import { mustFetchNothing } from './triggers.ts'
+import { mustFetchNothing, triggersByStep } from './triggers.ts'
 
 /** What performers of builds are given; the room (buildroom.ts) is one. */
 export interface BuildPerforming {
@@ -96,6 +96,7 @@ async function make({ build, order, attempt, building, context, signal }: Making
   mustFit(order, bases)
   const { text, labels, mapping } = labelled(order)
   attempt.useMapping(mapping)
+  attempt.useTriggers(triggersByStep(order, bases))
   const sent = await contextOf(order, text, building)
   const { target, platform, network } = order
   const built = await context.engine.buildImage({

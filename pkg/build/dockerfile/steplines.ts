@@ -12,9 +12,12 @@ export interface ToldStep {
 }
 
 /** The classic builder makes one step of each instruction, in their order. */
-export function lineOfClassicStep({ globals, stages }: Dockerfile, number: number): number | undefined {
-  const all = [...globals, ...stages.flatMap(({ from, instructions }) => [from, ...instructions])]
-  return all[number - 1]?.line
+export function classicSteps({ globals, stages }: Dockerfile): readonly Instruction[] {
+  return [...globals, ...stages.flatMap(({ from, instructions }) => [from, ...instructions])]
+}
+
+export function lineOfClassicStep(dockerfile: Dockerfile, number: number): number | undefined {
+  return classicSteps(dockerfile)[number - 1]?.line
 }
 
 /**
