@@ -91,12 +91,18 @@ const shellEntrypoint = eachInstruction('ShellEntrypoint', ({ keyword, json, arg
     : undefined,
 )
 
-const notInForeground = /^\s*(?:\/\S*\/)?(?:service\s+\S+\s+start|systemctl\s+start\s+\S+)\s*$/
+/** The command is only that; a systemctl has nobody to talk to, whatever comes behind it. */
+const notInForeground =
+  /^\s*(?:(?:\/\S*\/)?service\s+\S+\s+start|\/etc\/(?:rc\.d\/)?init\.d\/\S+\s+start|(?:\/\S*\/)?initctl\s+start\s+\S+)\s*$/
+const ofSystemd = /^\s*(?:\/\S*\/)?systemctl\s+(?:\S+\s+)?(?:start|restart|enable)\s/
 
 const background = eachInstruction('BackgroundService', (instruction) => {
   const { keyword } = instruction
   if (keyword !== 'CMD' && keyword !== 'ENTRYPOINT') return undefined
-  if (!notInForeground.test(commandOf(instruction))) return undefined
+  const command = commandOf(instruction)
+  if (ofSystemd.test(command))
+    return 'no systemd runs in a container: start the program itself, in the foreground'
+  if (!notInForeground.test(command)) return undefined
   return 'the container ends with this command: start the program itself, in the foreground'
 })
 

@@ -79,8 +79,18 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   ShellEntrypoint: { told: [['ENTRYPOINT a b']], fine: [['ENTRYPOINT ["a"]'], ['ENTRYPOINT []']] },
   BackgroundService: {
-    told: [['CMD service nginx start'], ['CMD systemctl start nginx']],
-    fine: [['CMD ["nginx", "-g", "daemon off;"]'], ['CMD service nginx start && sleep 9']],
+    told: [
+      ['CMD service nginx start'],
+      ['CMD ["/etc/init.d/nginx", "start"]'],
+      ['CMD initctl start nginx'],
+      ['CMD systemctl start nginx'],
+      ['CMD systemctl --now enable nginx && sleep 9'],
+    ],
+    fine: [
+      ['CMD ["nginx", "-g", "daemon off;"]'],
+      ['CMD service nginx start && sleep 9'],
+      ['RUN systemctl enable nginx'],
+    ],
   },
   Sudo: {
     told: [['RUN sudo x'], ['RUN a && sudo b']],
