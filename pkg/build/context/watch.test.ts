@@ -1,5 +1,5 @@
 /** With the kernel's own notices; only the time of settling is turned by hand. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
@@ -9,8 +9,13 @@ import { makeIgnore } from './ignore.ts'
 import { parseIgnore } from './ignorefile.ts'
 import { watchContext } from './watch.ts'
 
-async function make(t: ExecutionContext) {
-  const root = await makeTempDir(t, 'watch')
+async function make(t: ExecutionContext, { asLink = false, beforeIgnore = async () => {} } = {}) {
+  const folder = await makeTempDir(t, 'watch')
+  const root = asLink ? `${folder}.link` : folder
+  if (asLink) {
+    await symlink(folder, root)
+    t.teardown(() => rm(root))
+  }
   const outside = join(await makeTempDir(t, 'outside'), 'Dockerfile')
   await writeFile(join(root, '.dockerignore'), '*.log\n')
   await mkdir(join(root, 'sub'))
@@ -23,7 +28,10 @@ async function make(t: ExecutionContext) {
   const ready = watchContext({
     root,
     besides: [outside],
-    readIgnore: async () => makeIgnore(parseIgnore(await readFile(join(root, '.dockerignore'), 'utf8'))),
+    readIgnore: async () => {
+      await beforeIgnore()
+      return makeIgnore(parseIgnore(await readFile(join(root, '.dockerignore'), 'utf8')))
+    },
     clock,
     signal: aborter.signal,
     onChange: (path) => told.push(path),
@@ -64,7 +72,44 @@ test('what is ignored is not told, until it is no more', async (t) => {
   t.deepEqual(await next(), ['.dockerignore'])
   await eventually(async () => {
     await writeFile(join(root, 'x.log'), String(Math.random()))
-    t.true((await next()).includes('x.log'))
+    if (!(await next()).includes('x.log')) throw new Error('it is not listened to yet')
+  })
+})
+
+test('what changes while it begins to listen to other files is told, too', async (t) => {
+  const reading = Promise.withResolvers<void>()
+  const ignoreRead = Promise.withResolvers<void>()
+  let isHeld = false
+  const beforeIgnore = async () => {
+    if (!isHeld) return
+    reading.resolve()
+    await ignoreRead.promise
+  }
+  const { root, next } = await make(t, { beforeIgnore })
+  isHeld = true
+  await writeFile(join(root, '.dockerignore'), '')
+  t.deepEqual(await next(), ['.dockerignore'])
+  await reading.promise
+  await writeFile(join(root, 'sub/a'), 'two')
+  ignoreRead.resolve()
+  t.deepEqual(await next(), ['.dockerignore'])
+})
+
+test('a folder behind a link is watched, and so is where the link leads', async (t) => {
+  const other = await makeTempDir(t, 'other')
+  const { root, next } = await make(t, { asLink: true })
+  await writeFile(join(root, 'sub/a'), 'two')
+  t.deepEqual(await next(), ['sub/a'])
+  await writeFile(join(root, 'x.log'), '')
+  await writeFile(join(root, 'sub/a'), 'three')
+  t.deepEqual(await next(), ['sub/a'])
+  await writeFile(join(other, '.dockerignore'), '')
+  await symlink(other, `${root}.new`)
+  await rename(`${root}.new`, root)
+  t.is((await next())[0], '.')
+  await eventually(async () => {
+    await writeFile(join(other, 'b'), String(Math.random()))
+    if (!(await next()).includes('b')) throw new Error('it is not listened to yet')
   })
 })
 

@@ -2,14 +2,16 @@
  * Watches the folder of a context and tells when it has changed: once it was quiet for a while, so that a checkout or a
  * save of many files is one change; what is ignored is not listened to. Whether anything differs, its digest says.
  */
+import { realpath } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import type { Ignore } from './ignore.ts'
 import { ignoreFileName } from './ignorefile.ts'
+import { isMissing } from './walk.ts'
 
 export interface WatchOptions {
-  /** Absolute. It may come into being later, and go. */
+  /** Absolute. It may come into being later, and go; and be a link, also to another folder later. */
   readonly root: string
   /** Read at the start, and again when a .dockerignore changes. */
   readonly readIgnore: () => Promise<Ignore>
@@ -20,7 +22,7 @@ export interface WatchOptions {
   readonly settleMs?: number
   /** Ends it. */
   readonly signal: AbortSignal
-  /** `path`: of the first file that changed, from the root where it lies there. */
+  /** `path`: of the first file that changed, from the root where it lies there; of the root itself `.`. */
   readonly onChange: (path: string) => void
   /** Such as too many files for the kernel; it goes on with what it could watch. */
   readonly onError: (error: unknown) => void
@@ -38,10 +40,11 @@ export async function watchContext(options: WatchOptions): Promise<void> {
 
 async function follow(options: WatchOptions, settling: Settling): Promise<void> {
   const { root, besides = [], signal, onError, readIgnore } = options
+  const folder = await folderBehind(root)
   const ignore = await readIgnore()
   if (signal.aborted) return
-  const watcher = watch([root, ...besides], {
-    ignored: (path) => isIgnored(path, options, ignore),
+  const watcher = watch([...new Set([root, folder, ...besides])], {
+    ignored: (path) => isIgnored(path, { folder, besides, ignore }),
     ignoreInitial: true,
     followSymlinks: false,
     atomic: false,
@@ -49,15 +52,33 @@ async function follow(options: WatchOptions, settling: Settling): Promise<void> 
   const close = () => void watcher.close().catch(onError)
   signal.addEventListener('abort', close, { once: true })
   watcher.on('error', onError)
-  watcher.on('all', (_event, path) => {
-    settling.note(relative(root, path).startsWith('..') ? path : relative(root, path))
-    if (!path.endsWith(ignoreFileName)) return
+  watcher.on('all', (event, path) => {
+    const inside = path === root ? '' : relative(folder, path)
+    const told = inside.startsWith('..') ? path : inside || '.'
+    settling.note(told)
     // Other files count from now on.
+    const isLinked = path === root && !event.endsWith('Dir')
+    if (!isLinked && !path.endsWith(ignoreFileName)) return
     signal.removeEventListener('abort', close)
     close()
-    follow(options, settling).catch(onError)
+    // What has changed until it watches again nobody has seen.
+    const again = async () => {
+      await follow(options, settling)
+      settling.note(told)
+    }
+    again().catch(onError)
   })
   await ready(watcher, signal)
+}
+
+/** Where the files are: links are not followed by what watches. */
+async function folderBehind(root: string): Promise<string> {
+  try {
+    return await realpath(root)
+  } catch (error) {
+    if (isMissing(error)) return root
+    throw error
+  }
 }
 
 function ready(watcher: FSWatcher, signal: AbortSignal): Promise<void> {
@@ -67,9 +88,15 @@ function ready(watcher: FSWatcher, signal: AbortSignal): Promise<void> {
   })
 }
 
-function isIgnored(path: string, { root, besides = [] }: WatchOptions, ignore: Ignore): boolean {
+interface Looking {
+  readonly folder: string
+  readonly besides: readonly string[]
+  readonly ignore: Ignore
+}
+
+function isIgnored(path: string, { folder, besides, ignore }: Looking): boolean {
   if (besides.includes(path)) return false
-  const inside = relative(root, path).split(sep).join('/')
+  const inside = relative(folder, path).split(sep).join('/')
   if (inside === '' || inside.startsWith('..') || inside === ignoreFileName) return false
   return ignore.ignores(inside) && !ignore.mayHoldExceptions(inside)
 }
