@@ -278,6 +278,31 @@ rule(
   () => matches(everything, /^\s*(?:export )?(?:declare )?(?:const )?(?:enum|namespace)\s+\w+.*\{/),
 )
 
+rule(
+  'no assertion of a test is tried again',
+  'Throw, or take node:assert, in what eventually() tries: an assertion of ava fails its test at once.',
+  () =>
+    everything.flatMap(({ path, text, code }) =>
+      [...code.matchAll(/\beventually\(/g)].flatMap(({ index }) => {
+        const [found] = retriedAssertion.exec(callAt(code, index)) ?? []
+        return found === undefined ? [] : [`${path}:${lineOf(text, index)}: ${found}`]
+      }),
+    ),
+)
+
+const retriedAssertion =
+  /\bt\.(?:is|not|deepEqual|notDeepEqual|like|true|false|truthy|falsy|regex|notRegex|throws|throwsAsync|assert|fail)\b/
+
+/** From its name to the parenthesis that closes it. */
+function callAt(code: string, start: number): string {
+  let depth = 0
+  for (const { 0: mark, index } of code.slice(start).matchAll(/[()]/g)) {
+    depth += mark === '(' ? 1 : -1
+    if (depth === 0) return code.slice(start, start + index)
+  }
+  return code.slice(start)
+}
+
 rule('no file is too long to be read', 'Split it by subject.', () =>
   everything.flatMap(({ path, text }) => {
     const lines = text.split('\n').length - 1

@@ -1,4 +1,5 @@
 /** What people know of docker build and its context holds for Builds: what is sent, from where, and what makes a new build. */
+import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { chmod, cp, mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -355,7 +356,7 @@ test('what is to be taken out of the image is written to the node, and no contai
   const to = join(await makeTempDir(t, 'out'), 'busybox')
   await build(scene, 'out', ['RUN true'], { outputs: [{ from: '/bin/busybox', to }] })
   await scene.eventually('the file', async () => {
-    t.deepEqual((await readFile(to)).length, (await stat('/bin/busybox')).size)
+    assert.equal((await stat(to)).size, (await stat('/bin/busybox')).size)
   })
   t.true((await readFile(to)).equals(await readFile('/bin/busybox')))
   const label = encodeURIComponent(JSON.stringify({ ancestor: [imageOf(scene, 'out')] }))

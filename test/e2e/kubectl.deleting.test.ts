@@ -1,4 +1,5 @@
 /** Deletion as people type it: the real kubectl against a server with its controllers. One server, a namespace per test. */
+import assert from 'node:assert/strict'
 import test from 'ava'
 import { eventually } from '#test/helpers/eventually.ts'
 import type { Kubectl } from '#test/helpers/kubectl.ts'
@@ -37,7 +38,7 @@ test('dependents go with their owner, and theirs with them', async (t) => {
   await configMap(kubectl, 'bystander')
   t.regex(await kubectl.ok(['delete', 'configmap', 'owner']), /^configmap "owner" deleted/)
   await eventually(async () => {
-    t.deepEqual(await names(kubectl), ['bystander'])
+    assert.deepEqual(await names(kubectl), ['bystander'])
   })
 })
 
@@ -133,7 +134,7 @@ test('a namespace goes with all that is in it; a stuck one says why and takes no
   const about = 'jsonpath={.status.conditions[?(@.type=="NamespaceFinalizersRemaining")].message}'
   await eventually(async () => {
     const message = await kubectl.ok(['get', 'namespace', 'leaving', '-o', about])
-    t.regex(message, /finalizers remaining: example\.com\/hold in 1 resource instances$/)
+    assert.match(message, /finalizers remaining: example\.com\/hold in 1 resource instances$/)
   })
   t.deepEqual(await names(kubectl), ['held'])
   const gone = kubectl.ok(['wait', '--for=delete', 'namespace/leaving', '--timeout=20s'])

@@ -1,4 +1,5 @@
 /** `cove rollout` on a real engine, in a namespace of each test. */
+import assert from 'node:assert/strict'
 import test, { type ExecutionContext } from 'ava'
 import { controllerRevisionKind } from '#pkg/apis/controllerrevision.ts'
 import { engineLabels } from '#pkg/apis/wellknown.ts'
@@ -78,7 +79,7 @@ test('a change is followed until it is done, told as history, and undone', async
   t.is((await rollout(scene, 'status', 'ctr/web', '--timeout=60s')).code, 0)
   t.true((await scene.inspect('web')).Config.Env.includes('V=1'))
   await scene.eventually('the new number', async () =>
-    t.deepEqual(await recorded(scene, 2), ['2 "2"', '3 "1"']),
+    assert.deepEqual(await recorded(scene, 2), ['2 "2"', '3 "1"']),
   )
   await says(
     t,

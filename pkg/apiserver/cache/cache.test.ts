@@ -1,4 +1,5 @@
 /** The cache between a storage that fails and watchers that must not miss anything. */
+import assert from 'node:assert/strict'
 import test, { type ExecutionContext } from 'ava'
 import { silentLogger } from '#pkg/apimachinery/ambient.ts'
 import type { Status } from '#pkg/apimachinery/errors.ts'
@@ -74,7 +75,7 @@ test('a write whose outcome the storage does not know is told as such', async (t
   const { status, body }: { status: number; body: Status } = await create('a')
   t.is(status, 504)
   t.is(body.reason, 'Timeout')
-  await eventually(async () => t.is((await ask(transport, `GET ${configMaps}/a`)).status, 200))
+  await eventually(async () => assert.equal((await ask(transport, `GET ${configMaps}/a`)).status, 200))
 })
 
 test('a host port claimed by a write that failed is free again', async (t) => {
