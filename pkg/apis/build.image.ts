@@ -3,7 +3,8 @@
  * controller, which writes it, and for the node, which builds only for the Image of its own. Pure.
  */
 import { apiVersionOf, objectKey } from '#pkg/apimachinery/meta.ts'
-import { type Build, buildKind, namesOfBuild } from './build.ts'
+import { namesOfBuild } from './build.names.ts'
+import { type Build, buildKind } from './build.ts'
 import type { Image, ImageSpec } from './image.ts'
 
 /** The part of an Image that its Build decides; the rest is whoever's who writes it. */

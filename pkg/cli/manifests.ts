@@ -1,6 +1,7 @@
 /** The manifests that -f names, read and checked as one set before anything is sent. */
-import { kinds } from '#pkg/apis/kinds.ts'
+import { kindsOfTypes } from '#pkg/apis/kindfiles.ts'
 import type { RuleChecker } from '#pkg/apis/rules.ts'
+import { readTypeMeta } from '#pkg/manifest/admit.ts'
 import { checkManifests, sortByPlace } from '#pkg/manifest/check.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
 import { decodeManifest, type ManifestDocument, type SourceText } from '#pkg/manifest/decode.ts'
@@ -51,6 +52,8 @@ export async function checkedManifests(
   if (local.size > 0) onFiles?.(local)
   const { namespace, warned } = await context.session()
   const enforcedNamespace = context.args.text('namespace')
+  const types = documents.map(({ value }) => readTypeMeta(value))
+  const kinds = await kindsOfTypes(types.filter((type) => 'kind' in type))
   const check = (rules: RuleChecker) =>
     checkManifests(documents, {
       kinds,

@@ -1,6 +1,7 @@
 /** The sentences of `cove why` about a Build. Pure. */
 import { findCondition } from '#pkg/apimachinery/meta.ts'
-import { type Build, namesOfBuild } from '#pkg/apis/build.ts'
+import { namesOfBuild } from '#pkg/apis/build.names.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import { failureLine } from './builds/report.ts'
 import { whenText } from './why.times.ts'
 

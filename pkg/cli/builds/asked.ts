@@ -12,7 +12,6 @@ import type { SourceText } from '#pkg/manifest/decode.ts'
 import { readSources } from '#pkg/manifest/sources.ts'
 import { CliError, locally, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { readFiles } from '../manifests.ts'
 import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { makingFlags } from './flags.ts'
@@ -43,6 +42,7 @@ export async function whatIsAsked(context: Context): Promise<AskedFor> {
     if (isMade !== undefined) throw new UsageError(`--${isMade} goes with a PATH, URL or -`, 'build')
     const files = [...args.list('file'), ...args.list('filename')]
     if (files.length === 0) throw new UsageError(nothingNamed, 'build')
+    const { readFiles } = await import('../manifests.ts')
     return { kind: 'set', sources: await readFiles(context, 'build', files) }
   }
   const place = placeOf(word)

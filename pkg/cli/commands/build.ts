@@ -6,7 +6,6 @@ import { timestamp } from '#pkg/apimachinery/meta.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import { buildAnnotation } from '#pkg/apis/wellknown.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
-import { applyManifests } from '../applying.ts'
 import { type AskedFor, whatIsAsked } from '../builds/asked.ts'
 import { type Ended, followBuild } from '../builds/following.ts'
 import { flagsAnnotation } from '../builds/manifest.ts'
@@ -69,6 +68,8 @@ async function followAll(wanted: readonly Wanted[], context: Context): Promise<n
 async function request(askedFor: AskedFor, context: Context) {
   if (askedFor.kind === 'build')
     return { wanted: [await requestAgain(askedFor.object, context)], failed: false }
+  // Only manifests need all that they are read and checked by.
+  const { applyManifests } = await import('../applying.ts')
   const { args } = context
   const value = requestValue(context)
   const requests = new Map<string, string>()
