@@ -7,7 +7,9 @@ import type { Build, BuildStatus } from '#pkg/apis/build.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { buildScene, decide } from '#test/helpers/buildworld.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
-import { buildObject } from '#test/helpers/world.ts'
+import { buildObject, world } from '#test/helpers/world.ts'
+import { planNode } from '../node.plan.ts'
+import { groupOf } from '../world.ts'
 import { interruptedMessage } from './buildlogs.ts'
 import { BuildRoom } from './buildroom.ts'
 import type { BuildOrder } from './port.ts'
@@ -144,4 +146,39 @@ test('no more logs are kept than there is history of', async (t) => {
   await room.close()
   t.regex(await logOf(room, 2), /^attempt 2: /)
   await t.throwsAsync(logOf(room, 1), { message: /no log of attempt 1/ })
+})
+
+test('contexts of Builds that are gone go, also while another one is at work and a third has a place that is away', async (t) => {
+  const { room, builds, place } = await makeRoom(t)
+  const inline = (name: string) => {
+    const context = { inline: { files: { Dockerfile: `FROM scratch\nLABEL a=${name}\n` } } }
+    return buildObject(name, { context, dockerfileInline: undefined }, { metadata: { uid: name } })
+  }
+  const git = { git: { url: 'https://away.example.com/repo' } }
+  const away = buildObject(
+    'away',
+    { context: git, dockerfileInline: undefined },
+    { metadata: { uid: 'away' } },
+  )
+  const [gone, stays] = [inline('gone'), inline('stays')]
+  for (const build of [gone, stays, away]) place(build)
+  for (const build of [gone, stays]) {
+    const scene = buildScene(build)
+    const [planned] = decide(scene).plan.ops
+    if (planned?.op.type !== 'fetchContext') throw new Error(`nothing is fetched: ${planned?.op.type}`)
+    await room.fetch(planned.op, signal)
+  }
+  t.is(room.facts({ builds }, engine).contexts.size, 2)
+  builds.delete(objectKey(gone.metadata))
+  const building = room.facts({ builds }, engine)
+  const seen = world({ objects: [...builds.values()] }, { building })
+  const decision = planNode(seen)
+  const busy = new Set([groupOf('Build', stays.metadata)])
+  room.reports({ world: seen, decision, busy, lastAction: () => undefined })
+  await room.close()
+  const { contexts } = room.facts({ builds }, engine)
+  t.deepEqual(
+    [...contexts.values()].map(({ dockerfiles }) => dockerfiles['Dockerfile']),
+    ['FROM scratch\nLABEL a=stays\n'],
+  )
 })

@@ -25,14 +25,13 @@ import { type Desired, groupOf, type World } from '../world.ts'
 import { Attempt } from './attempt.ts'
 import { afterBuild, asRecalled, type BuildEnd, withProgress } from './buildbook.ts'
 import { BuildLogs, type LogReading, type RecalledAttempt } from './buildlogs.ts'
-import { sourceOf, wantedContext } from './buildsource.ts'
 import { justBuilt, reportBuild } from './buildstatus.plan.ts'
+import { type ContextClaims, claimsAfter, contextsToKeep } from './contextsweep.plan.ts'
 import { Judgements } from './judgements.ts'
 import type { BuildPerforming } from './performbuilds.ts'
 import type { BuildFacts, BuildOrder } from './port.ts'
 import type { BaseQuestion } from './sources/baseanswers.ts'
 import { BuildSources, type BuildSourcesOptions } from './sources/buildsources.ts'
-import { contextKey } from './sources/contextkey.ts'
 
 export interface BuildRoomOptions {
   readonly ambient: Ambient
@@ -66,6 +65,7 @@ export class BuildRoom implements BuildPerforming {
   #recalled: ReadonlyMap<string, RecalledAttempt> = new Map()
   #secretKey: Uint8Array | undefined
   #cancelTelling: (() => void) | undefined
+  #claims: ContextClaims = new Map()
   #sweepAt = 0
   #tidying: Promise<void> = Promise.resolve()
 
@@ -225,25 +225,18 @@ export class BuildRoom implements BuildPerforming {
     this.#untold.clear()
   }
 
-  /** Contexts that no Build wants, and logs of Builds that are no more: while nothing reads or brings any. */
+  /** Contexts that no Build wants, and logs of Builds that are no more. */
   #tidy(world: World, busy: ReadonlySet<string>): void {
+    this.#claims = claimsAfter(this.#claims, world, new Set([...busy, ...world.busy]))
     if (world.now < this.#sweepAt || !world.desired.isWhole || world.remembered === true) return
-    if ([...busy, ...world.busy].some((group) => group.startsWith('Build/'))) return
-    const { building } = world
-    if (building === undefined) return
-    const builds = [...world.desired.builds.values()]
-    const found = builds.map((build) => ({ build, place: sourceOf(build, building) }))
-    const wanted = found.flatMap(({ build, place }) =>
-      'source' in place ? [contextKey(wantedContext(build, place.source))] : [],
-    )
-    // Of what is not known yet the context may be there.
-    if (wanted.length < found.length) return
     this.#sweepAt = world.now + sweepEvery
-    const uids = new Set(builds.map(({ metadata }) => metadata.uid ?? ''))
+    const keep = contextsToKeep(world, this.#claims)
     this.#tidying = this.#tidying.then(() =>
       this.#quietly(async () => {
-        await this.#sources.sweep(new Set(wanted), this.#builtContexts())
-        await this.#logs.sweep(uids)
+        // And of what has begun since.
+        const begun = [...this.#claims.values()].flatMap((keys) => [...keys])
+        await this.#sources.sweep(new Set([...keep, ...begun]), this.#builtContexts())
+        await this.#logs.sweep(new Set([...this.#statuses.keys(), ...this.#running.keys()]))
       }),
     )
   }
