@@ -193,6 +193,7 @@ const connectionErrors: Readonly<Record<string, readonly [what: string, advice: 
   EHOSTUNREACH: ['no way to the host', 'check the address and the network'],
   ENETUNREACH: ['no way to the network', 'check the address and the network'],
   ECONNRESET: ['the connection was closed', 'look at the log of the server, then try again'],
+  EPIPE: ['the connection was closed', 'look at the log of the server, then try again'],
   EPROTO: ['it does not speak TLS', 'check that the server URL should begin with https://'],
   CERT_HAS_EXPIRED: ['its certificate has expired', 'renew it, then start the server again'],
   ERR_TLS_CERT_ALTNAME_INVALID: [
