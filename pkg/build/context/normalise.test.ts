@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
-import { appendDockerfile, dockerfileInArchive } from './appenddockerfile.ts'
 import { type ArchiveHeader, encodeHeader, paddingOf, trailerBytes } from './header.ts'
 import { makeIgnore } from './ignore.ts'
 import { packInline } from './inline.ts'
@@ -113,10 +112,9 @@ test('of a file that is there twice the last one counts', async (t) => {
   t.deepEqual([twice.digest, twice.bytes], [(await read(tar({ path: 'a', text: 'new!' }))).digest, 4])
 })
 
-test('what is left out is left out, and a subdirectory becomes the root', async (t) => {
+test('what is left out is left out', async (t) => {
   const archive = tar({ path: 'x/a', text: '1' }, { path: 'x/b.md', text: '2' }, { path: 'y/c', text: '3' })
   t.deepEqual(await pathsOf(archive, { ignore: makeIgnore(['**/*.md']) }), ['x/a', 'y/c'])
-  t.deepEqual(await pathsOf(archive, { subdirectory: 'x' }), ['a', 'b.md'])
 })
 
 test('texts are those of the files that are asked for', async (t) => {
@@ -180,27 +178,6 @@ test('what is normalised once is the same when it is normalised again', async (t
   const bytes = await bytesOf(first.archive)
   t.is(first.summary().archiveBytes, bytes.length)
   t.deepEqual(await bytesOf(normaliseArchive(once(bytes), { maxBytes }).archive), bytes)
-})
-
-test('a Dockerfile is put in behind the files, with a .dockerignore that leaves both out', async (t) => {
-  const archive = tar({ path: 'a', text: 'x' })
-  const pieces = Array.from({ length: archive.length / 4 }, (_, i) => archive.subarray(i * 4, i * 4 + 4))
-  const made = await bytesOf(appendDockerfile(once(...pieces), { text: 'FROM é' }))
-  const { texts, entries } = await read(made, { texts: new Set([dockerfileInArchive, '.dockerignore']) })
-  t.deepEqual(
-    entries.map(({ path }) => path),
-    ['a', dockerfileInArchive, '.dockerignore'],
-  )
-  t.is(texts[dockerfileInArchive], 'FROM é')
-  t.true(makeIgnore((texts['.dockerignore'] ?? '').split('\n')).ignores('.dockerignore'))
-  const own = await bytesOf(appendDockerfile(once(archive), { text: 'F', dockerignore: '*.md' }))
-  t.is(
-    (await read(own, { texts: new Set(['.dockerignore']) })).texts['.dockerignore'],
-    `*.md\n${dockerfileInArchive}\n`,
-  )
-  await t.throwsAsync(bytesOf(appendDockerfile(once(archive.subarray(0, 512)), { text: 'F' })), {
-    message: /does not end/,
-  })
 })
 
 test('files of a manifest are a context like others', async (t) => {

@@ -18,8 +18,6 @@ export interface NormaliseOptions {
   /** Of all files together; more is ContextTooLarge. */
   readonly maxBytes: number
   readonly ignore?: Ignore
-  /** The folder of the archive that is the context; links out of it are refused as well. */
-  readonly subdirectory?: string
   /** Files whose text is wanted, by their paths; of those that are too long for a Dockerfile nothing is kept. */
   readonly texts?: ReadonlySet<string>
   /** Told what is kept of the files until the archive is read; what it throws ends that. */
@@ -71,13 +69,12 @@ export async function summarise(
 
 async function* normalised(
   input: AsyncIterable<Uint8Array>,
-  { ignore, subdirectory, keep }: NormaliseOptions,
+  { ignore, keep }: NormaliseOptions,
   book: ContextBook,
 ): AsyncGenerator<Uint8Array> {
   for await (const file of readArchive(input, keep)) {
-    const header = relativeTo(subdirectory, file.header)
-    if (header === undefined || ignore?.ignores(header.path) === true) continue
-    yield* counted(written({ ...file, header }, book), book)
+    if (ignore?.ignores(file.header.path) === true) continue
+    yield* counted(written(file, book), book)
   }
   book.close()
   yield Buffer.alloc(trailerBytes)
@@ -88,18 +85,6 @@ async function* counted(chunks: AsyncIterable<Uint8Array>, book: ContextBook): A
     book.archiveBytes += chunk.length
     yield chunk
   }
-}
-
-function relativeTo(folder: string | undefined, header: ArchiveHeader): ArchiveHeader | undefined {
-  if (folder === undefined || folder === '') return header
-  const inside = (path: string) => (path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined)
-  const path = inside(header.path)
-  if (path === undefined) return undefined
-  if (header.type !== 'link') return { ...header, path }
-  const linkname = inside(header.linkname ?? '')
-  if (linkname === undefined)
-    throw badRequest(`${shown(header.path)} is a further name of a file outside of ${shown(folder)}`)
-  return { ...header, path, linkname }
 }
 
 async function* written({ header, content }: ArchivedFile, book: ContextBook): AsyncGenerator<Uint8Array> {

@@ -19,7 +19,7 @@ export interface BaseQuestion {
   readonly secrets: readonly string[]
   /** ms. */
   readonly interval: number
-  /** Else one answer will do until somebody pokes. */
+  /** Else one answer will do. */
   readonly again: boolean
 }
 
@@ -52,7 +52,6 @@ export class BaseAnswers {
   readonly #options: BaseAnswersOptions
   readonly #checker: UpdateChecker
   readonly #known = new Map<string, Known>()
-  readonly #poked = new Set<string>()
   #asked: ReadonlyMap<string, Asked> = new Map()
 
   constructor(options: BaseAnswersOptions) {
@@ -84,12 +83,6 @@ export class BaseAnswers {
     this.#sync()
   }
 
-  /** Asks of it at once, whatever is known. */
-  poke(reference: string): void {
-    this.#poked.add(canonicalImage(reference))
-    this.#sync()
-  }
-
   /** ms since the epoch; undefined when it is not asked again by itself. */
   nextAskAt(reference: string): number | undefined {
     const asked = this.#asked.get(canonicalImage(reference))
@@ -117,7 +110,7 @@ export class BaseAnswers {
   #dueAt({ reference, interval, again }: Asked): number {
     const now = this.#options.clock.now()
     const known = this.#known.get(reference)
-    if (known === undefined || this.#poked.has(reference) || isAhead(known.at, now)) return now
+    if (known === undefined || isAhead(known.at, now)) return now
     if (known.failures > 0) {
       const rest = Math.min(interval, mostRetry, firstRetry * 2 ** (known.failures - 1))
       return Math.max(known.at + rest, known.retryAt ?? 0)
@@ -130,7 +123,6 @@ export class BaseAnswers {
     for (const [reference, { at, found, error, failures }] of this.#checker.answers()) {
       const before = this.#known.get(reference)
       if (before?.at === at && before.failures === failures) continue
-      this.#poked.delete(reference)
       const digest = found?.digest ?? before?.digest
       const retryAfter = error?.retryAfterSeconds
       this.#known.set(reference, {

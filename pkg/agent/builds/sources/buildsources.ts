@@ -115,11 +115,6 @@ export class BuildSources {
     this.#follower.poke(uid)
   }
 
-  /** Asks at once what a base image is. */
-  pokeBase(reference: string): void {
-    this.#bases?.poke(reference)
-  }
-
   /** When the place of a Build, or one of these images, is asked about next, by itself; ms since the epoch. */
   nextAskAt(uid: string, bases: readonly string[] = []): number | undefined {
     const times = [this.#follower.nextAskAt(uid), ...bases.map((each) => this.#bases?.nextAskAt(each))]

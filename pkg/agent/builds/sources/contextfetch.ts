@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
-import { emptyArchive } from '#pkg/build/context/appenddockerfile.ts'
 import { packInline } from '#pkg/build/context/inline.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { openUpload } from '../../images/fetchfile.ts'
@@ -81,7 +80,7 @@ async function fetchSource(source: ContextSource, fetching: Fetching): Promise<C
     case 'inline':
       return await takeChosen(() => packInline(source.files), taken, taken.maxBytes)
     case 'empty':
-      return takeWhole(emptyArchive(), taken)
+      return takeWhole(packInline({}), taken)
     case 'tar':
       return await fetchTar(source, fetching)
     case 'git':
