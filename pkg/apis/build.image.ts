@@ -3,7 +3,7 @@
  * controller, which writes it, and for the node, which builds only for the Image of its own. Pure.
  */
 import { apiVersionOf, objectKey } from '#pkg/apimachinery/meta.ts'
-import { namesOfBuild } from './build.names.ts'
+import { namesOfBuild } from './build.said.ts'
 import { type Build, buildKind } from './build.ts'
 import type { Image, ImageSpec } from './image.ts'
 

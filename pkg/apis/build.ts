@@ -230,11 +230,6 @@ export interface Build extends KubeObject<BuildSpec, BuildStatus> {
   spec: BuildSpec
 }
 
-/** Text of the Dockerfile, where the object has it; one that comes with other files only the node knows. */
-export function dockerfileInObject({ context, dockerfile, dockerfileInline }: BuildSpec): string | undefined {
-  return dockerfileInline ?? context.inline?.files[dockerfile]
-}
-
 /** What the image is made of, as far as the spec says. */
 const inputs = [
   'context',

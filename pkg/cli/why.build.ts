@@ -1,6 +1,6 @@
 /** The sentences of `cove why` about a Build. Pure. */
 import { findCondition } from '#pkg/apimachinery/meta.ts'
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
+import { namesOfBuild } from '#pkg/apis/build.said.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import { failureLine } from './builds/report.ts'
 import { whenText } from './why.times.ts'

@@ -4,8 +4,8 @@
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
-import { type Build, dockerfileInObject } from '#pkg/apis/build.ts'
+import { dockerfileInObject, namesOfBuild } from '#pkg/apis/build.said.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import { nodeFinalizer } from '#pkg/apis/wellknown.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { findCondition } from '#pkg/apimachinery/meta.ts'
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
+import { namesOfBuild } from '#pkg/apis/build.said.ts'
 import { type Build, type BuildStatus, buildKind } from '#pkg/apis/build.ts'
 import { decode, type TestCove } from './cove.ts'
 import { baseImage } from './engine.ts'

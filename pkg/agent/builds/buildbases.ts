@@ -1,7 +1,7 @@
 /**
  * Images that a build is made of: the node must have each, and with triggers.base the one that its registry has now. Pure.
  */
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
+import { namesOfBuild } from '#pkg/apis/build.said.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import type { ObservedImage } from '#pkg/engine/port.ts'
 import { canonicalImage, digestOf, findImage, pullKey } from '../image.ts'

@@ -4,8 +4,8 @@
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
 import { engineNetworks } from '#pkg/apis/build.references.ts'
+import { namesOfBuild } from '#pkg/apis/build.said.ts'
 import type { Build, BuildStatus } from '#pkg/apis/build.ts'
 import { buildAnnotation, engineLabels, engineName, engineNameOf } from '#pkg/apis/wellknown.ts'
 import { canonicalImage, findImage } from '../image.ts'

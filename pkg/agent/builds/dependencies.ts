@@ -3,8 +3,8 @@
  * that is there, and are built again when it moves. What no object brings is pulled or found as engines do it. Pure.
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
-import { type Build, dockerfileInObject } from '#pkg/apis/build.ts'
+import { dockerfileInObject, namesOfBuild } from '#pkg/apis/build.said.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { canonicalImage, findImage } from '../image.ts'
 import { statusOfBuild } from '../images/built.ts'

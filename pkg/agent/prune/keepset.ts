@@ -4,7 +4,7 @@
  */
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
+import { namesOfBuild } from '#pkg/apis/build.said.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import type { Image } from '#pkg/apis/image.ts'
 import { engineLabels, engineNameOf, keepLabel } from '#pkg/apis/wellknown.ts'

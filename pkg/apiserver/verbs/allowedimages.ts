@@ -1,8 +1,8 @@
 /** Images that a namespace does not allow are refused. Only a new name is judged, so that what was there can be stopped and deleted. */
 import { type Cause, qualifiedResource, StatusError } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
-import { ownNameOfBuild } from '#pkg/apis/build.names.ts'
-import { type Build, dockerfileInObject } from '#pkg/apis/build.ts'
+import { dockerfileInObject, ownNameOfBuild } from '#pkg/apis/build.said.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import { namespaceKind } from '#pkg/apis/core.ts'
 import {
   allowedImagesAnnotation,

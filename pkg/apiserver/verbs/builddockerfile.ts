@@ -3,7 +3,8 @@
  * column, what it hardly means is warned of. Only what a write changes is judged.
  */
 import { type Cause, invalid } from '#pkg/apimachinery/errors.ts'
-import { type Build, dockerfileInObject } from '#pkg/apis/build.ts'
+import { dockerfileInObject } from '#pkg/apis/build.said.ts'
+import type { Build } from '#pkg/apis/build.ts'
 import { type Node, nodeKind } from '#pkg/apis/node.ts'
 import { describeProblem } from '#pkg/build/dockerfile/dockerfile.ts'
 import { type Judging, judgeDockerfile, type Refusal, type Verdict } from '#pkg/build/dockerfile/judge.ts'

@@ -1,7 +1,7 @@
 /** What is said when a build has ended. Pure. */
 import { humanDuration } from '#pkg/apimachinery/quantity.ts'
-import { namesOfBuild } from '#pkg/apis/build.names.ts'
-import { type Build, type BuildFailure, type BuildWarning, dockerfileInObject } from '#pkg/apis/build.ts'
+import { dockerfileInObject, namesOfBuild } from '#pkg/apis/build.said.ts'
+import type { Build, BuildFailure, BuildWarning } from '#pkg/apis/build.ts'
 import { secondsText } from '#pkg/build/buildlog.ts'
 import type { Ended } from './following.ts'
 
