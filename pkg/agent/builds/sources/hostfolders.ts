@@ -26,7 +26,7 @@ export interface HostFoldersOptions {
   readonly ambient: Ambient
   /** For what was read before. */
   readonly directory: string
-  /** The folder of the Build of that uid has changed. */
+  /** The folder of the Build of that uid has changed, or may have before it was watched. */
   readonly onMove: (uid: string) => void
 }
 
@@ -122,7 +122,10 @@ export class HostFolders {
       signal: abort.signal,
       onChange: () => onMove(uid),
       onError,
-    }).catch(onError)
+    })
+      // What has changed until now no watch tells of.
+      .then(() => (abort.signal.aborted ? undefined : onMove(uid)))
+      .catch(onError)
   }
 }
 
