@@ -48,8 +48,13 @@ test('one that is not, or that was changed, is added and hidden', async (t) => {
     '.dockerignore': `.dockerignore\n${addedName}\n`,
     [addedName]: 'FROM a\nLABEL a=b\n',
   })
-  const kept = await sent({ '.dockerignore': 'x' }, { dockerfile: 'FROM a' })
-  t.is(kept.found['.dockerignore'], `x\n${addedName}\n`)
+})
+
+test('a .dockerignore of the context stays where it is and as it is, with a line more', async (t) => {
+  const long = '# nobody keeps it in memory\n'.repeat(50_000)
+  const { found } = await sent({ a: '1', '.dockerignore': long, b: '2' }, { dockerfile: 'FROM a' })
+  t.deepEqual(Object.keys(found), ['a', '.dockerignore', 'b', addedName])
+  t.is(found['.dockerignore'], `${long}\n${addedName}\n`)
 })
 
 test('without files there is nothing but the Dockerfile', async (t) => {

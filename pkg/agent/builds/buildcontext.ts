@@ -4,6 +4,7 @@
  * does it. The name is always the same, so that it costs no cache.
  */
 import { encodeHeader, paddingOf, trailerBytes } from '#pkg/build/context/header.ts'
+import { ignoreFileName } from '#pkg/build/context/ignorefile.ts'
 import { type ArchivedFile, readArchive } from '#pkg/build/context/readarchive.ts'
 import type { BuildOrder } from './port.ts'
 import type { ContextStore } from './sources/contextstore.ts'
@@ -12,7 +13,6 @@ type Bytes = AsyncIterable<Uint8Array>
 
 /** What is added is called so. */
 export const addedName = '.cove.Dockerfile'
-const ignoreName = '.dockerignore'
 
 export interface SentContext {
   readonly archive: Bytes
@@ -32,16 +32,26 @@ export async function contextOf(
 }
 
 async function* withDockerfile(stored: Bytes | undefined, text: string): Bytes {
-  let ignore: string | undefined
+  const added = Buffer.from(`\n${addedName}\n`)
+  let isHidden = false
   for await (const file of stored === undefined ? [] : readArchive(stored)) {
-    if (file.header.path === addedName) continue
-    if (file.header.path === ignoreName && file.header.type === 'file') ignore = await textOf(file.content)
-    else yield* written(file)
+    const { header, content } = file
+    if (header.path === addedName) continue
+    if (header.path === ignoreFileName && header.type === 'file') {
+      isHidden = true
+      const size = header.size + added.length
+      yield* written({ header: { ...header, size }, content: inTurn(content, [added]) })
+    } else yield* written(file)
   }
   // What is excluded itself is taken out before anything is copied.
-  yield* small(ignoreName, `${ignore ?? ignoreName}\n${addedName}\n`)
+  if (!isHidden) yield* small(ignoreFileName, `${ignoreFileName}${added}`)
   yield* small(addedName, text)
   yield Buffer.alloc(trailerBytes)
+}
+
+async function* inTurn(first: Bytes, then: Iterable<Uint8Array>): Bytes {
+  yield* first
+  yield* then
 }
 
 async function* written({ header, content }: ArchivedFile): Bytes {
@@ -59,10 +69,4 @@ function* small(path: string, text: string): Generator<Uint8Array> {
   yield encodeHeader({ path, type: 'file', mode: 0o644, size: content.length, mtime: 0 })
   yield content
   yield Buffer.alloc(paddingOf(content.length))
-}
-
-async function textOf(content: Bytes): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of content) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
 }
