@@ -12,9 +12,14 @@ export async function readBytesIfThere(path: string): Promise<Buffer | undefined
   try {
     return await readFile(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (isMissing(error)) return undefined
     throw new StatusError('InternalError', `cannot read ${path}: ${messageOf(error)}`, {}, { cause: error })
   }
+}
+
+/** Whether a call of the file system failed because there is no such file or folder. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 /** The door for failures of writing: NoSpace when disk or quota is full, else InternalError; `doing` says what was tried. */

@@ -19,7 +19,7 @@ export type Mapping = Pick<Labelled, 'hides' | 'stepOf' | 'lineOf'>
 export interface AttemptOptions {
   readonly clock: Clock
   readonly order: BuildOrder
-  readonly log: LogWriter
+  readonly log: Pick<LogWriter, 'line' | 'end'>
   /** There is more to tell. */
   readonly onChange: () => void
 }

@@ -2,6 +2,7 @@
 import { unlinkSync } from 'node:fs'
 import { open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isMissing } from '#pkg/apimachinery/files.ts'
 
 export function segmentPath(directory: string, attempt: number, segment: number): string {
   return join(directory, `${attempt}.log${segment === 0 ? '' : `.${segment}`}`)
@@ -16,7 +17,7 @@ export async function namesIn(directory: string): Promise<string[]> {
   try {
     return await readdir(directory)
   } catch (error) {
-    if (isAbsent(error)) return []
+    if (isMissing(error)) return []
     throw error
   }
 }
@@ -48,17 +49,13 @@ export function removeNow(path: string): void {
   try {
     unlinkSync(path)
   } catch (error) {
-    if (!isAbsent(error)) throw error
+    if (!isMissing(error)) throw error
   }
 }
 
 function numberIn(pattern: RegExp, name: string): number[] {
   const [, digits] = pattern.exec(name) ?? []
   return digits === undefined ? [] : [Number(digits)]
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 /** Who writes it still; absent: nobody. */
@@ -136,7 +133,7 @@ async function readAt(path: string, offset: number): Promise<Buffer> {
       await file.close()
     }
   } catch (error) {
-    if (isAbsent(error)) return Buffer.alloc(0)
+    if (isMissing(error)) return Buffer.alloc(0)
     throw error
   }
 }

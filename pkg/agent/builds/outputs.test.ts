@@ -19,17 +19,20 @@ function archive(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(trailerBytes)])
 }
 
-async function take(to: string, entries: readonly Entry[]): Promise<readonly string[]> {
+/** Names of containers that were removed; `onRead`: the files are asked for. */
+async function take(to: string, entries: readonly Entry[], onRead = () => {}): Promise<readonly string[]> {
   const removed: string[] = []
   const engine = {
     createContainer: async () => ({ id: 'c' }),
     removeContainer: async (name: string) => {
       removed.push(name)
     },
-    readArchive: async () =>
-      (async function* () {
+    readArchive: async () => {
+      onRead()
+      return (async function* () {
         yield archive(entries)
-      })(),
+      })()
+    },
   }
   await takeOutputs({ image: 'sha256:1', outputs: [{ from: '/out', to }], say: () => {} }, engine, signal)
   return removed
@@ -49,6 +52,17 @@ test('files, folders and links are written, and replace what was there', async (
   await take(`${to}/`, [{ path: 'out', type: 'file', text: 'two' }])
   t.is(await readFile(join(to, 'out'), 'utf8'), 'two')
   t.deepEqual((await readdir(to)).sort(), ['a', 'l', 'out'])
+})
+
+test('files that have no place to go to are not asked for: an answer that nobody reads holds its connection', async (t) => {
+  const root = await makeTempDir(t)
+  await writeFile(join(root, 'file'), '')
+  let isAsked = false
+  const taken = take(join(root, 'file/below/out'), [{ path: 'out', type: 'file', text: '' }], () => {
+    isAsked = true
+  })
+  t.regex((await t.throwsAsync(taken))?.message ?? '', /out cannot be written to .*ENOTDIR/)
+  t.false(isAsked)
 })
 
 test('an image writes nothing through a link that an earlier one has brought', async (t) => {

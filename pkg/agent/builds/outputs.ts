@@ -9,7 +9,7 @@ import { chmod, lstat, mkdir, rename, rm, stat, symlink } from 'node:fs/promises
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
-import { diskError } from '#pkg/apimachinery/files.ts'
+import { diskError, isMissing } from '#pkg/apimachinery/files.ts'
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { type ArchivedFile, readArchive } from '#pkg/build/context/readarchive.ts'
 import type { Engine } from '#pkg/engine/port.ts'
@@ -41,10 +41,9 @@ export async function takeOutputs(
   }
   await engine.createContainer({ ...plain, name, image, networkMode: 'none', cmd: ['true'] })
   try {
-    for (const { from, to } of outputs) {
-      const archive = await engine.readArchive(name, from, signal)
-      await writeOutput(archive, { from, to })
-      say(`wrote ${from} of the image to ${to}`)
+    for (const output of outputs) {
+      await writeOutput(output, (from) => engine.readArchive(name, from, signal))
+      say(`wrote ${output.from} of the image to ${output.to}`)
     }
   } finally {
     await removeContainer(name, engine)
@@ -64,14 +63,14 @@ const plainMode = 0o777
 
 /** Into the folder `to` when that is one, or ends with a slash; else as `to`. */
 async function writeOutput(
-  archive: AsyncIterable<Uint8Array>,
-  { from, to }: { readonly from: string; readonly to: string },
+  { from, to }: BuildOrder['outputs'][number],
+  read: (from: string) => Promise<AsyncIterable<Uint8Array>>,
 ): Promise<void> {
-  const intoFolder = to.endsWith('/') || (await isFolder(to))
-  const target = intoFolder ? join(to, basename(from)) : to
   try {
+    const intoFolder = to.endsWith('/') || (await isFolder(to))
+    const target = intoFolder ? join(to, basename(from)) : to
     await mkdir(dirname(target), { recursive: true })
-    for await (const file of readArchive(archive)) {
+    for await (const file of readArchive(await read(from))) {
       const [, ...rest] = file.header.path.split('/')
       await writeEntry(file, target, rest)
     }
@@ -109,7 +108,7 @@ async function writeEntry(
 /** A real one: what a link in its place leads to is not ours to write to, so that the link goes. */
 async function ensureFolder(path: string): Promise<void> {
   const found = await lstat(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (isMissing(error)) return undefined
     throw error
   })
   if (found?.isDirectory() === true) return
@@ -121,7 +120,7 @@ async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (isMissing(error)) return false
     throw error
   }
 }

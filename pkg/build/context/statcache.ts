@@ -9,7 +9,8 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path'
 import type { Clock, Random } from '#pkg/apimachinery/ambient.ts'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
-import { isMissing, type WalkedEntry } from './walk.ts'
+import { isMissing } from '#pkg/apimachinery/files.ts'
+import type { WalkedEntry } from './walk.ts'
 
 export interface StatCacheOptions {
   /** Of all folders; made when it is missing. */

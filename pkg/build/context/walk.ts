@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { atEndOfTurn } from '#pkg/apimachinery/ambient.ts'
 import { badRequest, messageOf } from '#pkg/apimachinery/errors.ts'
+import { isMissing } from '#pkg/apimachinery/files.ts'
 import { byPath, linkMode, modeBits, mustSaySomething, shown, type TreeEntry } from './entry.ts'
 import type { Ignore, Ignored } from './ignore.ts'
 
@@ -82,8 +83,10 @@ function look({ root, ignore }: WalkOptions, path: string, { isIgnored }: Ignore
   const own = { path, mtimeMs, ctimeMs, dev, ino, nlink }
   if (stats.isFile()) return { ...own, type: 'file', mode: stats.mode & modeBits, size: stats.size }
   if (stats.isDirectory()) return { ...own, type: 'directory', mode: stats.mode & modeBits, size: 0 }
-  if (stats.isSymbolicLink())
-    return { ...own, type: 'symlink', mode: linkMode, size: 0, linkname: linkOf(root, path) }
+  if (stats.isSymbolicLink()) {
+    const linkname = linkOf(root, path)
+    return linkname === undefined ? undefined : { ...own, type: 'symlink', mode: linkMode, size: 0, linkname }
+  }
   const what = stats.isFIFO() ? 'a named pipe' : 'a device'
   throw badRequest(`${shown(path)} is ${what}, which no context can have: name it in .dockerignore`)
 }
@@ -100,8 +103,10 @@ function statOf(root: string, path: string, isIgnored: boolean): Stats | undefin
   )
 }
 
-function linkOf(root: string, path: string): string {
-  const bytes = readlinkSync(join(root, path), { encoding: 'buffer' })
+/** Undefined: it was there a moment ago. */
+function linkOf(root: string, path: string): string | undefined {
+  const bytes = linkBytes(root, path)
+  if (bytes === undefined) return undefined
   const target = bytes.toString()
   if (!Buffer.from(target).equals(bytes))
     throw badRequest(`${shown(path)} is a symbolic link to a name that is not UTF-8`)
@@ -109,8 +114,13 @@ function linkOf(root: string, path: string): string {
   return target
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+function linkBytes(root: string, path: string): Buffer | undefined {
+  try {
+    return readlinkSync(join(root, path), { encoding: 'buffer' })
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw unreadable(path, error)
+  }
 }
 
 export function unreadable(path: string, error: unknown): Error {

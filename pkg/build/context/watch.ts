@@ -6,9 +6,9 @@ import { realpath } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { isMissing } from '#pkg/apimachinery/files.ts'
 import type { Ignore } from './ignore.ts'
 import { ignoreFileName } from './ignorefile.ts'
-import { isMissing } from './walk.ts'
 
 export interface WatchOptions {
   /** Absolute. It may come into being later, and go; and be a link, also to another folder later. */
