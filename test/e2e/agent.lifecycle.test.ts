@@ -48,7 +48,7 @@ test('a container that turns unhealthy is restarted, and its checks are shown', 
   const { status } = await scene.until('web', { health: { status: 'healthy' } })
   t.like(status?.health?.log.at(-1), { exitCode: 0, output: 'checked\n' })
   await scene.exec('web', ['touch', '/sick'])
-  await scene.told('web', 'status.health: unhealthy after 1 failed checks in a row')
+  await scene.told('web', 'status.health: unhealthy after')
   t.is(await scene.ready('web'), id)
   t.is((await scene.until('web', { restartCount: 1, health: { status: 'healthy' } })).status?.containerID, id)
 })
