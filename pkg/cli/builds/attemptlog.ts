@@ -34,6 +34,12 @@ export async function* attemptLog(
 
 const pauseMs = 500
 
+export interface LastingOptions {
+  readonly session: Session
+  /** Told why it does not go on for now; with nothing, that it does. */
+  readonly onBreak: (why: string) => Promise<void>
+}
+
 /**
  * The same, through restarts of the server: what was told is not told again. Throws what the server says of a log that
  * it cannot give.
@@ -41,7 +47,7 @@ const pauseMs = 500
 export async function* lastingLog(
   name: string,
   attempt: number,
-  session: Session,
+  { session, onBreak }: LastingOptions,
 ): AsyncGenerator<string, void> {
   let told = 0
   for (;;) {
@@ -49,6 +55,7 @@ export async function* lastingLog(
       let read = 0
       for await (const line of attemptLog(name, { attempt, follow: true }, session)) {
         read += 1
+        if (read === 1) await onBreak('')
         if (read <= told) continue
         told = read
         yield line
@@ -56,6 +63,7 @@ export async function* lastingLog(
       return
     } catch (error) {
       if (told === 0 || !isReason(error, 'ServiceUnavailable')) throw error
+      await onBreak(error.message)
     }
     await sleep(session.clock, pauseMs, session.signal)
   }

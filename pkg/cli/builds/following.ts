@@ -6,8 +6,8 @@ import { Followed, type FollowedObject, type Found } from '../followed.ts'
 import { builtinResource } from '../resources.ts'
 import type { Session } from '../session.ts'
 import { isWithoutLog, lastingLog } from './attemptlog.ts'
+import type { BuildScreen } from './buildscreen.ts'
 import { type Asked, asBuild, type Standing, standingOf } from './outcome.ts'
-import type { BuildScreen } from './screen.ts'
 import { linesOfStatus } from './steps.ts'
 
 export interface Followers {
@@ -87,6 +87,8 @@ class Following {
     const { session, screen } = this.#followers
     this.#shown.add(attempt)
     await screen.begin()
+    // Until the node has sent something of its log.
+    await screen.note(`attempt ${attempt} is at work`)
     const stop = new AbortController()
     const signal = AbortSignal.any([session.signal, stop.signal])
     const isOver = (standing: Standing) => standing.state !== 'building' || standing.attempt !== attempt
@@ -102,11 +104,12 @@ class Following {
     const { screen, warn } = this.#followers
     const { name } = this.#followed.seen.object.metadata
     try {
-      for await (const line of lastingLog(name, attempt, session))
+      const onBreak = (why: string) => screen.note(why)
+      for await (const line of lastingLog(name, attempt, { session, onBreak }))
         if (!lastWords.test(line)) await screen.line(line)
     } catch (error) {
       if (!isWithoutLog(error, session.signal)) throw error
-      await warn(`what the steps write cannot be shown: ${error.message}`)
+      await screen.aside(() => warn(`what the steps write cannot be shown: ${error.message}`))
       await this.#showSteps(attempt)
     }
   }

@@ -2,7 +2,8 @@ import test from 'ava'
 import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { parseBuildLogLine } from '#pkg/build/buildlog.ts'
 import { BrokenPipe } from '../io.ts'
-import { fitted, makeBuildScreen } from './screen.ts'
+import { fitted } from './livescreen.ts'
+import { makeBuildScreen, makeBuildScreens } from './screen.ts'
 import { afterLine, linesOfStatus, noSteps } from './steps.ts'
 
 function output(isTTY: boolean) {
@@ -55,7 +56,7 @@ test('on a pipe a wait is told once it lasts', async (t) => {
   const out = output(false)
   const screen = makeBuildScreen(out, clock, 'build/web')
   await screen.note('it has no node yet')
-  await clock.advance(1000)
+  await clock.advance(900)
   t.deepEqual(out.written, [])
   await screen.note('it is fetched')
   await screen.note('it is fetched')
@@ -151,4 +152,76 @@ test('nothing that a step writes, or is called, gives orders to the terminal', a
   const rest = out.written.join('').replaceAll('\u001b', '\u241b').replace(redrawn, '')
   t.notRegex(rest, /(?!\n)\p{Cc}|\u241b/u)
   t.true(out.written.join('').includes('text'))
+})
+
+test('on a pipe the lines of several builds say whose they are, whatever order they come in', async (t) => {
+  const clock = new ManualClock()
+  const out = output(false)
+  const [web, worker] = makeBuildScreens(out, clock, ['web', 'worker'])
+  await web?.begin()
+  await worker?.begin()
+  await web?.line('[1/2] FROM bb:1')
+  await worker?.line('[1/1] FROM bb:1')
+  await web?.note('it waits')
+  await clock.advance(1000)
+  await worker?.tell('built')
+  await web?.finish()
+  await worker?.finish()
+  t.deepEqual(out.written, [
+    'web    | [1/2] FROM bb:1\n',
+    'worker | [1/1] FROM bb:1\n',
+    'web    | it waits\n',
+    'worker | built\n',
+  ])
+})
+
+test('on a terminal several builds share one block, and what has ended stays above it', async (t) => {
+  const clock = new ManualClock()
+  const out = output(true)
+  const [web, worker] = makeBuildScreens(out, clock, ['web', 'worker'])
+  await web?.line('[1/2] FROM bb:1')
+  await web?.line('[1/2] CACHED')
+  await web?.line('[2/2] RUN make')
+  await worker?.note('it has no node yet')
+  for (let line = 0; line < 9; line++) await web?.line(`#2 cc ${line}.c`)
+  await clock.advance(2000)
+  const above = 'web    | [1/2] FROM bb:1         CACHED'
+  t.deepEqual(shown(out.written).slice(0, 2), [above, 'web    | [2/2] RUN make            2.0s'])
+  t.deepEqual(shown(out.written).slice(-2), [
+    'web    |     cc 8.c',
+    'worker | it has no node yet        2.0s',
+  ])
+  await worker?.line('[1/1] RUN x')
+  await web?.aside(async () => await out.write('Warning: look here\n'))
+  await web?.line('[2/2] DONE 2.0s')
+  await web?.finish()
+  await web?.tell('built')
+  t.deepEqual(shown(out.written), [
+    above,
+    'Warning: look here',
+    'web    | [2/2] RUN make            2.0s',
+    'web    | built',
+    'worker | [1/1] RUN x               0.0s',
+  ])
+  await worker?.finish()
+  t.is(shown(out.written).length, 4)
+})
+
+test('a block is never higher than a small terminal', async (t) => {
+  const clock = new ManualClock()
+  const out = output(true)
+  const screens = makeBuildScreens(
+    out,
+    clock,
+    Array.from({ length: 30 }, (_, index) => `b${index}`),
+  )
+  for (const screen of screens.slice(0, 15)) {
+    await screen.line('[1/1] RUN x')
+    await screen.line('#1 words')
+  }
+  await clock.advance(1000)
+  t.is(shown(out.written).length, 15)
+  for (const screen of screens.slice(15)) await screen.line('[1/1] RUN x')
+  t.is(shown(out.written).length, 20)
+  t.is(shown(out.written).at(-1), '... and 11 more')
 })
