@@ -9,7 +9,10 @@ import { makeIgnore } from './ignore.ts'
 import { parseIgnore } from './ignorefile.ts'
 import { watchContext } from './watch.ts'
 
-async function make(t: ExecutionContext, { asLink = false, beforeIgnore = async () => {} } = {}) {
+async function make(
+  t: ExecutionContext,
+  { asLink = false, mayFail = false, beforeIgnore = async () => {} } = {},
+) {
   const folder = await makeTempDir(t, 'watch')
   const root = asLink ? `${folder}.link` : folder
   if (asLink) {
@@ -23,6 +26,7 @@ async function make(t: ExecutionContext, { asLink = false, beforeIgnore = async 
   await writeFile(outside, 'FROM scratch')
   const clock = new ManualClock()
   const told: string[] = []
+  const errors: string[] = []
   const aborter = new AbortController()
   t.teardown(() => aborter.abort())
   const ready = watchContext({
@@ -35,7 +39,10 @@ async function make(t: ExecutionContext, { asLink = false, beforeIgnore = async 
     clock,
     signal: aborter.signal,
     onChange: (path) => told.push(path),
-    onError: (error) => t.fail(String(error)),
+    onError: (error) => {
+      errors.push(String(error))
+      if (!mayFail) t.fail(String(error))
+    },
   })
   await ready
   /** Time goes on until something is told. */
@@ -47,7 +54,7 @@ async function make(t: ExecutionContext, { asLink = false, beforeIgnore = async 
     })
     return told.slice(before)
   }
-  return { root, outside, clock, told, aborter, next }
+  return { root, outside, clock, told, errors, aborter, next }
 }
 
 test('changed, new and removed files are told once they settle, with the first of them', async (t) => {
@@ -93,6 +100,22 @@ test('what changes while it begins to listen to other files is told, too', async
   await writeFile(join(root, 'sub/a'), 'two')
   ignoreRead.resolve()
   t.deepEqual(await next(), ['.dockerignore'])
+})
+
+test('a .dockerignore with a mistake is told, and the files are watched on', async (t) => {
+  const { root, next, errors } = await make(t, { mayFail: true })
+  await writeFile(join(root, '.dockerignore'), '*.log\n[')
+  t.deepEqual(await next(), ['.dockerignore'])
+  await eventually(() => {
+    if (errors.length === 0) throw new Error('no error is told')
+  })
+  t.regex(errors.join(), /syntax error in the pattern "\["/)
+  await eventually(async () => {
+    await writeFile(join(root, 'x.log'), String(Math.random()))
+    await writeFile(join(root, 'sub/a'), String(Math.random()))
+    if (!(await next()).includes('sub/a')) throw new Error('it is not listened to yet')
+  })
+  t.is(errors.length, 1)
 })
 
 test('a folder behind a link is watched, and so is where the link leads', async (t) => {

@@ -7,13 +7,13 @@ import { relative, sep } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { isMissing } from '#pkg/apimachinery/files.ts'
-import type { Ignore } from './ignore.ts'
+import { type Ignore, makeIgnore } from './ignore.ts'
 import { ignoreFileName } from './ignorefile.ts'
 
 export interface WatchOptions {
   /** Absolute. It may come into being later, and go; and be a link, also to another folder later. */
   readonly root: string
-  /** Read at the start, and again when a .dockerignore changes. */
+  /** Read at the start, and again when a .dockerignore changes; when that fails, what was ignored before is. */
   readonly readIgnore: () => Promise<Ignore>
   /** Other files that count, by absolute path: a Dockerfile outside, `NAME.dockerignore`. */
   readonly besides?: readonly string[]
@@ -34,14 +34,13 @@ const longestUnrestMs = 30_000
 
 /** Resolves when it watches; what happens from then on is told until the signal aborts. */
 export async function watchContext(options: WatchOptions): Promise<void> {
-  const settling = new Settling(options)
-  await follow(options, settling)
+  await follow(options, new Settling(options), makeIgnore([]))
 }
 
-async function follow(options: WatchOptions, settling: Settling): Promise<void> {
-  const { root, besides = [], signal, onError, readIgnore } = options
-  const folder = await folderBehind(root)
-  const ignore = await readIgnore()
+async function follow(options: WatchOptions, settling: Settling, before: Ignore): Promise<void> {
+  const { root, besides = [], signal, onError } = options
+  const folder = await folderBehind(options)
+  const ignore = await ignoreNow(options, before)
   if (signal.aborted) return
   const watcher = watch([...new Set([root, folder, ...besides])], {
     ignored: (path) => isIgnored(path, { folder, besides, ignore }),
@@ -63,7 +62,7 @@ async function follow(options: WatchOptions, settling: Settling): Promise<void> 
     close()
     // What has changed until it watches again nobody has seen.
     const again = async () => {
-      await follow(options, settling)
+      await follow(options, settling, ignore)
       settling.note(told)
     }
     again().catch(onError)
@@ -71,13 +70,23 @@ async function follow(options: WatchOptions, settling: Settling): Promise<void> 
   await ready(watcher, signal)
 }
 
+/** Whoever mends a mistake in it is to be heard. */
+async function ignoreNow({ readIgnore, onError }: WatchOptions, before: Ignore): Promise<Ignore> {
+  try {
+    return await readIgnore()
+  } catch (error) {
+    onError(error)
+    return before
+  }
+}
+
 /** Where the files are: links are not followed by what watches. */
-async function folderBehind(root: string): Promise<string> {
+async function folderBehind({ root, onError }: WatchOptions): Promise<string> {
   try {
     return await realpath(root)
   } catch (error) {
-    if (isMissing(error)) return root
-    throw error
+    if (!isMissing(error)) onError(error)
+    return root
   }
 }
 

@@ -41,12 +41,15 @@ export async function buildAndWatch(
       clock: io.clock,
       signal: io.signal,
       onChange: (path) => changes.note(path),
-      onError: (error) => changes.note(`cannot be watched: ${messageOf(error)}`),
+      onError: (error) => changes.warn(`${folder.root} is not watched as it should be: ${messageOf(error)}`),
     })
   io.signal.addEventListener('abort', () => changes.end(), { once: true })
   try {
-    for (let path: string | undefined = ''; path !== undefined; path = await changes.next()) {
-      if (path !== '') await io.stderr.write(`${path} changed\n`)
+    for (let change: Change | undefined = {}; change !== undefined; change = await changes.next()) {
+      if (change.warning !== undefined) await io.stderr.write(`Warning: ${change.warning}\n`)
+      if (change.path !== undefined) await io.stderr.write(`${change.path} changed\n`)
+      // Of a warning alone nothing new can come.
+      else if (change.warning !== undefined) continue
       await attempt(build, io)
       await io.stderr.write('Waiting for changes; Ctrl-C ends it\n')
     }
@@ -95,15 +98,25 @@ function watchedOf(value: unknown, base: string): Watched[] {
   return [{ root, build, besides: [own, `${own}${ignoreFileName}`] }]
 }
 
+/** Neither: the beginning. */
+interface Change {
+  /** Of the first file that changed. */
+  readonly path?: string
+  readonly warning?: string
+}
+
 /** What changed while nobody waited is one change. */
 class Changes {
-  #path: string | undefined
+  #change: Change = {}
   #ended = false
   #wake = Promise.withResolvers<void>()
 
   note(path: string): void {
-    this.#path ??= path
-    this.#wake.resolve()
+    this.#tell({ path, ...this.#change })
+  }
+
+  warn(warning: string): void {
+    this.#tell({ warning, ...this.#change })
   }
 
   end(): void {
@@ -112,11 +125,16 @@ class Changes {
   }
 
   /** Undefined: it is over. */
-  async next(): Promise<string | undefined> {
+  async next(): Promise<Change | undefined> {
     await this.#wake.promise
     this.#wake = Promise.withResolvers<void>()
-    const path = this.#path
-    this.#path = undefined
-    return this.#ended ? undefined : path
+    const change = this.#change
+    this.#change = {}
+    return this.#ended ? undefined : change
+  }
+
+  #tell(change: Change): void {
+    this.#change = change
+    this.#wake.resolve()
   }
 }
