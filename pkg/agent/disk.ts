@@ -97,9 +97,13 @@ function freePercent({ usedBytes, availableBytes }: Disk): number {
 
 /**
  * Why an image should not be fetched now, in a sentence; undefined: it should. `packedBytes`: of the layers that are
- * missing, as the registry keeps them, or an archive; undefined: not known.
+ * missing, as the registry keeps them, or an archive; undefined: not known. `what`: that is no image.
  */
-export function roomFor(packedBytes: number | undefined, disk: Disk | undefined): string | undefined {
+export function roomFor(
+  packedBytes: number | undefined,
+  disk: Disk | undefined,
+  what = 'an image',
+): string | undefined {
   if (disk === undefined) return undefined
   const least = Math.max(
     reserve.bytes,
@@ -108,6 +112,6 @@ export function roomFor(packedBytes: number | undefined, disk: Disk | undefined)
   const needs = (packedBytes ?? 0) * unpackedTimes
   if (disk.availableBytes - needs >= least) return undefined
   const free = `${humanBytes(disk.availableBytes)} of ${humanBytes(disk.totalBytes)} are free on ${disk.path}, of which ${humanBytes(least)} are kept free`
-  if (needs === 0) return `no room for an image: ${free}`
-  return `no room for an image that comes to about ${humanBytes(needs)}: ${free}`
+  if (needs === 0) return `no room for ${what}: ${free}`
+  return `no room for ${what} that comes to about ${humanBytes(needs)}: ${free}`
 }

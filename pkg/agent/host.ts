@@ -4,11 +4,11 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { messageOf, type Reason } from '#pkg/apimachinery/errors.ts'
+import { messageOf, type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import type { Node } from '#pkg/apis/node.ts'
 import type { EngineInfo } from '#pkg/engine/port.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
-import type { Disk, ReadDisk } from './disk.ts'
+import { type Disk, type ReadDisk, roomFor } from './disk.ts'
 import { patienceMs } from './engineconfig/engineconfig.plan.ts'
 import { EngineSettings } from './engineconfig/enginesettings.ts'
 import type { EngineFiles, EngineSettingsSight } from './engineconfig/port.ts'
@@ -49,8 +49,8 @@ export class Host {
   /** As of the last look. */
   #engine: EngineInfo | undefined
   #hasNewSettings = false
-  /** The least room there was since there last was more. */
-  #least = Number.POSITIVE_INFINITY
+  /** By path of a disk: the least room there was since there last was more. */
+  readonly #least = new Map<string, number>()
   #reloadedAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: HostParts | undefined, ambient: Ambient) {
@@ -93,25 +93,46 @@ export class Host {
   }
 
   /** Reasons for which things rest that may be over since this was asked last: they are worth a try at once. */
-  newHopes({ disk }: HostSight): Reason[] {
+  newHopes({ disk, agentDisk }: HostSight): Reason[] {
     const settings = this.#hasNewSettings
     this.#hasNewSettings = false
-    return [
-      ...(this.#hasMoreRoom(disk) ? (['NoSpace'] as const) : []),
-      ...(settings ? changedBySettings : []),
-    ]
+    const roomier = [disk, agentDisk].filter((each) => this.#hasMoreRoom(each))
+    return [...(roomier.length > 0 ? (['NoSpace'] as const) : []), ...(settings ? changedBySettings : [])]
   }
 
   #hasMoreRoom(disk: Disk | undefined): boolean {
     if (disk === undefined) return false
-    const { availableBytes, totalBytes } = disk
-    const more = availableBytes - this.#least >= Math.min(leastFreed.bytes, totalBytes * leastFreed.share)
-    this.#least = more ? availableBytes : Math.min(this.#least, availableBytes)
+    const { path, availableBytes, totalBytes } = disk
+    const least = this.#least.get(path) ?? Number.POSITIVE_INFINITY
+    const more = availableBytes - least >= Math.min(leastFreed.bytes, totalBytes * leastFreed.share)
+    this.#least.set(path, more ? availableBytes : Math.min(least, availableBytes))
     return more
+  }
+
+  /** Why nothing more should be put on the engine's disk now, in a sentence; undefined: there is room, or nobody can tell. */
+  async whyNoRoom(what: string): Promise<string | undefined> {
+    const engine = this.#engine
+    return await this.#whyNone(what, async () => (engine === undefined ? undefined : await this.disk(engine)))
+  }
+
+  /** The same of where the agent keeps its own files. */
+  async whyNoOwnRoom(what: string): Promise<string | undefined> {
+    return await this.#whyNone(what, async () => await this.#parts?.readOwnDisk?.())
+  }
+
+  async #whyNone(what: string, read: () => Promise<Disk | undefined>): Promise<string | undefined> {
+    try {
+      return roomFor(undefined, await read(), what)
+    } catch (error) {
+      this.#ambient.log.warn('it cannot be read how full a disk is', { error: messageOf(error) })
+      return undefined
+    }
   }
 
   /** Throws NoSpace before what an op brings would fill the disk. */
   async mustHaveRoom(op: AgentOp, context: RoomContext, signal: AbortSignal): Promise<void> {
+    const why = op.type === 'buildImage' ? await this.whyNoRoom('a build') : undefined
+    if (why !== undefined) throw new StatusError('NoSpace', why)
     if (!bringsImage(op) || this.#engine === undefined) return
     const { rootDirectory, architecture } = this.#engine
     const disk = await this.#parts?.readDisk?.(rootDirectory)

@@ -19,7 +19,7 @@ export interface PerformContext extends images.ImageContext, Pick<builds.BuildCo
   readonly client: Client
   readonly nodeName: string
   readonly files: NodeFiles
-  readonly host: Pick<Host, 'write' | 'reload' | 'mustHaveRoom'>
+  readonly host: Pick<Host, 'write' | 'reload' | 'mustHaveRoom' | 'whyNoRoom'>
 }
 
 type Performers = {

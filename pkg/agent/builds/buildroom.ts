@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
-import { messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { readBytesIfThere, replaceFile } from '#pkg/apimachinery/files.ts'
 import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
@@ -41,6 +41,8 @@ export interface BuildRoomOptions {
   readonly programs: BuildSourcesOptions['programs']
   readonly registry?: RegistryClient
   readonly credentials: CredentialSources
+  /** Why there is no room in `directory`, in a sentence; never rejects. Absent: nobody looks. */
+  readonly whyNoRoom?: (what: string) => Promise<string | undefined>
   readonly desired: () => Pick<Desired, 'builds'>
   readonly reporter: Pick<Reporter, 'report'>
   /** Something is known that was not. */
@@ -132,7 +134,13 @@ export class BuildRoom implements BuildPerforming {
 
   async fetch(...[op, signal]: Parameters<BuildPerforming['fetch']>): Promise<void> {
     const { uid } = this.#options.desired().builds.get(objectKey(op.build))?.metadata ?? {}
-    await this.#sources.fetchContext(op, uid, signal)
+    try {
+      await this.#sources.fetchContext(op, uid, signal)
+    } catch (error) {
+      // What nobody needs any more makes room.
+      if (isReason(error, 'NoSpace')) this.#sweepAt = 0
+      throw error
+    }
   }
 
   open(digest: string): Promise<AsyncIterable<Uint8Array>> {

@@ -5,6 +5,7 @@ import type { Secret } from '#pkg/apis/core.ts'
 import { withStageLabels } from '#pkg/build/dockerfile/labels.ts'
 import { parseDockerfile } from '#pkg/build/dockerfile/parse.ts'
 import { BuildError, type BuiltImage } from '#pkg/engine/builds.ts'
+import type { Host } from '../host.ts'
 import type { ImageContext } from '../images/performimages.ts'
 import type { ObjectName, OpOf } from '../ops.ts'
 import type { Attempt, Mapping } from './attempt.ts'
@@ -15,6 +16,7 @@ import { inspectBases } from './inspectedbases.ts'
 import { mustFit } from './layersleft.ts'
 import { takeOutputs } from './outputs.ts'
 import type { BuildOrder } from './port.ts'
+import { type RoomMemory, rememberRoom } from './roomwatch.ts'
 import type { ContextStore } from './sources/contextstore.ts'
 import { mustFetchNothing, triggersByStep } from './triggers.ts'
 
@@ -32,6 +34,8 @@ export interface BuildPerforming {
 export interface BuildContext extends ImageContext {
   /** Absent: this agent builds nothing. */
   readonly building?: BuildPerforming
+  /** Absent: nobody looks at the engine's disk. */
+  readonly host?: Pick<Host, 'whyNoRoom'>
 }
 
 export async function fetchContext(
@@ -56,6 +60,10 @@ export async function buildImage(
     timeout.abort(new StatusError('BuildFailed', words)),
   )
   const both = AbortSignal.any([signal, timeout.signal])
+  const room = rememberRoom({
+    clock: context.clock,
+    whyNone: async () => await context.host?.whyNoRoom('what it writes'),
+  })
   try {
     await bringCacheImages(op.cachePulls, { attempt, context }, both)
     const built = await make({ build, order, attempt, building, context, signal: both })
@@ -63,12 +71,22 @@ export async function buildImage(
     context.onAnswer(op, { id: built.image, words: wordsOf(attempt, built) })
   } catch (error) {
     const timedOut = timeout.signal.aborted && !signal.aborted
-    const why = timedOut ? timeout.signal.reason : error
+    const why = timedOut ? timeout.signal.reason : await withRoom(error, room)
     building.end(build, attempt, endOf(why, { attempt, timedOut, signal }))
     throw signal.aborted ? signal.reason : why
   } finally {
     cancel()
+    room.stop()
   }
+}
+
+/** A step that fails where nothing can be written has done nothing wrong: it is tried again when there is room. */
+async function withRoom(error: unknown, { whyNone }: RoomMemory): Promise<unknown> {
+  if (!(error instanceof BuildError) || error.failure.exitCode === undefined) return error
+  const none = await whyNone()
+  return none === undefined
+    ? error
+    : new StatusError('NoSpace', `${error.message}; ${none}`, {}, { cause: error })
 }
 
 function mustBuild(building: BuildPerforming | undefined): BuildPerforming {
@@ -171,7 +189,8 @@ interface Ending {
 
 function endOf(error: unknown, { attempt, timedOut, signal }: Ending): BuildEnd {
   if (signal.aborted) return { result: 'Canceled', message: messageOf(signal.reason) }
-  const details = error instanceof BuildError ? error.failure : {}
+  const told = error instanceof StatusError && error.reason === 'NoSpace' ? error.cause : error
+  const details = told instanceof BuildError ? told.failure : {}
   const reason = timedOut ? 'TimedOut' : reasonOf(error)
   const failure = attempt.failureOf(details, { reason, message: messageOf(error) })
   return { result: 'Failed', failure, permanent: timedOut || classify(error) === 'stall' }

@@ -1,6 +1,7 @@
 /** The files of Builds, from where they are to the disk: real servers of repositories and files, folders, and evil archives. */
 import { chmod, mkdir, readdir, rename, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import {
   type Clock,
@@ -32,6 +33,7 @@ interface Given {
   readonly body?: ApiResponse['body']
   readonly status?: number
   readonly directory?: string
+  readonly whyNoRoom?: () => Promise<string | undefined>
 }
 
 interface Scene {
@@ -59,6 +61,7 @@ async function scene(t: ExecutionContext, given: Given = {}): Promise<Scene> {
       secretOf: (key) => secrets.find(({ metadata }) => `${metadata.namespace}/${metadata.name}` === key),
       registries: () => [],
     },
+    ...(given.whyNoRoom !== undefined && { whyNoRoom: given.whyNoRoom }),
     onChange: () => {
       told++
     },
@@ -494,4 +497,25 @@ test('several Builds with one context fetch it once', async (t) => {
   const all = await Promise.all([fetch(tarAt(url)), fetch(tarAt(url)), fetch(tarAt(url))])
   t.is(new Set(all.map(({ digest }) => digest)).size, 1)
   t.is(fetched, 1)
+})
+
+test('nothing is fetched to a disk that has no room, and what fills it is broken off and leaves nothing', async (t) => {
+  let isFull = true
+  async function* body() {
+    isFull = true
+    for (let file = 0; ; file++) {
+      const header = { path: `f${file}`, type: 'file', mode: 0o644, size: 1000, mtime: 0 } as const
+      yield Buffer.concat([encodeHeader(header), Buffer.alloc(header.size + paddingOf(header.size))])
+      await setTimeout(5)
+    }
+  }
+  const whyNoRoom = async () => (isFull ? 'no room for a context' : undefined)
+  const { fetch, directory, sources } = await scene(t, { body: body(), whyNoRoom })
+  const upload = `tree:${'a'.repeat(64)}`
+  const asked = () => fetch({ type: 'upload', namespace: 'default', upload })
+  t.like(await refused(t, asked()), { reason: 'NoSpace', message: 'no room for a context' })
+  isFull = false
+  t.like(await refused(t, asked()), { reason: 'NoSpace', message: 'no room for a context' })
+  t.deepEqual(await readdir(join(directory, 'contexts', 'aside')), [])
+  t.is(sources.facts().contexts.size, 0)
 })

@@ -13,6 +13,7 @@ import type { RegistryClient } from '#pkg/registry/port.ts'
 import type { CredentialSources } from '../../images/credentials.ts'
 import type { OpOf } from '../../ops.ts'
 import { type BuildFacts, type ContextMove, moveKey, type StoredContext } from '../port.ts'
+import { type RoomSight, whileThereIsRoom } from '../roomwatch.ts'
 import { BaseAnswers, type BaseQuestion } from './baseanswers.ts'
 import { contextFetch } from './contextfetch.ts'
 import { contextKey } from './contextkey.ts'
@@ -32,6 +33,8 @@ export interface BuildSourcesOptions {
   /** Absent: bases are not asked about. */
   readonly registry?: RegistryClient
   readonly credentials: CredentialSources
+  /** Why there is no room where contexts are kept, in a sentence; never rejects. Absent: nobody looks. */
+  readonly whyNoRoom?: (what: string) => Promise<string | undefined>
   /** Something is known that was not. */
   readonly onChange: () => void
 }
@@ -53,6 +56,7 @@ export class BuildSources {
   readonly #folders: HostFolders
   readonly #places: SourcePlaces
   readonly #asking: string
+  readonly #room: RoomSight
   /** By key: what several Builds want is fetched once. */
   readonly #fetching = new Map<string, Promise<StoredContext>>()
   /** By `moveKey`, the latest ones. */
@@ -62,6 +66,7 @@ export class BuildSources {
     const { ambient, client, directory, registry, credentials, onChange } = options
     const { clock } = ambient
     this.#credentials = credentials
+    this.#room = { clock, whyNone: async () => await options.whyNoRoom?.('a context') }
     this.#asking = join(directory, 'asking')
     this.#store = new DiskContextStore(join(directory, 'contexts'), (error) =>
       ambient.log.warn('a context is fetched again after a start', { error: error.message }),
@@ -177,7 +182,9 @@ export class BuildSources {
       signal.throwIfAborted()
     }
     const parts = this.#places.parts(this.#folders)
-    const fetching = this.#store.put(key, contextFetch(op, parts, signal))
+    const fetching = whileThereIsRoom(this.#room, signal, (within) =>
+      this.#store.put(key, contextFetch(op, parts, within)),
+    )
     this.#fetching.set(key, fetching)
     try {
       return await fetching

@@ -102,8 +102,12 @@ export function refusal({ code, errors }: Ended, { address, login, secret }: Git
     .filter((line) => line !== '' && !isNoise.test(line))
   const said = lines.slice(-3).join('; ').slice(0, 500) || `git ends with exit code ${code}`
   const words = `${said}${hint(errors, { login, secret })}`
-  return new StatusError('SourceUnavailable', `${address.address}: ${withoutSecrets(words, login)}`)
+  const reason = isFull.test(errors) ? 'NoSpace' : 'SourceUnavailable'
+  return new StatusError(reason, `${address.address}: ${withoutSecrets(words, login)}`)
 }
+
+/** Of the disk here: words of the far end have `remote:` before them. */
+const isFull = /^(?!remote:).*(?:No space left on device|Disk quota exceeded)/m
 
 function hint(errors: string, { login, secret }: Pick<GitPlace, 'login' | 'secret'>): string {
   if (isDenial(errors)) return ` (${shownWords(secret, login)})`
