@@ -15,8 +15,6 @@ test('a disk of the node that is full is told as such, one of the far end as a p
   t.is(
     full.message,
     'https://git.example/app.git: unable to write file a: No space left on device; cannot store pack file',
-      '',
-    ),
   )
   t.is(
     refused('remote: fatal: write error: No space left on device\nfatal: early EOF\n').reason,
