@@ -61,6 +61,22 @@ test('pokes that come close together are one', async (t) => {
   t.is(passes, 2)
 })
 
+test('a prompt loop acts at once after a rest, and gathers what comes soon after a pass', async (t) => {
+  const passes: number[] = []
+  const pass = async () => void passes.push(clock.now())
+  const { clock, loop } = start(t, pass, { settleMs: 10, isPrompt: true })
+  await clock.advance(100)
+  loop.poke()
+  await clock.advance(5)
+  loop.poke()
+  await clock.advance(3)
+  loop.poke()
+  await clock.advance(100)
+  loop.poke()
+  await clock.advance(0)
+  t.deepEqual(passes, [0, 100, 115, 208])
+})
+
 test('a pass says when to look again; a poke may come first', async (t) => {
   const passes: number[] = []
   const { clock, loop } = start(t, async () => {

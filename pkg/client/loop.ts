@@ -12,6 +12,8 @@ export interface LoopOptions {
   readonly ambient: Ambient
   /** Pokes within this many ms are one. */
   readonly settleMs?: number
+  /** A poke after a rest is acted on at once: only those that come soon after a pass are gathered. */
+  readonly isPrompt?: boolean
   /** Pauses after failed passes, in ms. */
   readonly backoff?: { readonly first: number; readonly most: number }
 }
@@ -32,21 +34,31 @@ export class Loop {
 
   /** Runs until the signal aborts; the first pass begins at once. */
   async run(signal: AbortSignal): Promise<void> {
-    const { ambient, settleMs = 0 } = this.#options
+    const { ambient } = this.#options
     let failures = 0
     let wakeAt: number | undefined
+    let endedAt: number | undefined
     while (!signal.aborted) {
       await this.#untilDue(wakeAt, signal)
       if (signal.aborted) return
-      if (settleMs > 0) await pause(ambient.clock, settleMs, signal)
+      await this.#settle(endedAt, signal)
       if (signal.aborted) return
       this.#poked = false
       const result = await this.#attempt(signal)
+      endedAt = ambient.clock.now()
       failures = result.failed ? failures + 1 : 0
       if (result.failed) await pause(ambient.clock, this.#pauseAfter(failures), signal)
       if (result.failed) this.#poked = true
       wakeAt = result.wakeAt
     }
+  }
+
+  /** `endedAt`: the last pass; ms since the epoch. */
+  async #settle(endedAt: number | undefined, signal: AbortSignal): Promise<void> {
+    const { ambient, settleMs = 0, isPrompt = false } = this.#options
+    const rested = endedAt === undefined ? Number.POSITIVE_INFINITY : Math.abs(ambient.clock.now() - endedAt)
+    if (settleMs === 0 || (isPrompt && rested > settleMs)) return
+    await pause(ambient.clock, settleMs, signal)
   }
 
   async #attempt(signal: AbortSignal): Promise<{ failed: boolean; wakeAt?: number | undefined }> {
