@@ -4,7 +4,7 @@
  * unless an exception begins with its path. Pure.
  */
 import { badRequest } from '#pkg/apimachinery/errors.ts'
-import { cleaned, trimmed } from './ignorefile.ts'
+import { cleaned, parseIgnore, trimmed } from './ignorefile.ts'
 import { compilePattern, type PathTest } from './ignorepattern.ts'
 
 export interface Ignored {
@@ -26,6 +26,11 @@ interface Pattern {
   readonly isException: boolean
   readonly text: string
   readonly matches: PathTest
+}
+
+/** What `text`, of a .dockerignore, leaves out, and what `more` does, lines of spec.ignore. Throws BadRequest as makeIgnore. */
+export function contextIgnore(text: string | undefined, more: readonly string[]): Ignore {
+  return makeIgnore([...parseIgnore(text ?? ''), ...parseIgnore(more.join('\n'))])
 }
 
 /** Patterns as parseIgnore returns them, or as somebody wrote them. Throws BadRequest for one that docker refuses. */

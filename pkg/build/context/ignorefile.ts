@@ -1,8 +1,18 @@
 /** The text of a .dockerignore as its patterns, read as docker's own client reads it. Pure. */
 import { posix } from 'node:path'
 
-/** What a client takes when nothing else is said; beside a Dockerfile, `NAME.dockerignore` goes before it. */
+/** Of a whole context. */
 export const ignoreFileName = '.dockerignore'
+
+/** That of one Dockerfile alone, beside it; none where the text has no file. */
+export function ownIgnoreFile(dockerfile: string | undefined): string[] {
+  return dockerfile === undefined ? [] : [`${dockerfile}${ignoreFileName}`]
+}
+
+/** The first one that is there counts, and no other. */
+export function ignoreFilesOf(dockerfile: string | undefined): string[] {
+  return [...ownIgnoreFile(dockerfile), ignoreFileName]
+}
 
 /** Comments and empty lines left out, paths cleaned, exceptions with `!` in front. */
 export function parseIgnore(text: string): string[] {

@@ -83,8 +83,13 @@ test('a .dockerignore of the Dockerfile goes before that of the folder', async (
     'app/a': '',
     'app/b': '',
   })
-  const { upload } = await resolve(cwd, ['context: {path: app}', 'dockerfile: x.Dockerfile'])
-  t.deepEqual(await pathsOf(upload), ['.dockerignore', 'b'])
+  for (const dockerfile of ['x.Dockerfile', './x.Dockerfile', join(cwd, 'app/x.Dockerfile')]) {
+    const { upload } = await resolve(cwd, ['context: {path: app}', `dockerfile: ${dockerfile}`])
+    t.deepEqual(await pathsOf(upload), ['.dockerignore', 'b'], dockerfile)
+  }
+  await run('tar', ['-cf', join(cwd, 'a.tar'), '-C', join(cwd, 'app'), '.'])
+  const { upload, told } = await resolve(cwd, ['context: {path: a.tar}', 'dockerfile: ./x.Dockerfile'])
+  t.deepEqual([told, (await pathsOf(upload)).sort()], [[], ['.dockerignore', 'b']])
 })
 
 test('an archive, packed or not, is the folder that it was made of', async (t) => {

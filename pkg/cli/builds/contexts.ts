@@ -5,13 +5,14 @@
  */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, posix, resolve } from 'node:path'
 import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { isMissing } from '#pkg/apimachinery/files.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import type { TreeEntry } from '#pkg/build/context/entry.ts'
 import { type ContextFolder, readFolder } from '#pkg/build/context/folder.ts'
-import { type Ignore, makeIgnore } from '#pkg/build/context/ignore.ts'
-import { ignoreFileName, parseIgnore } from '#pkg/build/context/ignorefile.ts'
+import { contextIgnore, type Ignore } from '#pkg/build/context/ignore.ts'
+import { ignoreFilesOf } from '#pkg/build/context/ignorefile.ts'
 import { normaliseArchive, summarise } from '#pkg/build/context/normalise.ts'
 import { archiveBytes, packFolder } from '#pkg/build/context/pack.ts'
 import { StatCache } from '#pkg/build/context/statcache.ts'
@@ -83,12 +84,10 @@ export function contextCacheDirectory({ env, home }: Pick<Io, 'env' | 'home'>): 
 
 /** What a .dockerignore leaves out, one beside the Dockerfile before that of the folder; and what the Build adds. */
 export async function readIgnore(root: string, build: BuildWritten): Promise<Ignore> {
-  const beside = build.inline === undefined ? `${join(root, build.dockerfile)}${ignoreFileName}` : undefined
-  const text =
-    (beside === undefined ? undefined : await textOfFile(beside)) ??
-    (await textOfFile(join(root, ignoreFileName))) ??
-    ''
-  return makeIgnore([...parseIgnore(text), ...parseIgnore(build.ignore.join('\n'))])
+  let text: string | undefined
+  for (const name of ignoreFilesOf(build.inline === undefined ? build.dockerfile : undefined))
+    text ??= await textOfFile(resolve(root, name))
+  return contextIgnore(text, build.ignore)
 }
 
 interface Read extends Pick<ContextFolder, 'digest' | 'bytes' | 'files'> {
@@ -127,8 +126,10 @@ async function fromArchive(
   { signal }: LocalWorld,
 ): Promise<Read | { readonly problem: ContextProblem }> {
   const content = () => createReadStream(path, { highWaterMark: 1024 ** 2, signal })
-  const { dockerfile: name, maxBytes } = build
-  const names = [name, 'dockerfile', `${name}${ignoreFileName}`, ignoreFileName]
+  const { maxBytes } = build
+  const name = posix.normalize(build.dockerfile)
+  const ignoreNames = ignoreFilesOf(build.inline === undefined ? name : undefined)
+  const names = [name, 'dockerfile', ...ignoreNames]
   const all = await summarise(content(), { maxBytes: Number.POSITIVE_INFINITY, texts: new Set(names) })
   const dockerfile =
     build.inline ?? all.texts[name] ?? (name === 'Dockerfile' ? all.texts['dockerfile'] : undefined)
@@ -136,8 +137,8 @@ async function fromArchive(
     return {
       problem: { field: 'spec.dockerfile', message: `there is no ${JSON.stringify(name)} in the archive` },
     }
-  const lines = all.texts[`${name}${ignoreFileName}`] ?? all.texts[ignoreFileName] ?? ''
-  const ignore = makeIgnore([...parseIgnore(lines), ...parseIgnore(build.ignore.join('\n'))])
+  const [lines] = ignoreNames.flatMap((each) => all.texts[each] ?? [])
+  const ignore = contextIgnore(lines, build.ignore)
   const summary = await summarise(content(), { maxBytes, ignore })
   const open = () => normaliseArchive(content(), { maxBytes, ignore }).archive
   return { ...summary, dockerfile, ignore, open, warnings: [] }
@@ -153,6 +154,5 @@ function largeWarning({ bytes, files }: Pick<Read, 'bytes' | 'files'>): string[]
 function whyNot(absolute: string, error: unknown): string {
   if (isReason(error, 'ContextTooLarge')) return `ContextTooLarge: ${messageOf(error)}`
   if (error instanceof StatusError) return error.message
-  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-  return `cannot read "${absolute}": ${isMissing ? 'there is no such file or folder' : messageOf(error)}`
+  return `cannot read "${absolute}": ${isMissing(error) ? 'there is no such file or folder' : messageOf(error)}`
 }

@@ -1,8 +1,8 @@
 /** `cove build --watch`: builds, and builds again whenever something of its contexts has changed, until somebody ends it. */
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { messageOf } from '#pkg/apimachinery/errors.ts'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
-import { ignoreFileName } from '#pkg/build/context/ignorefile.ts'
+import { ownIgnoreFile } from '#pkg/build/context/ignorefile.ts'
 import { watchContext } from '#pkg/build/context/watch.ts'
 import { decodeManifest } from '#pkg/manifest/decode.ts'
 import { CliError, errorText, exitCodes, Failed, isInterrupt, UsageError } from '../errors.ts'
@@ -94,8 +94,8 @@ function watchedOf(value: unknown, base: string): Watched[] {
   const build = isPlainObject(value) ? buildWritten(value) : undefined
   if (build?.path === undefined) return []
   const root = resolve(base, build.path)
-  const own = join(root, build.dockerfile)
-  return [{ root, build, besides: [own, `${own}${ignoreFileName}`] }]
+  const own = resolve(root, build.dockerfile)
+  return [{ root, build, besides: [own, ...ownIgnoreFile(own)] }]
 }
 
 /** Neither: the beginning. */

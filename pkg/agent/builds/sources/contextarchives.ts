@@ -5,8 +5,8 @@
 import { createReadStream } from 'node:fs'
 import { posix } from 'node:path'
 import { contextPath, type TreeEntry } from '#pkg/build/context/entry.ts'
-import { makeIgnore } from '#pkg/build/context/ignore.ts'
-import { ignoreFileName, parseIgnore } from '#pkg/build/context/ignorefile.ts'
+import { contextIgnore } from '#pkg/build/context/ignore.ts'
+import { ignoreFileName, ignoreFilesOf } from '#pkg/build/context/ignorefile.ts'
 import { type ContextSummary, normaliseArchive, summarise } from '#pkg/build/context/normalise.ts'
 import type { Bytes, ContextContents, ContextFetched } from './contextstore.ts'
 
@@ -42,15 +42,11 @@ export async function takeChosen(
   { maxBytes, ignore, dockerfile }: Taken,
   mostBytes: number,
 ): Promise<ContextFetched> {
-  const ignoreNames = [
-    ...(dockerfile === undefined ? [] : [`${inContext(dockerfile)}.dockerignore`]),
-    ignoreFileName,
-  ]
+  const ignoreNames = ignoreFilesOf(dockerfile === undefined ? undefined : inContext(dockerfile))
   const texts = new Set([...textNames(dockerfile).map(inContext), ...ignoreNames])
   const all = await summarise(open(), { maxBytes: mostBytes, texts })
-  const lines = ignoreNames.flatMap((name) => all.texts[name] ?? [])[0] ?? ''
-  const patterns = [...parseIgnore(lines), ...parseIgnore(ignore.join('\n'))]
-  const normalised = normaliseArchive(open(), { maxBytes, ignore: makeIgnore(patterns) })
+  const [lines] = ignoreNames.flatMap((name) => all.texts[name] ?? [])
+  const normalised = normaliseArchive(open(), { maxBytes, ignore: contextIgnore(lines, ignore) })
   return {
     content: normalised.archive,
     contents: async () => {

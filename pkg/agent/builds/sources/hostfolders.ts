@@ -10,8 +10,8 @@ import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import { readFolder } from '#pkg/build/context/folder.ts'
-import { type Ignore, makeIgnore } from '#pkg/build/context/ignore.ts'
-import { ignoreFileName, parseIgnore } from '#pkg/build/context/ignorefile.ts'
+import { contextIgnore, type Ignore } from '#pkg/build/context/ignore.ts'
+import { ignoreFilesOf, ownIgnoreFile } from '#pkg/build/context/ignorefile.ts'
 import { contextTooLarge, longestText } from '#pkg/build/context/normalise.ts'
 import { packFolder } from '#pkg/build/context/pack.ts'
 import { StatCache } from '#pkg/build/context/statcache.ts'
@@ -117,7 +117,7 @@ export class HostFolders {
       root,
       readIgnore: () => ignoreOf(root, { ignore, dockerfile: own }),
       // They count also when they are left out of what is sent.
-      besides: own === undefined ? [] : [own, `${own}.dockerignore`].map((name) => join(root, name)),
+      besides: own === undefined ? [] : [own, ...ownIgnoreFile(own)].map((name) => join(root, name)),
       clock: ambient.clock,
       signal: abort.signal,
       onChange: () => onMove(uid),
@@ -149,10 +149,9 @@ async function ignoreOf(
   root: string,
   { ignore, dockerfile }: Pick<Taken, 'ignore' | 'dockerfile'>,
 ): Promise<Ignore> {
-  const names = [...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]), ignoreFileName]
   let text: string | undefined
-  for (const name of names) text ??= await textIn(root, name)
-  return makeIgnore([...parseIgnore(text ?? ''), ...parseIgnore(ignore.join('\n'))])
+  for (const name of ignoreFilesOf(dockerfile)) text ??= await textIn(root, name)
+  return contextIgnore(text, ignore)
 }
 
 async function textsOf(
