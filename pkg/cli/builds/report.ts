@@ -19,6 +19,12 @@ export function builtText({ build, standing }: Ended, now: number): string {
   return `Successfully built ${short}${howText(build)}\n${tagged.join('')}`
 }
 
+/** In a word or two, for whoever goes on to look at others. */
+export function endText({ standing }: Ended): string {
+  if (standing.state === 'failed') return 'failed'
+  return standing.isNew ? 'built' : 'up to date'
+}
+
 /** ` (attempt 3 in 12.4s, 5 of 7 steps cached)` */
 function howText({ status = {} }: Build): string {
   const { attempt = 1, startedAt, finishedAt, steps = [], cacheHits = 0 } = status

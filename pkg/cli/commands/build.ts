@@ -1,5 +1,4 @@
 /** `cove build`: asks for builds, and shows them until they have ended. */
-import { writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { timestamp } from '#pkg/apimachinery/meta.ts'
@@ -7,17 +6,13 @@ import { objectPath } from '#pkg/apis/paths.ts'
 import { buildAnnotation } from '#pkg/apis/wellknown.ts'
 import type { CheckedObject } from '#pkg/manifest/checked.ts'
 import { type AskedFor, whatIsAsked } from '../builds/asked.ts'
-import { type Ended, followBuild } from '../builds/following.ts'
 import { flagsAnnotation } from '../builds/manifest.ts'
 import { type Asked, asBuild } from '../builds/outcome.ts'
-import { builtText, failureText, isWarned, warningText } from '../builds/report.ts'
-import { makeBuildScreen, QuietScreen } from '../builds/screen.ts'
-import { CliError, exitCodes, Failed, isInterrupt } from '../errors.ts'
+import { followAll, isQuiet, type Wanted } from '../builds/sidebyside.ts'
+import { CliError, exitCodes, Failed } from '../errors.ts'
 import { yamlText } from '../format.ts'
-import type { Output } from '../io.ts'
 import { builtinResource } from '../resources.ts'
 import type { Context } from '../session.ts'
-import { parseTimeout } from '../waiting.ts'
 
 export async function run(context: Context): Promise<number> {
   const { io, args } = context
@@ -35,19 +30,12 @@ export async function run(context: Context): Promise<number> {
   }
 }
 
-/** A Build of which something is asked, and what. */
-interface Wanted {
-  readonly object: KubeObject
-  readonly asked: Asked
-  /** Where paths of its manifest begin. */
-  readonly directory: string
-}
-
 async function buildOnce(askedFor: AskedFor, context: Context): Promise<number> {
   const { wanted, failed } = await request(askedFor, context)
   const isLeft = context.args.bool('detach') || context.args.bool('no-wait')
   if (isLeft) await tellRequested(askedFor, wanted, context)
   const codes = isLeft ? [] : await followAll(wanted, context)
+  if (codes.includes(exitCodes.interrupted)) throw new Failed(exitCodes.interrupted)
   return failed || codes.includes(exitCodes.error) ? exitCodes.error : exitCodes.ok
 }
 
@@ -56,13 +44,6 @@ async function tellRequested(asked: AskedFor, wanted: readonly Wanted[], context
   if (isQuiet(context) || (asked.kind === 'set' && asked.made === undefined)) return
   const lines = wanted.map(({ object }) => `build.cove.run/${object.metadata.name} requested\n`)
   await context.io.stdout.write(lines.join(''))
-}
-
-async function followAll(wanted: readonly Wanted[], context: Context): Promise<number[]> {
-  const codes: number[] = []
-  // One after the other on the screen; the nodes do not wait for that.
-  for (const one of wanted) codes.push(await follow(one, context))
-  return codes
 }
 
 async function request(askedFor: AskedFor, context: Context) {
@@ -150,77 +131,4 @@ function askedOf(after: KubeObject, before: KubeObject | undefined, requested: s
     attempts: before === undefined ? 0 : (asBuild(before).status?.attempt ?? 0),
     ...(requested !== undefined && { request: requested }),
   }
-}
-
-async function follow(wanted: Wanted, context: Context): Promise<number> {
-  const { io } = context
-  const session = await context.session()
-  const { name, namespace = session.namespace } = wanted.object.metadata
-  const inside = { ...session, namespace }
-  try {
-    const ended = await watch(wanted, { ...context, session: async () => inside })
-    return await tell(ended, wanted, { ...context, session: async () => inside })
-  } catch (error) {
-    if (!isInterrupt(error, io.signal)) throw error
-    await io.stderr.write(
-      `build/${name} goes on: \`cove logs -f build/${name}\` shows it, \`cove build cancel ${name}\` breaks it off\n`,
-    )
-    throw new Failed(exitCodes.interrupted)
-  }
-}
-
-async function watch({ object, asked }: Wanted, context: Context): Promise<Ended> {
-  const { io, args } = context
-  const session = await context.session()
-  const timeout = args.text('timeout')
-  const screen = isQuiet(context)
-    ? new QuietScreen()
-    : makeBuildScreen(screenOutput(context), session.clock, `build/${object.metadata.name}`)
-  return await followBuild(object, asked, {
-    session,
-    screen,
-    warn: async (text) => await io.stderr.write(`Warning: ${text}\n`),
-    ...(timeout !== undefined && { timeoutMs: await parseTimeout(timeout, 'build') }),
-  })
-}
-
-function isQuiet({ args }: Context): boolean {
-  return args.bool('quiet') || args.text('progress') === 'quiet'
-}
-
-function screenOutput({ io, args }: Context): Output {
-  const { stdout } = io
-  if (args.text('progress') !== 'plain') return stdout
-  return { isTTY: false, columns: stdout.columns, write: (text) => stdout.write(text) }
-}
-
-async function tell(ended: Ended, wanted: Wanted, context: Context): Promise<number> {
-  const { io, args } = context
-  const { build, standing } = ended
-  const { warned } = await context.session()
-  const warnings = (build.status?.warnings ?? []).filter((warning) => !isWarned(warning, warned))
-  for (const warning of warnings) await io.stderr.write(`Warning: ${warningText(build, warning)}\n`)
-  if (standing.state === 'failed') {
-    const isRead = !isQuiet(context) && !screenOutput(context).isTTY && standing.isNew
-    await io.stderr.write(failureText(ended, !isRead))
-    return exitCodes.error
-  }
-  const id = build.status?.image?.id ?? ''
-  if (isQuiet(context)) await io.stdout.write(`${id}\n`)
-  else await io.stdout.write(builtText(ended, io.clock.now()))
-  const idFile = args.text('iidfile')
-  if (idFile !== undefined) await writeFile(resolve(io.cwd, idFile), id)
-  return await afterwards(ended, wanted, context)
-}
-
-/** What is done with the image: files taken out of it, and the pushes seen to their end. */
-async function afterwards({ build }: Ended, { directory }: Wanted, context: Context): Promise<number> {
-  const { outputsOf, takeOutputs } = await import('../builds/outputs.ts')
-  const outputs = outputsOf(build, { cwd: context.io.cwd, directory, texts: context.args.list('output') })
-  if (outputs.length > 0) await takeOutputs(build, outputs, context)
-  if (build.spec.push.length > 0 && !isQuiet(context)) {
-    const { followPushes } = await import('../builds/pushes.ts')
-    return await followPushes(build, context)
-  }
-  return exitCodes.ok
 }
