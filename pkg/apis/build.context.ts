@@ -47,7 +47,8 @@ const tar = Type.Object(
     url: Type.String({
       pattern: '^https?://',
       maxLength: 2048,
-      description: 'Address of a tar archive, plain or packed with gzip, bzip2 or xz; fetched by the node.',
+      description:
+        'Address of a tar archive, plain or packed with gzip, bzip2, xz or zstd; fetched by the node.',
     }),
     sha256: Type.Optional(
       Type.String({

@@ -1,48 +1,35 @@
-/** What gzip, bzip2, xz and zstd have packed, recognised by its first bytes as `docker build -` does; else as it is. */
+/** What gzip, bzip2, xz and zstd have packed, unpacked as it is read; what is not packed as it is. */
 import { type Duplex, pipeline, Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { badRequest, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
+import { longestMagic, type Packing, packingOf } from './packing.ts'
 
-interface Packing {
-  readonly name: string
-  readonly magic: readonly number[]
-  readonly open: (input: AsyncIterable<Uint8Array>) => Promise<AsyncIterable<Uint8Array>>
+type Opener = (input: AsyncIterable<Uint8Array>) => Promise<AsyncIterable<Uint8Array>>
+
+const openers: Readonly<Record<Packing, Opener>> = {
+  gzip: async (input) => through(input, createGunzip()),
+  zstd: async (input) => through(input, createZstdDecompress()),
+  bzip2: openBzip2,
+  xz: openXz,
 }
-
-const packings: readonly Packing[] = [
-  {
-    name: 'gzip',
-    magic: [0x1f, 0x8b],
-    open: async (input) => through(input, createGunzip()),
-  },
-  {
-    name: 'zstd',
-    magic: [0x28, 0xb5, 0x2f, 0xfd],
-    open: async (input) => through(input, createZstdDecompress()),
-  },
-  { name: 'bzip2', magic: [0x42, 0x5a, 0x68], open: openBzip2 },
-  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], open: openXz },
-]
 
 /** Throws BadRequest while it is read when what came is broken. What the input throws goes through as it is. */
 export async function* unpack(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const { start, whole } = await peek(input)
-  const packing = packings.find(({ magic }) => magic.every((byte, index) => start[index] === byte))
+  const packing = packingOf(start)
   if (packing === undefined) {
     yield* whole
     return
   }
   const source = watched(whole)
   try {
-    for await (const chunk of await packing.open(source.chunks)) yield chunk
+    for await (const chunk of await openers[packing](source.chunks)) yield chunk
   } catch (error) {
     if (source.failure() !== undefined) throw source.failure()
     if (error instanceof StatusError) throw error
-    throw badRequest(`the archive is packed with ${packing.name}, and broken: ${messageOf(error)}`)
+    throw badRequest(`the archive is packed with ${packing}, and broken: ${messageOf(error)}`)
   }
 }
-
-const longestMagic = 6
 
 async function peek(input: AsyncIterable<Uint8Array>) {
   const chunks = input[Symbol.asyncIterator]()

@@ -1,11 +1,8 @@
 /** What a command line of `cove build` asks for: manifests, files or flags from which one is made, or a Build that is there. */
-import { createHash } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { isReason, messageOf } from '#pkg/apimachinery/errors.ts'
+import { isMissing } from '#pkg/apimachinery/files.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import type { SourceText } from '#pkg/manifest/decode.ts'
@@ -16,7 +13,8 @@ import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { makingFlags } from './flags.ts'
 import { type BuildWords, buildManifests, fileOfSecret, secretWords } from './manifest.ts'
-import { isArchive, isText, type Place, placeOf } from './place.ts'
+import { type Place, placeOf } from './place.ts'
+import { type ReadPlace, readStdin } from './stdin.ts'
 
 export type AskedFor =
   /** `made`: from flags, as objects. */
@@ -53,9 +51,6 @@ export async function whatIsAsked(context: Context): Promise<AskedFor> {
   return await madeSet(place, context)
 }
 
-const neither =
-  'standard input is neither a Dockerfile nor a tar archive (which may be packed with gzip, bzip2 or xz)'
-
 /** Undefined: a folder is meant. */
 async function namedBuild(place: Place, { io, session }: Context): Promise<KubeObject | undefined> {
   if (place.kind !== 'build' && place.kind !== 'word') return undefined
@@ -80,7 +75,7 @@ async function isThere(path: string): Promise<boolean> {
     await stat(path)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (isMissing(error)) return false
     throw error
   }
 }
@@ -111,11 +106,6 @@ async function madeSet(place: Place, context: Context): Promise<AskedFor> {
   }
 }
 
-interface ReadPlace {
-  readonly dockerfile?: string
-  readonly archive?: { readonly path: string; readonly digest: string; readonly directory: string }
-}
-
 async function readPlace(place: Place, { io, args }: Context): Promise<ReadPlace> {
   const fromStdin = args.list('file').includes('-')
   if (place.kind === 'stdin') {
@@ -133,50 +123,6 @@ async function readURL(url: string, { cwd, signal, readStdin: read }: Io): Promi
     readSources([url], { recursive: false, directory: cwd, readStdin: read, signal }),
   )
   return source?.text ?? ''
-}
-
-/** A Dockerfile, or an archive, which is put aside: its digest must be known before it is sent. */
-async function readStdin(io: Io): Promise<ReadPlace> {
-  const input = io.terminal.input()[Symbol.asyncIterator]()
-  const start: Uint8Array[] = []
-  let length = 0
-  // As much as it takes to tell what it is.
-  while (length < 512) {
-    const next = await input.next()
-    if (next.done === true) break
-    start.push(next.value)
-    length += next.value.length
-  }
-  const first = Buffer.concat(start)
-  if (first.length === 0) throw new CliError('nothing comes from standard input')
-  const rest: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => input }
-  if (isArchive(first)) return { archive: await putAside(first, rest, io) }
-  const chunks = [first]
-  for await (const chunk of rest) chunks.push(Buffer.from(chunk))
-  const all = Buffer.concat(chunks)
-  if (!isText(all)) throw new CliError(neither)
-  return { dockerfile: all.toString('utf8') }
-}
-
-async function putAside(first: Uint8Array, rest: AsyncIterable<Uint8Array>, { env, signal }: Io) {
-  const directory = await mkdtemp(join(env['TMPDIR'] ?? '/tmp', 'cove-context-'))
-  const path = join(directory, 'context.tar')
-  const hash = createHash('sha256')
-  const all = async function* () {
-    hash.update(first)
-    yield first
-    for await (const chunk of rest) {
-      hash.update(chunk)
-      yield chunk
-    }
-  }
-  try {
-    await pipeline(Readable.from(all()), createWriteStream(path, { mode: 0o600 }), { signal })
-  } catch (error) {
-    await rm(directory, { recursive: true, force: true })
-    throw error
-  }
-  return { path, directory, digest: hash.digest('hex') }
 }
 
 async function readSecrets({ io, args }: Context): Promise<ReadonlyMap<string, Uint8Array>> {

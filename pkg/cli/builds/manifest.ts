@@ -5,7 +5,7 @@ import { parseReference } from '#pkg/apimachinery/reference.ts'
 import { nearestObjectName } from '#pkg/apis/wellknown.ts'
 import type { Args } from '../args.ts'
 import { UsageError } from '../errors.ts'
-import { nameOfPlace, type Place } from './place.ts'
+import { archiveEnding, nameOfPlace, type Place } from './place.ts'
 
 /** On Builds that were made by flags, which another command line may change; those of manifests it must not. */
 export const flagsAnnotation = 'cove.run/made-by'
@@ -102,7 +102,7 @@ function dockerfileOf({ args, place, cwd, dockerfile }: BuildWords): Json {
   if (place.kind !== 'path' && place.kind !== 'word') return { dockerfile: file }
   const context = resolve(cwd, place.kind === 'path' ? place.path : place.word)
   // Of an archive it is inside.
-  if (/\.(tar(\.\w+)?|tgz|tbz2?|txz)$/.test(context)) return { dockerfile: file }
+  if (archiveEnding.test(context)) return { dockerfile: file }
   return { dockerfile: relative(context, resolve(cwd, file)) }
 }
 

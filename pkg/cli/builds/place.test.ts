@@ -41,7 +41,8 @@ test('archives are known by their first bytes, whatever packs them', (t) => {
   const tar = Buffer.alloc(512)
   tar.write('f')
   tar.write('000546', 148)
-  const starts = [tar, [0x1f, 0x8b, 8], Buffer.from('BZh9'), [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]]
+  const zstd = [0x28, 0xb5, 0x2f, 0xfd]
+  const starts = [tar, [0x1f, 0x8b, 8], Buffer.from('BZh9'), [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], zstd]
   t.true(starts.every((start) => isArchive(Buffer.from(start))))
   t.false(isArchive(Buffer.from('FROM scratch\n')))
   t.false(isArchive(Buffer.alloc(0)))

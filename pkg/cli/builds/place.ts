@@ -1,6 +1,7 @@
 /** What the argument of `cove build` names: a folder, an archive, a repository, standard input, or a Build. Pure. */
 import { isUtf8 } from 'node:buffer'
 import { basename } from 'node:path'
+import { packingOf } from '#pkg/build/context/packing.ts'
 
 export type Place =
   | { readonly kind: 'stdin' }
@@ -53,6 +54,9 @@ function gitPlace(argument: string): Place | undefined {
   }
 }
 
+/** Of names that archives have. */
+export const archiveEnding = /\.(tar(\.\w+)?|tgz|tbz2?|txz)$/
+
 /** What people would call what is built of it; undefined for what has no name. */
 export function nameOfPlace(place: Place, directory: string): string | undefined {
   switch (place.kind) {
@@ -62,10 +66,10 @@ export function nameOfPlace(place: Place, directory: string): string | undefined
         '',
       )
     case 'url':
-      return basename(new URL(place.url).pathname).replace(/\.(tar(\.\w+)?|tgz|tbz2?|txz)$/, '')
+      return basename(new URL(place.url).pathname).replace(archiveEnding, '')
     case 'path':
     case 'word':
-      return basename(directory).replace(/\.(tar(\.\w+)?|tgz|tbz2?|txz)$/, '')
+      return basename(directory).replace(archiveEnding, '')
     case 'build':
       return place.name
     case 'stdin':
@@ -75,14 +79,7 @@ export function nameOfPlace(place: Place, directory: string): string | undefined
 
 /** What the first bytes of standard input are: an archive, packed or not, or else the text of a Dockerfile. */
 export function isArchive(start: Uint8Array): boolean {
-  const bytes = Buffer.from(start)
-  const begins = (...values: readonly number[]) => values.every((value, at) => bytes[at] === value)
-  return (
-    isTarHeader(bytes.subarray(0, 512)) ||
-    begins(0x1f, 0x8b) ||
-    begins(0x42, 0x5a, 0x68) ||
-    begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)
-  )
+  return isTarHeader(Buffer.from(start).subarray(0, 512)) || packingOf(start) !== undefined
 }
 
 /** By its sum, which the oldest of its formats have, too. */
