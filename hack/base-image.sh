@@ -35,9 +35,18 @@ DOCKERFILE
 # The URL is the target's last word; what comes before are options of curl.
 url="${target[-1]}/build?t=$(printf '%s' "$name" | sed 's|/|%2F|g; s|:|%3A|g')"
 unset 'target[-1]'
-answer="$(tar --create --directory "$context" . |
-  curl --silent --show-error --fail-with-body --header 'Content-Type: application/x-tar' \
-    --data-binary @- "${target[@]}" "$url")" || fail "the engine at $host refused the build: $answer"
+
+build() {
+  tar --create --directory "$context" . |
+    curl --silent --show-error --fail-with-body --header 'Content-Type: application/x-tar' \
+      --data-binary @- "${target[@]}" "$1"
+}
+
+answer="$(build "$url")" || fail "the engine at $host refused the build: $answer"
+case "$answer" in
+  # Somebody removed a layer of the cache while the engine was at it.
+  *'"errorDetail"'*'unable to find image'*) answer="$(build "$url&nocache=1")" || fail "the engine refused: $answer" ;;
+esac
 
 # A failing step comes with status 200, inside the stream.
 case "$answer" in

@@ -52,10 +52,10 @@ export const programs = {
       output: [{ after: 4000, stream: 'stdout', text: 'tick 3\ntick 4\n' }],
     },
   },
-  /** Its file for the health check comes late. */
+  /** Its file for the health check comes late enough to be seen without, on a slow machine too. */
   lateReady: {
-    argv: shell('sleep 4; touch /ready; exec sleep 86400'),
-    behaviour: { probe: ({ sinceStart }) => (sinceStart >= 4000 ? 0 : 1) },
+    argv: shell('sleep 10; touch /ready; exec sleep 86400'),
+    behaviour: { probe: ({ sinceStart }) => (sinceStart >= 10_000 ? 0 : 1) },
   },
   echoing: { argv: ['cat'], behaviour: { echoes: true } },
   missing: {

@@ -121,6 +121,8 @@ export function collect(on: EngineUnderTest) {
   const reading = (async () => {
     for await (const event of stream) seen.push(event)
   })()
+  // A test that fails never comes to `end`, and has said why by itself.
+  reading.catch(() => undefined)
   return {
     seen,
     actions: (name: string) => seen.filter((event) => event.name === name).map(({ action }) => action),

@@ -72,7 +72,8 @@ export async function ensureBaseImage(host: string): Promise<string> {
       { name: 'Dockerfile', mode: 0o644, data: Buffer.from(dockerfile) },
       { name: 'busybox', mode: 0o755, data: await readFile('/bin/busybox') },
     ])
-    const built = await engine.request('POST', `/build?t=${encodeURIComponent(baseImage)}`, context)
+    // Without the cache, of which others may be removing a layer at this moment.
+    const built = await engine.request('POST', `/build?nocache=1&t=${encodeURIComponent(baseImage)}`, context)
     // A failing step comes with status 200, inside the stream.
     if (built.status !== 200 || built.text.includes('"errorDetail"')) {
       throw new Error(`cannot build ${baseImage}: ${built.status} ${built.text}`)
