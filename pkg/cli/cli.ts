@@ -34,7 +34,7 @@ async function dispatch(words: readonly string[], io: Io, { others = [] }: CliOp
     firstEnds: command.commandFollows === true,
   })
   if (args.bool('help')) return print(io, commandHelp(command))
-  const owner = makeSessionOwner(io, args)
+  const owner = makeSessionOwner(io, args, command)
   try {
     const run = await command.load()
     return await run({ io, args, session: owner.session })

@@ -15,6 +15,8 @@ export interface Command {
   readonly flags: readonly Flag[]
   /** Flags end with the first argument: what follows it is a command line of its own, as of `docker run`. */
   readonly commandFollows?: true
+  /** Whether it says so when the server lets it wait, for those who look at what goes on. */
+  readonly tellsWaits?: true
   /** Returns the exit code. */
   readonly load: () => Promise<(context: Context) => Promise<number>>
 }

@@ -19,6 +19,7 @@ export const buildCommands: readonly Command[] = [
       'cove build --output /bin/tool=./tool -t tool .',
     ],
     flags: buildFlags,
+    tellsWaits: true,
     load: async () => (await import('./commands/build.ts')).run,
   },
   {

@@ -5,6 +5,7 @@ import { framesProtocol } from '#pkg/apimachinery/frames.ts'
 import { readAll } from '#pkg/apimachinery/transport.ts'
 import { loadKubeconfig, type ServerConfig } from '#pkg/client/kubeconfig.ts'
 import { Client, decodeFailure } from '#pkg/client/rest.ts'
+import { withSlowAnswers } from '#pkg/client/slowanswers.ts'
 import { withWarnings } from '#pkg/client/warnings.ts'
 import type { Args } from './args.ts'
 import { CliError, locally } from './errors.ts'
@@ -56,7 +57,15 @@ export interface SessionOwner {
  */
 export const fieldManager = 'kubectl-client-side-apply'
 
-export function makeSessionOwner(io: Io, args: Args): SessionOwner {
+export interface SessionOptions {
+  /** Whether it is said when the server lets people wait. */
+  readonly tellsWaits?: true
+}
+
+/** What no answer should take; ms. */
+const slowMs = 1000
+
+export function makeSessionOwner(io: Io, args: Args, { tellsWaits }: SessionOptions = {}): SessionOwner {
   let connection: Connection | undefined
   let session: Promise<Session> | undefined
   const open = async (): Promise<Session> => {
@@ -68,8 +77,13 @@ export function makeSessionOwner(io: Io, args: Args): SessionOwner {
       if (!warned.has(text)) await io.stderr.write(`Warning: ${text}\n`)
       warned.add(text)
     }
+    const tell = () => io.stderr.write(`Waiting for the server at ${config.server}\n`)
+    const asked =
+      tellsWaits === undefined
+        ? made.transport
+        : withSlowAnswers(made.transport, { clock: io.clock, afterMs: slowMs, tell })
     return {
-      client: new Client(withWarnings(made.transport, warn), fieldManager),
+      client: new Client(withWarnings(asked, warn), fieldManager),
       open: (request, signal = io.signal) => openStream(made, request, signal),
       warned,
       signal: io.signal,

@@ -4,12 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
-import { seededRandom, systemClock } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock, seededRandom, systemClock } from '#pkg/apimachinery/ambient.ts'
 import { summarise } from '#pkg/build/context/normalise.ts'
 import { decodeManifest } from '#pkg/manifest/decode.ts'
 import { problemText } from '#pkg/manifest/place.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { resolveFiles } from '../localfiles.ts'
+import { readingProgress } from './contextprogress.ts'
 import { contextCacheDirectory } from './contexts.ts'
 
 const run = promisify(execFile)
@@ -169,4 +170,32 @@ test('what is remembered lies where the user wants caches', (t) => {
   t.is(contextCacheDirectory({ env: { XDG_CACHE_HOME: '/c' }, home: '/h' }), '/c/cove/contexts')
   for (const env of [{}, { XDG_CACHE_HOME: '' }, { XDG_CACHE_HOME: 'relative' }])
     t.is(contextCacheDirectory({ env, home: '/h' }), '/h/.cache/cove/contexts')
+})
+
+test('reading that takes a while is drawn on a terminal, and told once elsewhere', async (t) => {
+  const told = async (isTTY: boolean) => {
+    const clock = new ManualClock()
+    const written: string[] = []
+    const write = async (text: string | Uint8Array) => {
+      written.push(String(text))
+    }
+    const stderr = { isTTY, columns: 60, write }
+    const { onRead, end } = readingProgress('.', { clock, stderr })
+    for (const read of [1, 2, 3, 4]) {
+      await onRead(read, 4)
+      await clock.advance(400)
+    }
+    await end()
+    return written
+  }
+  t.deepEqual(await told(false), ['context .: reading\n'])
+  t.deepEqual(
+    (await told(true)).map((text) => text.replace('\r\u001b[K', '')),
+    [
+      'context .: reading [============            ] 50%',
+      'context .: reading [==================      ] 75%',
+      'context .: reading [========================] 100%',
+      '',
+    ],
+  )
 })

@@ -123,14 +123,26 @@ async function fromFolder(
 async function fromArchive(
   path: string,
   build: BuildWritten,
-  { signal }: LocalWorld,
+  world: LocalWorld,
 ): Promise<Read | { readonly problem: ContextProblem }> {
+  const { signal } = world
   const content = () => createReadStream(path, { highWaterMark: 1024 ** 2, signal })
+  const { onRead, end } = readingProgress(build.path, world)
+  const { size } = await stat(path)
+  let read = 0
+  async function* counted() {
+    for await (const chunk of content()) {
+      read += chunk.length
+      await onRead(read, 2 * size)
+      yield chunk
+    }
+  }
   const { maxBytes } = build
   const name = posix.normalize(build.dockerfile)
   const ignoreNames = ignoreFilesOf(build.inline === undefined ? name : undefined)
   const names = [name, 'dockerfile', ...ignoreNames]
-  const all = await summarise(content(), { maxBytes: Number.POSITIVE_INFINITY, texts: new Set(names) })
+  const texts = new Set(names)
+  const all = await summarise(counted(), { maxBytes: Number.POSITIVE_INFINITY, texts }).finally(end)
   const dockerfile =
     build.inline ?? all.texts[name] ?? (name === 'Dockerfile' ? all.texts['dockerfile'] : undefined)
   if (dockerfile === undefined)
@@ -139,7 +151,7 @@ async function fromArchive(
     }
   const [lines] = ignoreNames.flatMap((each) => all.texts[each] ?? [])
   const ignore = contextIgnore(lines, build.ignore)
-  const summary = await summarise(content(), { maxBytes, ignore })
+  const summary = await summarise(counted(), { maxBytes, ignore }).finally(end)
   const open = () => normaliseArchive(content(), { maxBytes, ignore }).archive
   return { ...summary, dockerfile, ignore, open, warnings: [] }
 }

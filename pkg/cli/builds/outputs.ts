@@ -11,6 +11,7 @@ import { Followed, type FollowedObject, type Found } from '../followed.ts'
 import { builtinResource } from '../resources.ts'
 import { deleteContainer, postObject } from '../run/making.ts'
 import { type Context, type Session, unhurried } from '../session.ts'
+import { makeBuildScreen } from './screen.ts'
 
 export interface Output {
   /** In the image; absolute. */
@@ -68,8 +69,10 @@ export async function takeOutputs(
     extractor(build),
   )
   const followed = new Followed(session, builtinResource('Container'), made)
+  const screen = makeBuildScreen(io.stderr, session.clock, `build/${build.metadata.name}`)
   try {
-    await followed.until(isMade, { troubleMs })
+    const onPending = () => screen.note('waits for a container to take files from')
+    await followed.until(isMade, { troubleMs, onPending }).finally(() => screen.finish())
     for (const { from, to } of outputs) {
       await mkdir(dirname(to), { recursive: true })
       await download(io, { session, name: made.metadata.name, path: from }, to)
