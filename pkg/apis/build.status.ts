@@ -3,6 +3,16 @@ import * as Type from 'typebox'
 import { conditions } from './meta.ts'
 import { atomicList, listMap, oneOf, time } from './schema.ts'
 
+/** How much of each a status holds; who writes more is refused. */
+export const statusBounds = {
+  bases: 128,
+  failureLog: 20,
+  history: 100,
+  stages: 256,
+  steps: 512,
+  warnings: 64,
+} as const
+
 const text = (description: string) => Type.Optional(Type.String({ description }))
 const count = (description: string) => Type.Optional(Type.Integer({ minimum: 0, description }))
 
@@ -17,7 +27,7 @@ const step = Type.Object({
   layer: text('Id of the image after it, where the builder tells.'),
   triggers: Type.Optional(
     atomicList(Type.String(), {
-      maxItems: 64,
+      maxItems: statusBounds.warnings,
       description:
         'What the image of a FROM brings along (ONBUILD) and the classic builder runs as part of it; with BuildKit these are steps of their own.',
     }),
@@ -46,7 +56,10 @@ const failure = Type.Object(
     step: Type.Optional(Type.Integer({ minimum: 1, description: 'Number of the step.' })),
     line: Type.Optional(Type.Integer({ minimum: 1, description: 'Of the Dockerfile.' })),
     log: Type.Optional(
-      atomicList(Type.String(), { maxItems: 20, description: 'The last lines that the step wrote.' }),
+      atomicList(Type.String(), {
+        maxItems: statusBounds.failureLog,
+        description: 'The last lines that the step wrote.',
+      }),
     ),
   },
   { description: 'Why the last attempt failed.' },
@@ -98,7 +111,7 @@ export const buildStatus = Type.Object(
     ),
     stages: Type.Optional(
       atomicList(Type.String(), {
-        maxItems: 256,
+        maxItems: statusBounds.stages,
         description: 'Ids of the images of its other stages, which are the cache of the next build.',
       }),
     ),
@@ -109,15 +122,18 @@ export const buildStatus = Type.Object(
     contextBytes: count('Bytes of the files of the context.'),
     contextFiles: count('How many they are.'),
     bases: Type.Optional(
-      listMap(base, ['reference'], { maxItems: 128, description: 'Images it is made of.' }),
+      listMap(base, ['reference'], { maxItems: statusBounds.bases, description: 'Images it is made of.' }),
     ),
     steps: Type.Optional(
-      listMap(step, ['number'], { maxItems: 512, description: 'Of the last attempt, as far as it came.' }),
+      listMap(step, ['number'], {
+        maxItems: statusBounds.steps,
+        description: 'Of the last attempt, as far as it came.',
+      }),
     ),
     cacheHits: count('How many of its steps were cached.'),
     warnings: Type.Optional(
       atomicList(warning, {
-        maxItems: 64,
+        maxItems: statusBounds.warnings,
         description: 'What is wrong with the Dockerfile or its arguments.',
       }),
     ),
@@ -140,7 +156,10 @@ export const buildStatus = Type.Object(
     request: text('The last value of the annotation cove.run/build-requested that was answered.'),
     canceled: text('The last value of the annotation cove.run/cancel-requested that was answered.'),
     history: Type.Optional(
-      listMap(past, ['number'], { maxItems: 100, description: 'Earlier attempts, the newest first.' }),
+      listMap(past, ['number'], {
+        maxItems: statusBounds.history,
+        description: 'Earlier attempts, the newest first.',
+      }),
     ),
   },
   { description: 'What is.' },

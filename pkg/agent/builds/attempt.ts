@@ -3,6 +3,7 @@
  * Steps that the agent has put into the Dockerfile are not told.
  */
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { statusBounds } from '#pkg/apis/build.status.ts'
 import type { BuildFailure, BuildStep, BuildWarning } from '#pkg/apis/build.ts'
 import { BuildLogLines } from '#pkg/build/buildlog.ts'
 import type { Labelled } from '#pkg/build/dockerfile/labels.ts'
@@ -24,17 +25,12 @@ export interface AttemptOptions {
   readonly onChange: () => void
 }
 
-/** Lines of a step that failed. */
-const tailLines = 20
 const longestTail = 8192
 const longestInstruction = 256
 const longestName = 128
 /** A builder repeats whole commands in what it says. */
 const longestMessage = 2048
-/** What a status holds. */
-const mostSteps = 512
 const mostTriggers = 64
-const mostWarnings = 64
 
 export class Attempt implements RunningBuild {
   readonly order: BuildOrder
@@ -59,7 +55,7 @@ export class Attempt implements RunningBuild {
   }
 
   get steps(): readonly BuildStep[] {
-    return [...this.#steps.values()].sort((a, b) => a.number - b.number).slice(0, mostSteps)
+    return [...this.#steps.values()].sort((a, b) => a.number - b.number).slice(0, statusBounds.steps)
   }
 
   get warnings(): readonly BuildWarning[] {
@@ -184,7 +180,7 @@ export class Attempt implements RunningBuild {
   }
 
   #warn({ message, line }: Extract<BuildEvent, { type: 'warning' }>): void {
-    if (this.#warnings.length >= mostWarnings) return
+    if (this.#warnings.length >= statusBounds.warnings) return
     this.#warnings.push({
       rule: 'Builder',
       message: cut(message, longestMessage),
@@ -197,7 +193,7 @@ export class Attempt implements RunningBuild {
     const lines = text
       .split('\n')
       .map((line) => cut(line.slice(line.lastIndexOf('\r', line.length - 2) + 1), 512))
-    return lines.filter((line) => line !== '').slice(-tailLines)
+    return lines.filter((line) => line !== '').slice(-statusBounds.failureLog)
   }
 }
 

@@ -1,6 +1,8 @@
 /** Builds: which op is next, and why; what is told while something is in the way. */
 import test from 'ava'
 import { findCondition } from '#pkg/apimachinery/meta.ts'
+import { buildKind } from '#pkg/apis/build.ts'
+import { validate } from '#pkg/apis/validate.ts'
 import { buildAnnotation, cancelAnnotation } from '#pkg/apis/wellknown.ts'
 import { buildScene, decide, onNode, pass, settle, worldOf } from '#test/helpers/buildworld.ts'
 import { buildObject, now, print, secret } from '#test/helpers/world.ts'
@@ -32,6 +34,16 @@ test('files are fetched, bases pulled, and the image is built, one after the oth
   const status = settle(scene)
   t.like(status, { phase: 'Succeeded', attempt: 1, builder: 'Classic', cause })
   t.is(findCondition(status.conditions, 'Ready')?.status, 'True')
+})
+
+test('the status of a Build of very many bases is one that the server takes', (t) => {
+  const names = Array.from({ length: 200 }, (_, index) => `base:${index}`)
+  const files = { Dockerfile: names.map((name) => `FROM ${name}\n`).join('') }
+  const images = names.map((name) => onNode(name))
+  const object = buildObject('web', { ...inline, context: { inline: { files } } })
+  const status = settle(buildScene(object, { images }))
+  t.is(status.phase, 'Succeeded')
+  t.deepEqual(validate(buildKind.schema, { ...object, status }), [])
 })
 
 test('a base that has moved in its registry is pulled, and the cause names it', (t) => {

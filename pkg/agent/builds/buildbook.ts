@@ -3,6 +3,7 @@
  * attempt that nobody has ended was cut short with the agent. Pure.
  */
 import { timestamp } from '#pkg/apimachinery/meta.ts'
+import { statusBounds } from '#pkg/apis/build.status.ts'
 import type { Build, BuildFailure, BuildStatus, BuildStep } from '#pkg/apis/build.ts'
 import type { BuiltImage } from '#pkg/engine/builds.ts'
 import { interruptedMessage, type RecalledAttempt, untoldMessage } from './buildlogs.ts'
@@ -32,14 +33,12 @@ export function withProgress(
     startedAt: timestamp(startedAt),
     steps: [...steps],
     cacheHits: steps.filter(({ state }) => state === 'Cached').length,
-    warnings: [...(order.told.warnings ?? []), ...warnings].slice(0, mostWarnings),
+    warnings: [...(order.told.warnings ?? []), ...warnings].slice(0, statusBounds.warnings),
     ...(before.stages !== undefined && { stages: before.stages }),
     ...(request !== undefined && { request }),
     ...(scheduledAt !== undefined && { scheduledAt }),
   }
 }
-
-const mostWarnings = 64
 
 /** `limit`: spec.historyLimit. */
 export function afterBuild(
@@ -79,7 +78,7 @@ function outcomeOf({ inputHash, inputs, tags }: BuildOrder, end: BuildEnd): Part
     inputHash,
     inputs: { ...inputs },
     image: { id: image, ...(reference !== undefined && { reference }) },
-    stages: [...stages],
+    stages: stages.slice(0, statusBounds.stages),
   }
 }
 

@@ -6,6 +6,7 @@ import { objectKey } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import { engineNetworks } from '#pkg/apis/build.references.ts'
 import { namesOfBuild } from '#pkg/apis/build.said.ts'
+import { statusBounds } from '#pkg/apis/build.status.ts'
 import type { Build, BuildStatus } from '#pkg/apis/build.ts'
 import { buildAnnotation, engineLabels, engineName, engineNameOf } from '#pkg/apis/wellknown.ts'
 import { canonicalImage, findImage } from '../image.ts'
@@ -157,7 +158,7 @@ function toldOf({ stored, facts }: Subject, { read, bases }: Material): BuildOrd
     }
   })
   return {
-    bases: seen,
+    bases: seen.slice(0, statusBounds.bases),
     warnings: [...read.warnings],
     ...(stored !== undefined && {
       revision: stored.revision,

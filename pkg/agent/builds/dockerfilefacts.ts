@@ -1,4 +1,6 @@
 /** What a Dockerfile says that decides about its build: whether it can be built at all, with what, and of which images. Pure. */
+
+import { statusBounds } from '#pkg/apis/build.status.ts'
 import type { BuildSpec, BuildWarning } from '#pkg/apis/build.ts'
 import { judgeDockerfile, type Refusal } from '#pkg/build/dockerfile/judge.ts'
 import type { Lint } from '#pkg/build/dockerfile/lintrule.ts'
@@ -45,11 +47,8 @@ export function dockerfileFacts(
   return { ok: true, builder, bases, warnings: warningsOf(warnings) }
 }
 
-/** What a status holds. */
-const mostWarnings = 64
-
 function warningsOf(lints: readonly Lint[]): BuildWarning[] {
-  return lints.slice(0, mostWarnings).map(({ rule, message, line }) => ({
+  return lints.slice(0, statusBounds.warnings).map(({ rule, message, line }) => ({
     rule,
     message,
     ...(line !== undefined && { line }),
