@@ -2,7 +2,7 @@
  * Whether a Build whose files and base images are there is to be made: what it would be made of, what of that has moved since
  * its image was, and the order for it. Pure.
  */
-import { objectKey } from '#pkg/apimachinery/meta.ts'
+import { objectKey, timestamp } from '#pkg/apimachinery/meta.ts'
 import { parseDuration } from '#pkg/apimachinery/quantity.ts'
 import { engineNetworks } from '#pkg/apis/build.references.ts'
 import { namesOfBuild } from '#pkg/apis/build.said.ts'
@@ -19,7 +19,7 @@ import { movedParts, type Told, tellMoves, triggersBuild } from './causes.ts'
 import type { DockerfileFacts } from './dockerfilefacts.ts'
 import { hashOfInputs, hashOfSecret, type Inputs, inputsOf } from './inputs.ts'
 import { type BuildOrder, moveKey } from './port.ts'
-import { lastDue, toldTime } from './schedule.ts'
+import { lastDue } from './schedule.ts'
 import { type Draft, imageOfName, pathOf, type Subject, type Weighed } from './weighed.ts'
 
 /** As the engine calls it: one of the namespace, and no other. */
@@ -116,7 +116,7 @@ function scheduledOf(build: Build, world: World): string | undefined {
   const { scheduledAt } = statusOfBuild(build, world)
   const since = scheduledAt ?? metadata.creationTimestamp
   const due = since === undefined ? undefined : lastDue(spec.triggers, Date.parse(since), world.now)
-  return due === undefined ? scheduledAt : toldTime(due)
+  return due === undefined ? scheduledAt : timestamp(due)
 }
 
 /** Undefined: the image is what its inputs say, or what has moved does not count. */
@@ -154,7 +154,7 @@ function toldOf({ stored, facts }: Subject, { read, bases }: Material): BuildOrd
       reference,
       id,
       ...(digest !== undefined && { digest }),
-      ...(at !== undefined && { checkedAt: toldTime(at) }),
+      ...(at !== undefined && { checkedAt: timestamp(at) }),
     }
   })
   return {

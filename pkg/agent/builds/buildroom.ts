@@ -59,8 +59,8 @@ export class BuildRoom implements BuildPerforming {
   readonly #sources: BuildSources
   readonly #logs: BuildLogs
   readonly #statuses = new Map<string, BuildStatus>()
-  /** By uid. */
   readonly #judgements = new Judgements()
+  /** By uid. */
   readonly #running = new Map<string, Attempt>()
   /** Whose progress is to be told when the time has come. */
   readonly #untold = new Set<string>()

@@ -10,7 +10,7 @@ import { generationOfBuild } from './build.plan.ts'
 import { withProgress } from './buildbook.ts'
 import { cancelOf, weighBuild } from './buildweigh.ts'
 import { withLastingTimes } from './checktimes.ts'
-import { nextDue, toldTime } from './schedule.ts'
+import { nextDue } from './schedule.ts'
 import type { Weighed } from './weighed.ts'
 
 type Phase = NonNullable<BuildStatus['phase']>
@@ -38,8 +38,8 @@ export function reportBuild(
     ...checksOf(build, status, world),
     ...sizeOf(status, world),
     ...requestOf(build, rest, state),
-    ...(nextAt !== undefined && { nextScheduledAt: toldTime(nextAt) }),
-    ...(nextCheckAt !== undefined && { nextCheckAt: toldTime(nextCheckAt) }),
+    ...(nextAt !== undefined && { nextScheduledAt: timestamp(nextAt) }),
+    ...(nextCheckAt !== undefined && { nextCheckAt: timestamp(nextCheckAt) }),
     phase: running !== undefined && state.phase !== 'Terminating' ? 'Building' : state.phase,
     observedGeneration,
     conditions: conditionsOf(status, state, { isHere, observedGeneration, now: world.now }),

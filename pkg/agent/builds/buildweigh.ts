@@ -70,7 +70,7 @@ function weighText(subject: Subject, text: string): Weighed {
   if (!read.ok) return refused(subject, read.reason, read.message, read.line)
   const waiting = whyNotYet(build, world)
   if (waiting !== undefined) return { is: 'waiting', waiting, keys: subject.keys }
-  const references = [...new Set([...read.bases])]
+  const { bases: references } = read
   const wish = { build, references, facts, world }
   const bases = weighBases(wish)
   if (bases.waiting !== undefined) return { is: 'waiting', waiting: bases.waiting, keys: subject.keys }
@@ -81,7 +81,7 @@ function weighText(subject: Subject, text: string): Weighed {
   if (due.is !== 'due' || !asksAgain(build, due.draft, world)) return due
   const { startedAt } = statusOfBuild(build, world)
   const since = startedAt === undefined ? 0 : Date.parse(startedAt)
-  const cause = build.spec.pull ? 'spec.pull: asked before each build' : `asked for with pull`
+  const cause = build.spec.pull ? 'spec.pull: asked before each build' : 'asked for with pull'
   const pulls = pullsBefore(wish, { since, cause })
   return pulls.length === 0 ? due : { is: 'pull', pulls, key: pullKey, keys }
 }

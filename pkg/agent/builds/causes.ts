@@ -2,7 +2,7 @@
 import { isPlainObject, jsonValue } from '#pkg/apimachinery/hash.ts'
 import type { BuildSpec } from '#pkg/apis/build.ts'
 import { buildAnnotation } from '#pkg/apis/wellknown.ts'
-import type { Inputs } from './inputs.ts'
+import { type Inputs, isBase, isSecret } from './inputs.ts'
 import type { ContextMove } from './port.ts'
 
 /** More are counted. */
@@ -22,7 +22,7 @@ export function triggersBuild(
   { triggers, dockerfileInline }: Pick<BuildSpec, 'triggers' | 'dockerfileInline'>,
 ): boolean {
   if (part === 'context' || (part === 'dockerfile' && dockerfileInline === undefined)) return triggers.context
-  return part.startsWith('base ') ? triggers.base : true
+  return isBase(part) ? triggers.base : true
 }
 
 export interface Told {
@@ -63,8 +63,8 @@ function tellPart(part: string, { before, after, dockerfileName, files }: Told):
   if (part === 'dockerfile') return [`${dockerfileName} changed`]
   if (part === 'context') return tellContext(was, is, files)
   if (part === 'args' || part === 'labels') return tellValues(part, was, is)
-  if (part.startsWith('secret ')) return [`${part} changed`]
-  if (!part.startsWith('base ')) return [`${part} was ${was ?? 'absent'}, is ${is ?? 'absent'}`]
+  if (isSecret(part)) return [`${part} changed`]
+  if (!isBase(part)) return [`${part} was ${was ?? 'absent'}, is ${is ?? 'absent'}`]
   if (was === undefined || is === undefined) return [`${part} is ${is ? 'new' : 'not used any more'}`]
   return [`${part} moved from ${short(was)} to ${short(is)}`]
 }

@@ -37,9 +37,26 @@ export function inputsOf({ spec, ...parts }: InputParts): Inputs {
     ...present(optional),
     ...(Object.keys(args).length > 0 && { args: canonicalJson(args) }),
     ...(Object.keys(labels).length > 0 && { labels: canonicalJson(labels) }),
-    ...prefixed('base', bases),
-    ...prefixed('secret', secrets),
+    ...prefixed(basePrefix, bases),
+    ...prefixed(secretPrefix, secrets),
   }
+}
+
+const basePrefix = 'base '
+const secretPrefix = 'secret '
+
+export function isSecret(part: string): boolean {
+  return part.startsWith(secretPrefix)
+}
+
+/** What a build is made of, of images: ids by reference. */
+export function basesIn(inputs: Inputs): ReadonlyMap<string, string> {
+  const bases = Object.entries(inputs).filter(([part]) => isBase(part))
+  return new Map(bases.map(([part, id]) => [part.slice(basePrefix.length), id]))
+}
+
+export function isBase(part: string): boolean {
+  return part.startsWith(basePrefix)
 }
 
 /** `sha256:` and 64 hex digits. */
@@ -72,6 +89,6 @@ function present(values: Readonly<Record<string, string | undefined>>): Inputs {
   )
 }
 
-function prefixed(kind: string, values: ReadonlyMap<string, string>): Inputs {
-  return Object.fromEntries([...values].map(([name, value]) => [`${kind} ${name}`, value]))
+function prefixed(prefix: string, values: ReadonlyMap<string, string>): Inputs {
+  return Object.fromEntries([...values].map(([name, value]) => [`${prefix}${name}`, value]))
 }

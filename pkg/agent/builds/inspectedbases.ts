@@ -1,20 +1,17 @@
 /** What the engine says of the images that a build is made of, asked once for all who judge them before it begins. */
 import type { Engine } from '#pkg/engine/port.ts'
+import { basesIn } from './inputs.ts'
 import type { BuildOrder } from './port.ts'
 
 /** By reference, as the Dockerfile names them; the engine's own words. */
 export type InspectedBases = ReadonlyMap<string, unknown>
 
-const prefix = 'base '
-
 export async function inspectBases(
   { inputs }: Pick<BuildOrder, 'inputs'>,
   engine: Pick<Engine, 'rawImage'>,
 ): Promise<InspectedBases> {
-  const bases = Object.entries(inputs).filter(([name]) => name.startsWith(prefix))
+  const bases = [...basesIn(inputs)]
   return new Map(
-    await Promise.all(
-      bases.map(async ([name, id]) => [name.slice(prefix.length), await engine.rawImage(id)] as const),
-    ),
+    await Promise.all(bases.map(async ([reference, id]) => [reference, await engine.rawImage(id)] as const)),
   )
 }

@@ -14,11 +14,11 @@ import { contextOf } from './buildcontext.ts'
 import { bringCacheImages } from './cacheimages.ts'
 import { inspectBases } from './inspectedbases.ts'
 import { mustFit } from './layersleft.ts'
+import { mustFetchNothing, triggersByStep } from './onbuild.ts'
 import { takeOutputs } from './outputs.ts'
 import type { BuildOrder } from './port.ts'
 import { type RoomMemory, rememberRoom } from './roomwatch.ts'
 import type { ContextStore } from './sources/contextstore.ts'
-import { mustFetchNothing, triggersByStep } from './triggers.ts'
 
 /** What performers of builds are given; the room (buildroom.ts) is one. */
 export interface BuildPerforming {

@@ -25,7 +25,7 @@ export type ContextSource =
 export function describeContext(source: ContextSource): string {
   switch (source.type) {
     case 'upload':
-      return `${source.upload.slice(0, 17)}`
+      return source.upload.slice(0, 17)
     case 'git':
       return `${withoutLogin(source.url)} at ${source.commit.slice(0, 12)}`
     case 'tar':

@@ -1,5 +1,4 @@
 /** The times of spec.triggers.schedule: which one was last, and which is next. Pure. */
-import { timestamp } from '#pkg/apimachinery/meta.ts'
 import type { BuildSpec } from '#pkg/apis/build.ts'
 import { nextTime } from '#pkg/apis/schedule.ts'
 
@@ -20,10 +19,6 @@ export function lastDue({ schedule, timeZone }: Triggers, after: number, now: nu
 
 export function nextDue({ schedule, timeZone }: Triggers, now: number): number | undefined {
   return schedule === undefined ? undefined : nextTime(schedule, now, timeZone)
-}
-
-export function toldTime(ms: number): string {
-  return timestamp(ms)
 }
 
 function lastBetween(

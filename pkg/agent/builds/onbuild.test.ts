@@ -1,6 +1,6 @@
 import test from 'ava'
 import { BuildError } from '#pkg/engine/builds.ts'
-import { mustFetchNothing, triggersByStep } from './triggers.ts'
+import { mustFetchNothing, triggersByStep } from './onbuild.ts'
 
 test('an image that would have something fetched by whoever is built on it is not built on', (t) => {
   const judge = (OnBuild: unknown) => mustFetchNothing(new Map([['a:1', { Config: { OnBuild } }]]))
