@@ -78,6 +78,7 @@ for (const [name, serve] of Object.entries(servers)) {
     const { url } = await serve(t, root)
     const ask = async (ref?: string) => await resolveCommit(ref, await session(t, `${url}/repo.git`))
     t.is(await ask(), second)
+    t.is(await ask('HEAD'), second)
     t.is(await ask('main'), second)
     t.is(await ask('v1'), first)
     t.is(await ask('dev/side'), side)

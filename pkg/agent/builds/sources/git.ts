@@ -33,7 +33,7 @@ export function isCommit(ref: string | undefined, commit: string): boolean {
 
 /** In git's order. */
 function namesOf(ref: string): string[] {
-  const full = ref.startsWith('refs/') ? [ref] : []
+  const full = ref === 'HEAD' || ref.startsWith('refs/') ? [ref] : []
   return [...full, `refs/tags/${ref}`, `refs/heads/${ref}`, `refs/${ref}`]
 }
 
