@@ -41,14 +41,27 @@ export async function downloadTar(
   asking: TarAsking,
 ): Promise<void> {
   const { content, headers, what } = await openTar(url, asking)
-  const found = `sha256:${await store(content, path)}`
-  if (sha256 !== undefined && found !== `sha256:${sha256}`)
+  const stored = await store(content, path)
+  if (sha256 !== undefined && stored.sha256 !== sha256)
     throw new StatusError(
       'InvalidSpec',
-      `the sha256 of ${what} is ${found.slice(7)}, not ${sha256}: it is not used`,
+      `the sha256 of ${what} is ${stored.sha256}, not ${sha256}: it is not used`,
     )
-  const now = revision.startsWith('sha256:') ? found : revisionIn(headers)
-  if (now !== revision) throw new StatusError('Conflict', `${what} has changed since it was asked about`)
+  if (!isAt(revision, headers, stored))
+    throw new StatusError('Conflict', `${what} has changed since it was asked about`)
+}
+
+interface Stored {
+  readonly sha256: string
+  readonly bytes: number
+}
+
+/** Not every server says how long a file is to whoever asks for it, as to whoever asks about it. */
+function isAt(revision: string, headers: IncomingHttpHeaders, { sha256, bytes }: Stored): boolean {
+  if (revision.startsWith('sha256:')) return revision === `sha256:${sha256}`
+  const [, time, length] = /^modified:(.*) (\d*)$/.exec(revision) ?? []
+  if (time === undefined) return revision === revisionIn(headers)
+  return time === headers['last-modified'] && (length === '' || Number(length) === bytes)
 }
 
 async function openTar(url: string, asking: TarAsking) {
@@ -80,17 +93,18 @@ function revisionIn(headers: IncomingHttpHeaders): string | undefined {
   return age >= 1000 ? `modified:${modified} ${length}` : undefined
 }
 
-/** Resolves with its sha256. */
-async function store(content: AsyncIterable<Uint8Array>, path: string): Promise<string> {
+async function store(content: AsyncIterable<Uint8Array>, path: string): Promise<Stored> {
   const hash = createHash('sha256')
+  let bytes = 0
   const file = await open(path, 'wx', 0o600)
   try {
     for await (const chunk of content) {
       hash.update(chunk)
+      bytes += chunk.length
       await file.writeFile(chunk)
     }
   } finally {
     await file.close()
   }
-  return hash.digest('hex')
+  return { sha256: hash.digest('hex'), bytes }
 }
