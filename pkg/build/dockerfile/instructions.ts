@@ -1,36 +1,19 @@
 /** One line read as one instruction. What is wrong is told in all its places; what is right stays usable. */
-import { parseDuration } from '#pkg/apimachinery/quantity.ts'
-import {
-  type Flag,
-  flagOf,
-  type Instruction,
-  type Keyword,
-  keywords,
-  type Pair,
-  type Problem,
-  type Word,
-} from './dockerfile.ts'
+import { type Flag, type Instruction, type Keyword, keywords, type Problem } from './dockerfile.ts'
 import { flagProblems } from './flags.ts'
+import { checkTimes, healthcheck } from './healthcheck.ts'
 import { isHeredocWord } from './heredoc.ts'
 import { type LogicalLine, placeAt } from './lines.ts'
 import { mountProblems } from './mounts.ts'
+import { argPairs, pairs } from './pairs.ts'
+import { type Arguments, command, complain, listOr, type Source, whole, wordsFrom } from './reading.ts'
 import { suggestion } from './suggest.ts'
-import { jsonList, type Part, quotedWords, spacedWords, splitCommand, splitFlags } from './words.ts'
+import { type Part, spacedWords, splitCommand, splitFlags } from './words.ts'
 
 export interface Reading {
   /** Absent: the line begins with nothing that is known. */
   readonly instruction?: Instruction
   readonly problems: readonly Problem[]
-}
-
-type Arguments = Pick<Instruction, 'args' | 'json' | 'pairs' | 'legacy' | 'trigger' | 'check'>
-
-interface Source {
-  readonly line: LogicalLine
-  readonly escapeToken: string
-  /** Of what is read, in the line. */
-  readonly offset: number
-  readonly problems: Problem[]
 }
 
 type Reader = (rest: string, source: Source, keyword: Keyword) => Partial<Arguments>
@@ -119,30 +102,6 @@ function flagFrom({ text, offset }: Part, source: Source): Flag {
   return { ...place, name: text.slice(2, equals), value: text.slice(equals + 1) }
 }
 
-function complain({ line, offset, problems }: Source, at: number, message: string): void {
-  problems.push({ ...placeAt(line, offset + at), message })
-}
-
-function wordsFrom(parts: readonly Part[], { line, offset }: Source): Word[] {
-  return parts.map((part) => ({ text: part.text, ...placeAt(line, offset + part.offset) }))
-}
-
-function whole(rest: string, source: Source): Word[] {
-  return rest === '' ? [] : wordsFrom([{ text: rest, offset: 0 }], source)
-}
-
-/** A list of strings, or `otherwise`; a list of anything else is refused. */
-function listOr(rest: string, source: Source, otherwise: (text: string) => Word[]): Partial<Arguments> {
-  const list = jsonList(rest)
-  if (list === 'mixed') complain(source, 0, 'a list in JSON form holds strings and nothing else')
-  if (list === undefined || list === 'mixed') return { args: otherwise(rest) }
-  return { args: wordsFrom(list.words, source), json: true }
-}
-
-function command(rest: string, source: Source): Partial<Arguments> {
-  return listOr(rest, source, (text) => whole(text, source))
-}
-
 function run(rest: string, source: Source): Partial<Arguments> {
   const read = command(rest, source)
   const isEmpty = read.json === true ? read.args?.length === 0 : rest === ''
@@ -213,45 +172,6 @@ function from(rest: string, source: Source): Partial<Arguments> {
   return { args }
 }
 
-function argPairs(rest: string, source: Source): Partial<Arguments> {
-  const words = wordsFrom(quotedWords(rest, source.escapeToken), source)
-  if (words.length === 0) complain(source, 0, 'ARG needs at least one name')
-  return { pairs: words.map((word) => pairFrom(word, source, 'ARG')) }
-}
-
-/** ENV and LABEL: KEY=VALUE any number of times, or one KEY VALUE. */
-function pairs(rest: string, source: Source, keyword: Keyword): Partial<Arguments> {
-  const words = wordsFrom(quotedWords(rest, source.escapeToken), source)
-  const [first] = words
-  if (first === undefined) {
-    complain(source, 0, `${keyword} needs at least one KEY=VALUE`)
-    return {}
-  }
-  if (!first.text.includes('=')) return legacyPair(rest, source, keyword)
-  for (const { text, line, column } of words) {
-    if (text.includes('=')) continue
-    source.problems.push({ line, column, message: `${keyword} has no = in ${text}: it is KEY=VALUE` })
-  }
-  const whole = words.filter(({ text }) => text.includes('='))
-  return { pairs: whole.map((word) => pairFrom(word, source, keyword)) }
-}
-
-function legacyPair(rest: string, source: Source, keyword: Keyword): Partial<Arguments> {
-  const [, key = '', value] = /^([^\t\v\f\r ]+)[\t\v\f\r ]+(.*)$/s.exec(rest) ?? []
-  if (value === undefined || value === '') {
-    complain(source, 0, `${keyword} needs a value: ${keyword} ${rest}=...`)
-    return {}
-  }
-  return { pairs: [{ ...placeAt(source.line, source.offset), key, value }], legacy: true }
-}
-
-function pairFrom({ text, line, column }: Word, { problems }: Source, keyword: Keyword): Pair {
-  const equals = text.indexOf('=')
-  const key = equals < 0 ? text : text.slice(0, equals)
-  if (key === '') problems.push({ line, column, message: `${keyword} has no name in front of =` })
-  return { line, column, key, ...(equals >= 0 && { value: text.slice(equals + 1) }) }
-}
-
 const neverKept: ReadonlySet<string> = new Set(['ONBUILD', 'FROM', 'MAINTAINER'])
 
 function trigger(rest: string, source: Source): Partial<Arguments> {
@@ -267,41 +187,4 @@ function trigger(rest: string, source: Source): Partial<Arguments> {
   }
   const kept = readAt(rest, source)
   return { args, ...(kept !== undefined && { trigger: kept }) }
-}
-
-function healthcheck(rest: string, source: Source): Partial<Arguments> {
-  const { keyword, rest: behind, restAt } = splitCommand(rest)
-  const type = keyword.toUpperCase()
-  if (type === 'NONE') {
-    if (behind !== '') complain(source, restAt, 'HEALTHCHECK NONE takes no arguments')
-    return { check: 'NONE' }
-  }
-  if (type !== 'CMD') {
-    const message =
-      type === '' ? 'HEALTHCHECK needs CMD or NONE' : `HEALTHCHECK ${keyword} is unknown: it is CMD or NONE`
-    complain(source, 0, message)
-    return {}
-  }
-  const read = command(behind, { ...source, offset: source.offset + restAt })
-  if ((read.args ?? []).length === 0) complain(source, 0, 'HEALTHCHECK CMD needs a command')
-  return { ...read, check: 'CMD' }
-}
-
-const checkFlags = ['interval', 'timeout', 'start-period', 'start-interval']
-
-/** 0 means the default to newer builders and is an error to older ones: leaving the flag out means it to all. */
-function checkTimes(instruction: Instruction): Problem[] {
-  const times = checkFlags.flatMap((name): Problem[] => {
-    const flag = flagOf(instruction, name)
-    if (flag?.value === undefined || flag.value === '') return []
-    const ms = parseDuration(flag.value)
-    if (ms !== undefined && ms >= 1) return []
-    const what = ms === undefined ? 'is no duration, such as 30s' : 'is shorter than 1ms'
-    return [{ line: flag.line, column: flag.column, message: `--${name} ${what}: ${flag.value}` }]
-  })
-  const retries = flagOf(instruction, 'retries')
-  if (retries?.value === undefined || retries.value === '' || /^\+?0*[1-9]\d{0,8}$/.test(retries.value))
-    return times
-  const { line, column, value } = retries
-  return [...times, { line, column, message: `--retries is no count from 1 on: ${value}` }]
 }
