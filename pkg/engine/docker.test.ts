@@ -1,20 +1,15 @@
 /** How docker.ts behaves on an engine that misbehaves: a scripted HTTP server stands in where a real one cannot be told to. */
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { ServerResponse } from 'node:http'
 import test, { type ExecutionContext } from 'ava'
-import { type Clock, ManualClock, systemClock } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock, systemClock } from '#pkg/apimachinery/ambient.ts'
 import { isReason, messageOf, type Reason } from '#pkg/apimachinery/errors.ts'
+import { json, serveEngine } from '#test/helpers/scriptedengine.ts'
 import { openDockerEngine } from './docker.ts'
 import type { Engine, PullProgress } from './port.ts'
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void
-
 test('a call that stays without an answer ends as EngineUnavailable after its time', async (t) => {
   const clock = new ManualClock()
-  const { engine, requested } = await serve(t, () => undefined, { clock })
+  const { engine, requested } = await serveEngine(t, () => undefined, { clock })
   const call = fails(t, 'EngineUnavailable', engine.listContainers())
   await requested(1)
   await clock.advance(60_000)
@@ -23,7 +18,7 @@ test('a call that stays without an answer ends as EngineUnavailable after its ti
 
 test('a stop is waited for longer than its grace period', async (t) => {
   const clock = new ManualClock()
-  const { engine, requested } = await serve(t, () => undefined, { clock })
+  const { engine, requested } = await serveEngine(t, () => undefined, { clock })
   let isOver = false
   const call = fails(t, 'EngineUnavailable', engine.stopContainer('web', 90_000)).then(() => {
     isOver = true
@@ -37,7 +32,7 @@ test('a stop is waited for longer than its grace period', async (t) => {
 
 test('the older of both API versions is spoken, and negotiated anew when the engine was replaced', async (t) => {
   let offered = '1.41'
-  const { engine, paths } = await serve(
+  const { engine, paths } = await serveEngine(
     t,
     (request, response) => {
       if (request.url === '/version') return json(response, 200, { ApiVersion: offered })
@@ -56,7 +51,7 @@ test('the older of both API versions is spoken, and negotiated anew when the eng
 })
 
 test('an answer that breaks off in its middle is EngineUnavailable', async (t) => {
-  const { engine } = await serve(t, (_request, response) => {
+  const { engine } = await serveEngine(t, (_request, response) => {
     response.writeHead(200, { 'Content-Length': 1000 })
     response.write('[{"Id":')
     setImmediate(() => response.destroy())
@@ -65,7 +60,7 @@ test('an answer that breaks off in its middle is EngineUnavailable', async (t) =
 })
 
 test('a stream of events that ends is EngineUnavailable, what came before is delivered', async (t) => {
-  const { engine } = await serve(t, (_request, response) => {
+  const { engine } = await serveEngine(t, (_request, response) => {
     const event = { Type: 'container', Action: 'start', Actor: { ID: 'abc', Attributes: { name: 'web' } } }
     response.end(`${JSON.stringify(event)}\n${JSON.stringify({ Type: 'daemon', Action: 'reload' })}\n`)
   })
@@ -76,7 +71,7 @@ test('a stream of events that ends is EngineUnavailable, what came before is del
 
 test('aborting a pull or followed logs closes their connection', async (t) => {
   const closed: string[] = []
-  const { engine } = await serve(t, (request, response) => {
+  const { engine } = await serveEngine(t, (request, response) => {
     if (request.url?.includes('/json')) return json(response, 200, { Id: 'abc', Name: '/web' })
     response.on('close', () => closed.push(request.url?.includes('/logs') ? 'logs' : 'pull'))
     response.writeHead(200)
@@ -102,7 +97,7 @@ test('aborting a pull or followed logs closes their connection', async (t) => {
 
 test('leaving the loop over followed logs closes the connection', async (t) => {
   const closing = Promise.withResolvers<void>()
-  const { engine } = await serve(t, (request, response) => {
+  const { engine } = await serveEngine(t, (request, response) => {
     if (request.url?.includes('/json')) return json(response, 200, { Id: 'abc', Name: '/web' })
     response.on('close', closing.resolve)
     response.write(makeFrame('hello'))
@@ -116,7 +111,7 @@ test('leaving the loop over followed logs closes the connection', async (t) => {
 })
 
 test('output of a container with a terminal is read as it is', async (t) => {
-  const { engine } = await serve(t, (request, response) => {
+  const { engine } = await serveEngine(t, (request, response) => {
     if (request.url?.includes('/json')) return json(response, 200, { Id: 'abc', Config: { Tty: true } })
     response.end('plain words of a terminal')
   })
@@ -128,7 +123,7 @@ test('output of a container with a terminal is read as it is', async (t) => {
 
 test('a pull tells its progress by layer, hands over its credentials and finds the error inside the stream', async (t) => {
   let credentials: unknown
-  const { engine, paths } = await serve(t, (request, response) => {
+  const { engine, paths } = await serveEngine(t, (request, response) => {
     const header = String(request.headers['x-registry-auth'])
     credentials = JSON.parse(Buffer.from(header, 'base64').toString())
     response.write('{"status":"Pulling from team/app","id":"1"}\r\n')
@@ -173,7 +168,7 @@ for (const [what, reason, start] of [
     const closing = Promise.withResolvers<void>()
     const answers: ServerResponse[] = []
     const answering = Promise.withResolvers<void>()
-    const { engine } = await serve(
+    const { engine } = await serveEngine(
       t,
       (_request, response) => {
         response.on('close', closing.resolve)
@@ -211,7 +206,7 @@ for (const [what, reason, start] of [
 
 test('a load is given up when the archive stands still, and lets go of it', async (t) => {
   const clock = new ManualClock()
-  const { engine, requested } = await serve(t, (request) => void request.resume(), { clock })
+  const { engine, requested } = await serveEngine(t, (request) => void request.resume(), { clock })
   const closing = Promise.withResolvers<void>()
   const waiting = Promise.withResolvers<void>()
   async function* archive() {
@@ -237,7 +232,7 @@ test('a load is given up when the archive stands still, and lets go of it', asyn
 
 test('sixteen calls run at once and their connections are used again', async (t) => {
   const waiting: ServerResponse[] = []
-  const { engine, connections } = await serve(t, (_request, response) => {
+  const { engine, connections } = await serveEngine(t, (_request, response) => {
     waiting.push(response)
     if (waiting.length === 16) for (const one of waiting.splice(0)) json(one, 200, [])
   })
@@ -248,7 +243,7 @@ test('sixteen calls run at once and their connections are used again', async (t)
 })
 
 test('a closed engine answers nothing any more', async (t) => {
-  const { engine } = await serve(t, (_request, response) => json(response, 200, []))
+  const { engine } = await serveEngine(t, (_request, response) => json(response, 200, []))
   await engine.close()
   await fails(t, 'EngineUnavailable', engine.listImages())
 })
@@ -257,53 +252,6 @@ test('an address that is none is refused at once', async (t) => {
   const error: unknown = await t.throwsAsync(openDockerEngine({ host: 'ftp://x', clock: systemClock() }))
   t.true(isReason(error, 'InvalidSpec'))
 })
-
-interface Serving {
-  readonly clock?: Clock
-  /** Whether `answer` also answers `/version`. */
-  readonly isVersioned?: boolean
-}
-
-async function serve(
-  t: ExecutionContext,
-  answer: Answer,
-  { clock = systemClock(), isVersioned = false }: Serving = {},
-) {
-  const directory = await mkdtemp(join(tmpdir(), 'cove-docker-'))
-  const socket = join(directory, 'engine.sock')
-  const paths: string[] = []
-  let sockets = 0
-  const arrivals = new Set<() => void>()
-  const server = createServer((request, response) => {
-    if (request.url === '/version' && !isVersioned) return json(response, 200, { ApiVersion: '1.41' })
-    paths.push(request.url ?? '')
-    for (const arrived of arrivals) arrived()
-    answer(request, response)
-  })
-  server.on('connection', () => {
-    sockets += 1
-  })
-  server.listen(socket)
-  await once(server, 'listening')
-  const engine = await openDockerEngine({ host: `unix://${socket}`, clock })
-  t.teardown(async () => {
-    await engine.close()
-    server.closeAllConnections()
-    server.close()
-    await rm(directory, { recursive: true, force: true })
-  })
-  const requested = (count: number) =>
-    new Promise<void>((resolve) => {
-      const look = () => {
-        if (paths.length < count) return
-        arrivals.delete(look)
-        resolve()
-      }
-      arrivals.add(look)
-      look()
-    })
-  return { engine, requested, paths: () => paths, connections: () => sockets }
-}
 
 type Watched = ReturnType<typeof watching>
 
@@ -315,10 +263,6 @@ function watching(engine: Engine, onProgress: (progress: PullProgress) => void) 
     pushImage: (reference: string, { signal }: { signal: AbortSignal }) =>
       engine.pushImage(reference, { signal, onProgress }),
   }
-}
-
-function json(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
 }
 
 function makeFrame(words: string): Buffer {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import type { BuildEvent, BuildOptions, BuiltImage } from './builds.ts'
-import { ClassicReader } from './dockerbuildclassic.ts'
+import { ClassicReader, type ToldFailure } from './dockerbuildclassic.ts'
 import { buildFailure, buildRefusal } from './dockerbuilderror.ts'
 import { BuildKitReader } from './dockerbuildkit.ts'
 import type { Call, DockerConnection } from './dockerconnection.ts'
@@ -19,10 +19,13 @@ export interface DockerBuildParts {
   readonly clock: Clock
 }
 
-/** What a command ends with when it is killed, which an engine does as it goes down. */
+/** What a command ends with when it is killed, which a machine does as it goes down. */
 const killed = 137
 const goingDownMs = 3000
+/** An engine that goes down may wait so long for others that it runs. */
+const endingOthersMs = 60_000
 const askAgainMs = 250
+const eventsWithinMs = 10_000
 
 export async function buildOnDocker(
   { connection, clock }: DockerBuildParts,
@@ -39,14 +42,59 @@ export async function buildOnDocker(
     tell(reader.broken())
     throw error
   }
-  if (reader.failure?.exitCode === killed) await mustStay({ connection, clock }, options.signal)
-  if (reader.failure !== undefined) throw buildFailure(reader.failure)
-  return reader.image ?? noImage()
+  const { failure } = reader
+  if (failure === undefined) return reader.image ?? noImage()
+  await mustHaveEndedItself({ connection, clock }, failure, options.signal)
+  throw buildFailure(failure)
 }
 
-/** EngineUnavailable when the engine goes down: then the step did nothing wrong. It answers calls until it is gone. */
-async function mustStay({ connection, clock }: DockerBuildParts, signal: AbortSignal): Promise<void> {
-  const end = clock.now() + goingDownMs
+/**
+ * A step that somebody else has ended did nothing wrong. An engine that goes down ends all that it runs and tells of a step as
+ * of any that fails, whatever code that has then. EngineUnavailable; EngineError when the engine stays.
+ */
+async function mustHaveEndedItself(
+  parts: DockerBuildParts,
+  { exitCode, container }: ToldFailure,
+  signal: AbortSignal,
+): Promise<void> {
+  if (exitCode === undefined) return
+  if (container !== undefined && (await wasToldToEnd(parts, container, signal))) {
+    await mustStay(parts, endingOthersMs, signal)
+    const message = `the container of the step was told to end, and not by its own program (exit code ${exitCode})`
+    throw new StatusError('EngineError', message)
+  }
+  if (exitCode === killed) await mustStay(parts, goingDownMs, signal)
+}
+
+/** By the engine itself as it goes down, or by somebody who asked it to: the engine keeps its last events for a while. */
+async function wasToldToEnd(
+  { connection, clock }: DockerBuildParts,
+  container: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const filters = JSON.stringify({ type: ['container'], container: [container], event: ['kill'] })
+  const query = { since: 1, until: (clock.now() / 1000).toFixed(3), filters }
+  const late = new AbortController()
+  const cancel = clock.after(eventsWithinMs, () =>
+    late.abort(new StatusError('EngineUnavailable', 'the engine does not tell of its last events')),
+  )
+  try {
+    const both = AbortSignal.any([signal, late.signal])
+    const events = jsonLines(await connection.stream({ method: 'GET', path: '/events', query }, both))
+    for await (const _ of events) return true
+    return false
+  } finally {
+    cancel()
+  }
+}
+
+/** EngineUnavailable when the engine goes away meanwhile: it answers calls until it does. */
+async function mustStay(
+  { connection, clock }: DockerBuildParts,
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = clock.now() + ms
   while (clock.now() < end) {
     await connection.json({ method: 'GET', path: '/version' })
     await sleep(clock, askAgainMs, signal)

@@ -111,8 +111,8 @@ test('a failure has its step and its exit code', (t) => {
     { errorDetail: { code: 7, message: 'non-zero code: 7' }, error: 'non-zero code: 7' },
   ])
   t.deepEqual(events.at(-1), done(1, { state: 'Failed' }))
-  const failure = { message: 'non-zero code: 7', step: 1, instruction: 'RUN x', exitCode: 7 }
-  t.deepEqual(reader.failure, failure)
+  const where = { step: 1, instruction: 'RUN x', container: layer('c') }
+  t.deepEqual(reader.failure, { message: 'non-zero code: 7', exitCode: 7, ...where })
   t.is(reader.image, undefined)
 })
 

@@ -12,6 +12,8 @@ export interface ToldFailure {
   readonly step?: number
   readonly instruction?: string
   readonly exitCode?: number
+  /** That the step ran in; the beginning of its id. */
+  readonly container?: string
 }
 
 interface Step {
@@ -120,6 +122,7 @@ export class ClassicReader {
     this.failure = {
       message,
       ...(step !== undefined && { step: step.number, instruction: step.instruction }),
+      ...(step?.container !== undefined && { container: step.container }),
       ...(code !== 0 && { exitCode: code }),
     }
     return this.#end('Failed')

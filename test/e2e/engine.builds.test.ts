@@ -1,4 +1,5 @@
 /** What the port cannot show of builds on a real engine: that nothing of them goes on, or stays behind, when they end. */
+import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
@@ -8,7 +9,7 @@ import { BuildError, type BuildEvent, type Builder } from '#pkg/engine/builds.ts
 import { openDockerEngine } from '#pkg/engine/docker.ts'
 import type { Engine } from '#pkg/engine/port.ts'
 import { contextOf } from '#test/conformance/engine.builds.ts'
-import { ensureBaseImage, rawEngine, testEngineHost } from '#test/helpers/engine.ts'
+import { ensureBaseImage, mustRequest, rawEngine, testEngineHost } from '#test/helpers/engine.ts'
 import { eventually } from '#test/helpers/eventually.ts'
 import { startPrivateEngine } from '#test/helpers/private-engine.ts'
 
@@ -19,11 +20,19 @@ test('a step that is killed by an engine that goes down has not failed', async (
   const down = await startPrivateEngine(t)
   const engine = await openDockerEngine({ host: down.host, clock: systemClock() })
   const image = await ensureBaseImage(down.host)
+  // For it the engine waits some seconds longer than for the step, and answers meanwhile.
+  const stubborn = { Image: image, Cmd: ['sleep', '600'], StopTimeout: 16 }
+  const raw = rawEngine(down.host)
+  await mustRequest(raw, 'POST', '/containers/create?name=stubborn', stubborn)
+  await mustRequest(raw, 'POST', '/containers/stubborn/start')
+  raw.close()
   for (const builder of ['Classic', 'BuildKit'] as const) {
     const { done } = await runs({ engine, image, builder, script: (word) => `echo ${word}; sleep 600` })
-    process.kill(await down.pid(), 'SIGTERM')
+    const pid = await down.pid()
+    process.kill(pid, 'SIGTERM')
     const error: unknown = await t.throwsAsync(done)
     t.true(isReason(error, 'EngineUnavailable'), String(error))
+    await eventually(async () => assert.equal(commandOf(String(pid)), ''), { timeoutMs: 30_000 })
     await down.restart()
   }
   await engine.close()
