@@ -1,5 +1,5 @@
 /** Variables, quotes and escapes of a word, as builders resolve them where no shell does: `${V:-1}/"a b"`. */
-import { trimmed } from './shellpattern.ts'
+import { expressionOf, trimmed } from './shellpattern.ts'
 
 export interface Expanding {
   readonly lookup: (name: string) => string | undefined
@@ -188,9 +188,8 @@ function replaced(reader: Reader, name: string, operator: string): string {
   const value = valueFor(reader, name)
   if (!isQuick(pattern, value)) return fail(reader, tooSlow)
   if (value.length * replacement.length > 16 * longestValue) return fail(reader, tooLong)
-  const { source } = globMatcher(pattern)
-  const inner = source.slice(1, -1)
-  return value.replace(new RegExp(inner, operator === '//' ? 'gs' : 's'), () => replacement)
+  const expression = new RegExp(expressionOf(pattern), operator === '//' ? 'gs' : 's')
+  return value.replace(expression, () => replacement)
 }
 
 const tooSlow = 'its pattern has too many * for so long a value'
@@ -198,18 +197,6 @@ const tooSlow = 'its pattern has too many * for so long a value'
 function isQuick(pattern: string, value: string): boolean {
   const stars = pattern.match(/[*]+/g)?.length ?? 0
   return stars === 0 || value.length ** (stars + 1) <= mostTries
-}
-
-/** `*` and `?`, a backslash in front of what is meant itself. */
-function globMatcher(pattern: string): RegExp {
-  const parts = [...pattern.slice(0, 256).matchAll(/\\(.)|([*]+)|(\?)|(.)/gs)].map(
-    ([, escaped, star, question, plain]) => {
-      if (star !== undefined) return '.*'
-      if (question !== undefined) return '.'
-      return RegExp.escape(escaped ?? plain ?? '')
-    },
-  )
-  return new RegExp(`^${parts.join('')}$`, 's')
 }
 
 function fail(reader: Reader, problem: string): string {

@@ -1,6 +1,6 @@
 /**
- * Patterns of `${NAME#pattern}`: `*` and `?`, a backslash in front of what is meant itself. Looked for in one go, however
- * many stars they have: a Dockerfile may be anybody's. Pure.
+ * Patterns of `${NAME#pattern}` and `${NAME/pattern/text}`: `*` and `?`, a backslash in front of what is meant itself. Those of
+ * the first are looked for in one go, however many stars they have: a Dockerfile may be anybody's. Pure.
  */
 
 /** A character; undefined is any; `*` is any number of them. */
@@ -16,6 +16,13 @@ function elementsOf(pattern: string): readonly Element[] {
       return { star: false, char: escaped ?? plain ?? '' }
     },
   )
+}
+
+/** The pattern as a regular expression, with the flag `s`; it goes back and tries again: for short values only. */
+export function expressionOf(pattern: string): string {
+  return elementsOf(pattern)
+    .map((element) => (element.star ? '.*' : element.char === undefined ? '.' : RegExp.escape(element.char)))
+    .join('')
 }
 
 /** Without what of its beginning (`#`) or end (`%`) matches: the shortest such part, or with two of them the longest. */
