@@ -22,7 +22,7 @@ import { HostFolders } from './hostfolders.ts'
 import { SourcePlaces } from './places.ts'
 import type { Programs } from './program.ts'
 import { SourceFollower } from './sourcefollower.ts'
-import { sourceQuestion } from './sourcequestions.ts'
+import { type Askers, sourceQuestion } from './sourcequestions.ts'
 
 export interface BuildSourcesOptions {
   readonly ambient: Ambient
@@ -91,11 +91,15 @@ export class BuildSources {
     await this.#store.recall()
   }
 
+  /** For a short commit all of a repository may have to be fetched. */
+  readonly #askGit: Askers['git'] = (place, signal, before) =>
+    whileThereIsRoom(this.#room, signal, (within) => this.#places.askGit(place, within, before))
+
   /** What is asked from now on, and nothing else. */
   follow({ builds, bases }: Wanted): void {
     const all = [...builds]
     const askers = {
-      git: this.#places.askGit.bind(this.#places),
+      git: this.#askGit,
       tar: this.#places.askTar.bind(this.#places),
       hostPath: this.#folders.ask.bind(this.#folders),
     }

@@ -2,8 +2,10 @@
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
-import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
+import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { packInline } from '#pkg/build/context/inline.ts'
+import { contextTooLarge } from '#pkg/build/context/normalise.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import { openUpload } from '../../images/fetchfile.ts'
 import type { OpOf } from '../../ops.ts'
@@ -28,9 +30,12 @@ export interface FetchParts {
 
 type Op = Pick<OpOf<'fetchContext'>, 'source' | 'maxBytes' | 'ignore' | 'dockerfile'>
 
-/** What is fetched may be more than what is left when some of it is ignored, but not without bounds. */
-const mostTimes = 4
-const leastOfAll = 1024 ** 3
+/** What is ignored comes along, whoever it comes from, and is left out only here; at least so much may come. */
+const timesWithIgnored = 2
+const leastWithIgnored = 64 * 1024 ** 2
+/** Git keeps files twice, packed and checked out; a server of plain files also sends what they were at all times before. */
+const timesOfGit = 2
+const leastOfGit = 1024 ** 3
 
 export function contextFetch(op: Op, parts: FetchParts, signal: AbortSignal): ContextFetch {
   return async (scratch) => {
@@ -119,18 +124,26 @@ async function fetchTar(
   source: Extract<ContextSource, { type: 'tar' }>,
   { op, parts, signal, scratch }: Fetching,
 ): Promise<ContextFetched> {
-  const mostBytes = boundOf(op.maxBytes)
+  const mostBytes = withIgnored(op.maxBytes)
   const path = join(scratch, 'archive')
-  await downloadTar(source, path, { clock: parts.clock, signal, mostBytes })
-  return await takeChosen(() => createReadStream(path), { ...op, dockerfile: op.dockerfile }, mostBytes)
+  try {
+    await downloadTar(source, path, { clock: parts.clock, signal, mostBytes })
+    return await takeChosen(() => createReadStream(path), { ...op, dockerfile: op.dockerfile }, mostBytes)
+  } catch (error) {
+    if (!isReason(error, 'ContextTooLarge')) throw error
+    const found = `more than ${humanBytes(mostBytes)}, with what is ignored`
+    throw contextTooLarge(op.maxBytes, found)
+  }
 }
 
 async function fetchGit(
   source: Extract<ContextSource, { type: 'git' }>,
   { op, parts, signal, scratch }: Fetching,
 ): Promise<ContextFetched> {
-  const session = parts.gitSession(source, { directory: scratch, mostBytes: boundOf(op.maxBytes), signal })
-  const folder = await checkOut(source, session)
+  const mostFileBytes = withIgnored(op.maxBytes)
+  const mostBytes = Math.max(leastOfGit, timesOfGit * mostFileBytes)
+  const session = parts.gitSession(source, { directory: scratch, mostBytes, signal })
+  const folder = await checkOut({ ...source, mostFileBytes }, session)
   // What git keeps of itself is no part of what it keeps.
   const ignore = [...op.ignore, '.git', '**/.git']
   const taken = { ...op, ignore, dockerfile: op.dockerfile }
@@ -138,6 +151,7 @@ async function fetchGit(
   return { ...fetched, revision: source.commit }
 }
 
-function boundOf(maxBytes: number): number {
-  return Math.max(leastOfAll, mostTimes * maxBytes)
+/** Of all files together that a place may send. */
+function withIgnored(maxBytes: number): number {
+  return Math.max(leastWithIgnored, timesWithIgnored * maxBytes)
 }

@@ -291,12 +291,16 @@ test('a repository that is too large is given up, packed or unpacked', async (t)
   const repository = await makeRepository(root)
   const commit = await repository.commit({ zeros: '0'.repeat(3_000_000) })
   const { url } = await serveSmart(t, root)
-  const work = session(t, `${url}/repo.git`, { mostBytes: 2_000_000 }).then((each) =>
-    checkOut({ commit }, each),
-  )
-  const error = await failure(work)
-  t.is(error.reason, 'ContextTooLarge')
-  t.regex(error.message, /3000000 bytes/)
+  const places = [
+    [{ mostBytes: 2_000_000 }, {}],
+    [{}, { mostFileBytes: 2_000_000 }],
+  ] as const
+  for (const [bounds, most] of places) {
+    const work = session(t, `${url}/repo.git`, bounds).then((each) => checkOut({ commit, ...most }, each))
+    const error = await failure(work)
+    t.is(error.reason, 'ContextTooLarge')
+    t.regex(error.message, /files of the repository are 2\.9Mi: more than 1\.9Mi are not unpacked/)
+  }
 })
 
 test('hooks, filters, configuration of the machine and commands of a repository are not run', async (t) => {

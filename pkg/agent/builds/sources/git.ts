@@ -5,6 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
+import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { folderOf } from './contextkey.ts'
 import { type GitSession, git, refusal, tryGit } from './gitprogram.ts'
 
@@ -66,13 +67,17 @@ async function resolveShort(short: string, session: GitSession): Promise<string 
   }
 }
 
+interface Wanted {
+  readonly commit: string
+  readonly ref?: string
+  readonly subdirectory?: string
+  /** Of all files that are unpacked; absent: as of the session. */
+  readonly mostFileBytes?: number
+}
+
 /** The folder of `directory` that has the files; `.git` is among them. Throws RefNotFound, InvalidSpec. */
 export async function checkOut(
-  {
-    commit,
-    ref,
-    subdirectory,
-  }: { readonly commit: string; readonly ref?: string; readonly subdirectory?: string },
+  { commit, ref, subdirectory, mostFileBytes }: Wanted,
   session: GitSession,
 ): Promise<string> {
   const directory = await begin(session)
@@ -84,7 +89,7 @@ export async function checkOut(
     throw new StatusError('InvalidSpec', `${where} has no folder ${JSON.stringify(folder)}`)
   const hasModules = (await git(['ls-tree', '-z', commit, '--', '.gitmodules'], run)) !== ''
   const part = folder === '' || hasModules ? '' : folder
-  await mustFit(part, commit, run)
+  await mustFit({ part, commit, mostBytes: mostFileBytes ?? session.mostBytes }, run)
   const checkout = ['--literal-pathspecs', 'checkout', '--quiet', '--force']
   if (part === '') await git([...checkout, '--detach', commit, '--'], run)
   else await git([...checkout, commit, '--', part], run)
@@ -137,14 +142,16 @@ async function isFolder(folder: string, commit: string, run: In): Promise<boolea
 }
 
 /** What a small fetch unpacks to may be large. */
-async function mustFit(part: string, commit: string, run: In): Promise<void> {
+async function mustFit(
+  { part, commit, mostBytes }: { readonly part: string; readonly commit: string; readonly mostBytes: number },
+  run: In,
+): Promise<void> {
   const paths = part === '' ? [] : ['--', part]
   const list = await git(['--literal-pathspecs', 'ls-tree', '-r', '-l', '-z', commit, ...paths], run)
   const sizes = list.matchAll(/(?:^|\0)\d+ blob [0-9a-f]+ +(\d+)\t/g)
   const total = [...sizes].reduce((sum, [, size]) => sum + Number(size), 0)
-  const { mostBytes } = run.session
   if (total <= mostBytes) return
-  const message = `the files of the repository are ${total} bytes: more than ${mostBytes} are not unpacked`
+  const message = `the files of the repository are ${humanBytes(total)}: more than ${humanBytes(mostBytes)} are not unpacked`
   throw new StatusError('ContextTooLarge', message)
 }
 
