@@ -112,8 +112,9 @@ test('while the registry of a base is left alone, the Build says so by the name 
   const decision = decide(scene, held)
   t.is(print(decision.plan), '')
   t.is(decision.wakeAt, hold.until)
-  const { phase, conditions } = reportBuild(scene.build, decision, worldOf(scene, held))
-  t.is(phase, 'Preparing')
+  const { phase, conditions, failure } = reportBuild(scene.build, decision, worldOf(scene, held))
+  t.is(phase, 'Failed')
+  t.deepEqual(failure, { reason: hold.reason, message: hold.message })
   t.like(findCondition(conditions, 'Ready'), { status: 'False', reason: hold.reason, message: hold.message })
 })
 
@@ -330,4 +331,26 @@ test('a context that was too large is fetched again when more is allowed', (t) =
     return generationOf('Build/default/web', worldOf(scene))
   })
   t.not(small, large)
+})
+
+test('whoever asks for a build is told of what is found then, and ends the rest after a failure', (t) => {
+  const git = { context: { git: { url: 'https://git.example/a.git' } }, dockerfileInline: undefined }
+  const failure = { reason: 'SourceUnavailable', message: 'nobody is there' }
+  const told = (build: ReturnType<typeof buildObject>, request?: string) => {
+    const source = { at: now, failure, ...(request !== undefined && { request }) }
+    const scene = buildScene(build, { source })
+    return reportBuild(build, decide(scene), worldOf(scene))
+  }
+  const asking = { annotations: { [buildAnnotation]: 'b' } }
+  t.like(told(buildObject('web', git)), { phase: 'Failed', failure })
+  t.like(told(buildObject('web', git, { metadata: asking }), 'a'), { phase: 'Pending', request: undefined })
+  t.like(told(buildObject('web', git, { metadata: asking }), 'b'), { phase: 'Failed', request: 'b' })
+  const group = 'Build/default/web'
+  const scene = buildScene(buildObject('web', inline), { images: [] })
+  pass(scene)
+  const before = generationOf(group, worldOf(scene))
+  const asked = worldOf({ ...scene, build: buildObject('web', inline, { metadata: asking }) })
+  t.not(generationOf(group, asked), before)
+  t.true(Number.isSafeInteger(generationOf(group, asked)))
+  t.true(isWanted(group, before, asked))
 })

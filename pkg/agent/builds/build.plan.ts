@@ -3,6 +3,7 @@
  * nothing at all is done while the image is what its inputs say. Pure.
  */
 import type { Build } from '#pkg/apis/build.ts'
+import { buildAnnotation } from '#pkg/apis/wellknown.ts'
 import { emptyPlan, PlanBuilder } from '#pkg/plan/plan.ts'
 import { numberOf } from '../image.ts'
 import { statusOfBuild } from '../images/built.ts'
@@ -82,10 +83,18 @@ function nothing(waiting?: Waiting): Decision {
   }
 }
 
-/** Changes with everything that the group's next op works on: what failed is tried again then. */
+/** Of a generation, what stands for whoever asks for a build: what is under way is not begun anew for that. */
+const requestSpan = 2 ** 12
+
+/** Changes with everything that the group's next op works on, and when somebody asks: what failed is tried again then. */
 export function generationOfBuild(build: Build, world: World): number {
   const weighed = weighBuild(build, world)
-  return weighed.is === 'waiting' ? numberOf(weighed.keys, 12) : numberOf(weighed.key, 12)
+  const request = numberOf(build.metadata.annotations?.[buildAnnotation] ?? '', 3)
+  return workNumber(weighed.is === 'waiting' ? weighed.keys : weighed.key) * requestSpan + request
+}
+
+function workNumber(key: unknown): number {
+  return numberOf(key, 10)
 }
 
 /** Whether what is under way for it still is what is wanted. */
@@ -96,5 +105,6 @@ export function isBuildWanted(build: Build, generation: number, world: World): b
   const weighed = weighBuild(build, world)
   // While it is not known what is wanted, what was wanted before goes on.
   if (weighed.is === 'waiting') return true
-  return weighed.keys.some((key) => numberOf(key, 12) === generation)
+  const work = Math.floor(generation / requestSpan)
+  return weighed.keys.some((key) => workNumber(key) === work)
 }

@@ -21,7 +21,7 @@ export function sourceOf(build: Build, facts: Pick<BuildFacts, 'sources'>): Foun
   // Whoever asks for a build means what is there by then.
   const isNew = answer?.request === build.metadata.annotations?.[buildAnnotation]
   if (answer?.source !== undefined && isNew) return { source: answer.source }
-  if (answer?.failure !== undefined) return { waiting: answer.failure }
+  if (answer?.failure !== undefined && isNew) return { waiting: answer.failure }
   if (context.path !== undefined) {
     const message = 'spec.context.path is for whoever sends the manifest: `cove apply` uploads the files'
     return { waiting: { reason: 'ContextNotUploaded', message } }

@@ -105,8 +105,15 @@ function stateOf(looking: Looking): State {
 
 /** Something is done for it; or would be, if it had not to rest. */
 function comingState({ plan, waiting }: Decision): State {
+  if (waiting !== undefined && isTrouble(waiting.reason))
+    return { phase: 'Failed', ...waiting, failure: waiting }
   const { reason, message } = waiting ?? { reason: 'Preparing', message: plan.ops[0]?.cause ?? 'soon' }
   return { phase: 'Preparing', reason, message }
+}
+
+/** A registry is left alone for that; a limit that somebody has set is no failure. */
+function isTrouble(reason: string): boolean {
+  return reason === 'RegistryUnavailable' || reason === 'RegistryRateLimited'
 }
 
 /** By a failure that stays until an input moves. */
