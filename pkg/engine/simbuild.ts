@@ -2,11 +2,11 @@
  * A little builder for simulated engines: stages, arguments, copies of what is in the context, settings of the image and
  * a cache, as Docker has them. What RUN does is scripted, and nothing has files.
  */
-import { createHash } from 'node:crypto'
 import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
 import { canonicalJson } from '#pkg/apimachinery/hash.ts'
 import { BuildError, type BuildEvent, type BuildOptions, type BuiltImage } from './builds.ts'
 import { readFiles } from './simarchive.ts'
+import { digestOf, SimContext, sourcesOf } from './simbuildcontext.ts'
 import {
   expand,
   findStage,
@@ -55,30 +55,30 @@ const bytesOfRun = 1024
 export class SimBuild {
   readonly #parts: SimBuilderParts
   readonly #options: BuildOptions
-  readonly #files: ReadonlyMap<string, Buffer>
+  readonly #context: SimContext
   readonly #made = new Map<SimStage, SimImage>()
   readonly #unused: Set<string>
   #stages: readonly SimStage[] = []
   #of = 0
   #number = 0
 
-  private constructor(parts: SimBuilderParts, options: BuildOptions, files: ReadonlyMap<string, Buffer>) {
+  private constructor(parts: SimBuilderParts, options: BuildOptions, context: SimContext) {
     this.#parts = parts
     this.#options = options
-    this.#files = files
+    this.#context = context
     this.#unused = new Set(Object.keys(options.args))
   }
 
   /** What was built has its names when this resolves. */
   static async run(parts: SimBuilderParts, options: BuildOptions): Promise<BuiltImage> {
     options.signal.throwIfAborted()
-    const files = await readFiles(options.context)
-    return await new SimBuild(parts, options, files).#build()
+    const context = new SimContext(await readFiles(options.context))
+    return await new SimBuild(parts, options, context).#build()
   }
 
   async #build(): Promise<BuiltImage> {
     const { builder, dockerfile, labels, tags, target } = this.#options
-    const text = this.#files.get(dockerfile)?.toString()
+    const text = this.#context.text(dockerfile)
     if (text === undefined) throw new BuildError(`Cannot locate specified Dockerfile: ${dockerfile}`, {})
     const { args, stages } = readStages(text)
     const last = target === undefined ? stages.at(-1) : findStage(stages, target)
@@ -175,7 +175,7 @@ export class SimBuild {
       if (earlier === undefined) this.#image(from)
       return
     }
-    const missing = sourcesOf(rest).find((source) => !isUrl(source) && this.#matching(source).length === 0)
+    const missing = this.#context.missing(sourcesOf(rest))
     if (missing === undefined) return
     const why = `${name} failed: file not found in build context or excluded by .dockerignore`
     throw new BuildError(`${why}: stat ${missing}: file does not exist`, failure)
@@ -210,8 +210,7 @@ export class SimBuild {
   #copiedBytes({ instruction }: Step): number {
     const { name, flags, rest } = instruction
     if ((name !== 'COPY' && name !== 'ADD') || flags.has('from')) return 0
-    const names = sourcesOf(rest).flatMap((source) => this.#matching(source))
-    return names.reduce((sum, file) => sum + (this.#files.get(file)?.length ?? 0), 0)
+    return this.#context.bytesOf(sourcesOf(rest))
   }
 
   /** What the step comes out the same by, as far as is known before. */
@@ -220,8 +219,7 @@ export class SimBuild {
     const from = flags.get('from')
     const source = from === undefined ? undefined : findStage(this.#stages, from)
     const copies = name === 'COPY' || name === 'ADD'
-    const names = copies && from === undefined ? sourcesOf(rest).flatMap((one) => this.#matching(one)) : []
-    const files = names.map((file) => [file, digestOf(this.#files.get(file))])
+    const files = copies && from === undefined ? this.#context.digestsOf(sourcesOf(rest)) : []
     const of = source === undefined ? from : this.#made.get(source)?.id
     const args = name === 'RUN' ? [...values] : []
     return digestOf(
@@ -256,17 +254,6 @@ export class SimBuild {
     const image = this.#keep(before, { ...before.spec, labels: { ...before.spec.labels, ...labels } })
     buildSteps.set(key, image.id)
     return image
-  }
-
-  #matching(source: string): string[] {
-    const path = source.replace(/^\.?\/+/, '').replace(/\/+$/, '')
-    if (path === '' || path === '.') return [...this.#files.keys()]
-    const pattern = path
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '[^/]*')
-      .replaceAll('?', '[^/]')
-    const shape = new RegExp(`^${pattern}(/|$)`)
-    return [...this.#files.keys()].map((name) => name.replace(/^\.\//, '')).filter((name) => shape.test(name))
   }
 
   #declare(rest: string, values: Map<string, string>, outer: ReadonlyMap<string, string>): void {
@@ -310,19 +297,4 @@ export class SimBuild {
   #tell(event: BuildEvent): void {
     this.#options.onEvent(event)
   }
-}
-
-function sourcesOf(rest: string): readonly string[] {
-  const words: unknown = rest.startsWith('[') ? JSON.parse(rest) : rest.split(/\s+/)
-  return Array.isArray(words) ? words.slice(0, -1).map(String) : []
-}
-
-function isUrl(source: string): boolean {
-  return /^https?:\/\//.test(source)
-}
-
-function digestOf(content: string | Buffer | undefined): string {
-  return createHash('sha256')
-    .update(content ?? '')
-    .digest('hex')
 }

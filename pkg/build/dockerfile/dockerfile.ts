@@ -3,6 +3,9 @@
  * the few questions that everybody asks. Words are as they are written: variables in them are put in by scopes.ts.
  */
 
+/** As the engine port has them (pkg/engine/builds.ts). */
+export type Builder = 'Classic' | 'BuildKit'
+
 export interface Place {
   /** Both from 1; the column counts characters of the line as it is in the file. */
   readonly line: number

@@ -1,11 +1,17 @@
 /** What of a Dockerfile only BuildKit can do, and since which engine; which builder a Build gets by that. */
 
-import { type Dockerfile, type Flag, type Instruction, isOn, type Place, type Stage } from './dockerfile.ts'
+import {
+  type Builder,
+  type Dockerfile,
+  type Flag,
+  type Instruction,
+  isOn,
+  type Place,
+  type Stage,
+} from './dockerfile.ts'
 import { compareEngineVersions } from './engineversion.ts'
 import { type BuildArgs, platformNames } from './scopes.ts'
 import { sourceWords } from './sources.ts'
-
-type Builder = 'Classic' | 'BuildKit'
 
 export interface Feature extends Place {
   /** As messages call it: `RUN --mount`, `heredocs`. */

@@ -1,6 +1,6 @@
 /** Everything at once that can be said of a Dockerfile before it is built: who asks needs no other file of this folder. */
 import { checkDockerfile, targetProblem } from './check.ts'
-import { type Dockerfile, describeProblem, type Place, type Problem } from './dockerfile.ts'
+import { type Builder, type Dockerfile, describeProblem, type Place, type Problem } from './dockerfile.ts'
 import { type Choosing, chooseBuilder, type Need } from './features.ts'
 import { lintDockerfile } from './lint.ts'
 import type { Lint } from './lintrule.ts'
@@ -25,7 +25,7 @@ export type Verdict =
   | {
       readonly ok: true
       readonly dockerfile: Dockerfile
-      readonly builder: 'Classic' | 'BuildKit'
+      readonly builder: Builder
       /** References of images from outside, as it names them. */
       readonly bases: readonly string[]
       readonly warnings: readonly Lint[]

@@ -1,5 +1,5 @@
 /** Which value a variable has at which instruction: build arguments, ARG before and in stages, ENV of this and earlier stages. */
-import type { Dockerfile, Instruction, Pair, Place, Problem, Stage, Word } from './dockerfile.ts'
+import type { Builder, Dockerfile, Instruction, Pair, Place, Problem, Stage, Word } from './dockerfile.ts'
 import { stageNamed } from './dockerfile.ts'
 import { type Expanded, expand } from './expand.ts'
 
@@ -10,7 +10,7 @@ export interface Values {
   /** os/architecture[/variant] that is built for, and is taken for that of the builder. */
   readonly platform?: string
   /** Only BuildKit hands the ARGs of a stage to those that are built upon it; Classic is assumed. */
-  readonly builder?: 'Classic' | 'BuildKit'
+  readonly builder?: Builder
 }
 
 /** Build arguments that nobody has to declare. */

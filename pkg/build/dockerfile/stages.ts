@@ -1,5 +1,6 @@
 /** What stages are made of: earlier stages, and images from outside; and which of them a build makes. */
 import {
+  type Builder,
   type Dockerfile,
   flagOf,
   type Instruction,
@@ -14,7 +15,7 @@ export interface Building extends Values {
   /** Name of a stage. Absent: the last one. */
   readonly target?: string
   /** BuildKit leaves out the stages that nothing needs; the classic builder, which is assumed, makes all up to the target. */
-  readonly builder?: 'Classic' | 'BuildKit'
+  readonly builder?: Builder
   /** Names of arguments that are called like secrets and are none. */
   readonly publicArgs?: readonly string[]
 }
