@@ -54,7 +54,9 @@ const health = Type.Object(
   {
     status: oneOf(['starting', 'healthy', 'unhealthy'], { description: 'As Docker has it.' }),
     failingStreak: Type.Integer({ description: 'Failures in a row.' }),
-    log: atomicList(probe, { description: 'The last five checks.' }),
+    log: atomicList(probe, {
+      description: 'The last five checks, as of when status or failingStreak changed.',
+    }),
   },
   { description: 'The result of the healthcheck; absent without one.' },
 )

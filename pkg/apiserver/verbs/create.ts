@@ -20,6 +20,7 @@ import { warnOfVolumes } from './declaredvolumes.ts'
 import { managerOf } from './fieldmanager.ts'
 import { afterApply, afterUpdate, changesOf, type Entries, type Writer, writerOf } from './managedfields.ts'
 import { newObject } from './objects.ts'
+import { warnOfRelativeProgram } from './relativeprogram.ts'
 import { admitArgs } from './secretargs.ts'
 import { admitSecurity } from './security.ts'
 import { storableText } from './storable.ts'
@@ -89,6 +90,7 @@ async function storeNew(
     ...admitSecurity(context, { kind, object }),
     ...admitDockerfile(context, { kind, object }),
     ...warnOfVolumes(context, { kind, object }),
+    ...warnOfRelativeProgram(context, { kind, object }),
   ]
   using _reserved = admitAmongOthers(context, kind, object, dryRun)
   const stored = storableText(kind, object)

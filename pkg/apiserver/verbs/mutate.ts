@@ -22,6 +22,7 @@ import { admitAmongOthers } from './crossobject.ts'
 import { warnOfVolumes } from './declaredvolumes.ts'
 import { equalJson } from './equal.ts'
 import { isTerminating, mayGo, modified, type Prepared, specChanged, type Target } from './objects.ts'
+import { warnOfRelativeProgram } from './relativeprogram.ts'
 import { admitArgs } from './secretargs.ts'
 import { admitSecurity } from './security.ts'
 import { storableText } from './storable.ts'
@@ -113,6 +114,7 @@ async function store(
     ...admitSecurity(context, write),
     ...admitDockerfile(context, write),
     ...warnOfVolumes(context, write),
+    ...warnOfRelativeProgram(context, write),
   ]
   using _reserved = specChanged(current.object, object)
     ? admitAmongOthers(context, kind, object, dryRun)
