@@ -6,15 +6,14 @@ import { isMissing } from '#pkg/apimachinery/files.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import { objectPath } from '#pkg/apis/paths.ts'
 import type { SourceText } from '#pkg/manifest/decode.ts'
-import { readSources } from '#pkg/manifest/sources.ts'
-import { CliError, locally, UsageError } from '../errors.ts'
-import type { Io } from '../io.ts'
+import { CliError, UsageError } from '../errors.ts'
 import { builtinResource } from '../resources.ts'
 import type { Context, Session } from '../session.ts'
 import { makingFlags } from './flags.ts'
 import { type BuildWords, buildManifests, fileOfSecret, secretWords } from './manifest.ts'
 import { type Place, placeOf } from './place.ts'
 import { type ReadPlace, readStdin } from './stdin.ts'
+import { dockerfileAt } from './webplace.ts'
 
 export type AskedFor =
   /** `made`: from flags, as objects. */
@@ -113,16 +112,9 @@ async function readPlace(place: Place, { io, args }: Context): Promise<ReadPlace
     return await readStdin(io)
   }
   if (fromStdin) return { dockerfile: await io.readStdin() }
-  if (place.kind === 'url' && /(^|[./])dockerfile([.-][^/]*)?$/i.test(new URL(place.url).pathname))
-    return { dockerfile: await readURL(place.url, io) }
-  return {}
-}
-
-async function readURL(url: string, { cwd, signal, readStdin: read }: Io): Promise<string> {
-  const [source] = await locally(() =>
-    readSources([url], { recursive: false, directory: cwd, readStdin: read, signal }),
-  )
-  return source?.text ?? ''
+  if (place.kind !== 'url') return {}
+  const dockerfile = await dockerfileAt(place.url, io)
+  return dockerfile === undefined ? {} : { dockerfile }
 }
 
 async function readSecrets({ io, args }: Context): Promise<ReadonlyMap<string, Uint8Array>> {

@@ -9,6 +9,7 @@ import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { longestText } from '#pkg/build/context/normalise.ts'
 import { CliError } from '../errors.ts'
 import type { Io } from '../io.ts'
+import { openingOf, wholeOf } from './opening.ts'
 import { isArchive, isText } from './place.ts'
 
 export interface ReadPlace {
@@ -24,39 +25,16 @@ const neither =
 
 const tooLong = `the Dockerfile on standard input is longer than ${humanBytes(longestText)}`
 
-const tarBlock = 512
-
 /** A Dockerfile, or an archive, which is put aside: its digest must be known before it is sent. */
 export async function readStdin(io: StdinWorld): Promise<ReadPlace> {
-  const input = io.terminal.input()[Symbol.asyncIterator]()
-  const start: Uint8Array[] = []
-  let length = 0
-  // As much as it takes to tell what it is.
-  while (length < tarBlock) {
-    const next = await input.next()
-    if (next.done === true) break
-    start.push(next.value)
-    length += next.value.length
-  }
-  const first = Buffer.concat(start)
+  const opening = await openingOf(io.terminal.input())
+  const { first, rest } = opening
   if (first.length === 0) throw new CliError('nothing comes from standard input')
-  const rest: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => input }
   if (isArchive(first)) return { archive: await putAside(first, rest, io) }
-  return { dockerfile: await restOfText(first, rest) }
-}
-
-/** As long as a Dockerfile may be: what is none may have no end. */
-async function restOfText(first: Buffer, rest: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks = [first]
-  let bytes = first.length
-  for await (const chunk of rest) {
-    chunks.push(Buffer.from(chunk))
-    bytes += chunk.length
-    if (bytes > longestText) throw new CliError(first.includes(0) ? neither : tooLong)
-  }
-  const all = Buffer.concat(chunks)
-  if (!isText(all)) throw new CliError(neither)
-  return all.toString('utf8')
+  const whole = await wholeOf(opening)
+  if (whole === undefined) throw new CliError(first.includes(0) ? neither : tooLong)
+  if (!isText(whole)) throw new CliError(neither)
+  return { dockerfile: whole.toString('utf8') }
 }
 
 async function putAside(first: Uint8Array, rest: AsyncIterable<Uint8Array>, { env, signal }: StdinWorld) {
