@@ -16,11 +16,6 @@ export interface SessionService {
   readonly unary: Readonly<Record<string, Unary>>
 }
 
-export interface Session {
-  readonly id: string
-  close(): void
-}
-
 /** As gRPC numbers them. */
 const codes = { ok: 0, unknown: 2, notFound: 5, unimplemented: 12 } as const
 const prefixBytes = 5
@@ -53,7 +48,7 @@ export function buildServices(secrets: ReadonlyMap<string, Uint8Array>): Session
   }
 }
 
-/** Open until it is closed or the signal aborts. */
+/** Open until the signal aborts. */
 export async function openSession(
   connection: DockerConnection,
   {
@@ -61,7 +56,7 @@ export async function openSession(
     service,
     signal,
   }: { readonly id: string; readonly service: SessionService; readonly signal: AbortSignal },
-): Promise<Session> {
+): Promise<void> {
   // Loaded here: most of what the agent does needs no HTTP/2.
   const { performServerHandshake } = await import('node:http2')
   const headers = {
@@ -72,7 +67,6 @@ export async function openSession(
   }
   const socket = await connection.hijack({ method: 'POST', path: '/session', headers }, signal)
   serve(performServerHandshake(socket), socket, service)
-  return { id, close: () => socket.destroy() }
 }
 
 function serve(session: ServerHttp2Session, socket: Duplex, service: SessionService): void {
