@@ -280,10 +280,10 @@ rule(
 
 rule(
   'no assertion of a test is tried again',
-  'Throw, or take node:assert, in what eventually() tries: an assertion of ava fails its test at once.',
+  'Throw, or take node:assert, in what eventually() and its like try: an assertion of ava fails its test at once.',
   () =>
     everything.flatMap(({ path, text, code }) =>
-      [...code.matchAll(/\beventually\(/g)].flatMap(({ index }) => {
+      [...code.matchAll(/\b(?:eventually|until\w*)\(/g)].flatMap(({ index }) => {
         const [found] = retriedAssertion.exec(callAt(code, index)) ?? []
         return found === undefined ? [] : [`${path}:${lineOf(text, index)}: ${found}`]
       }),

@@ -539,11 +539,11 @@ const promises: Record<string, Body> = {
     await on.settle(on.engine.stopContainer(name, 5000))
     await on.engine.removeContainer(name, { anonymousVolumes: true })
     const interesting = ['create', 'start', 'die', 'stop', 'destroy']
+    const seen = () => events.actions(name).filter((action) => interesting.includes(action))
     await on.until(() => {
-      const seen = events.actions(name).filter((action) => interesting.includes(action))
-      if (seen.length < interesting.length) throw new Error(`saw ${seen}`)
-      t.deepEqual(seen, interesting)
+      if (seen().length < interesting.length) throw new Error(`saw ${seen()}`)
     })
+    t.deepEqual(seen(), interesting)
     t.true(events.seen.filter((event) => event.name === name).every((event) => event.id === id))
     await events.end()
   },

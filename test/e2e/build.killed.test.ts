@@ -11,7 +11,7 @@ const noSignal = new AbortController().signal
 test('an agent that is killed while it builds builds again, and says what became of the attempt', async (t) => {
   const cove = await startCove(t)
   const scene = await makeBuildScene(cove)
-  await createBuild(scene, 'web', [`RUN echo ${cove.mark} > /a`, 'RUN sleep 3', 'RUN echo done > /b'])
+  await createBuild(scene, 'web', [`RUN echo ${cove.mark} > /a`, 'RUN sleep 6', 'RUN echo done > /b'])
   await untilBuild(scene, 'web', ({ phase, steps = [] }) => {
     assert.equal(phase, 'Building')
     assert.ok(steps.length >= 3)
