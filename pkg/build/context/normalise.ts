@@ -21,7 +21,7 @@ export interface NormaliseOptions {
   /** Files whose text is wanted, by their paths; of those that are too long for a Dockerfile nothing is kept. */
   readonly texts?: ReadonlySet<string>
   /** Told what is kept of the files until the archive is read; what it throws ends that. */
-  readonly keep?: Keep
+  readonly keep?: Keep | undefined
 }
 
 export interface ContextSummary {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Ambient } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import type { Build } from '#pkg/apis/build.ts'
+import { EntryRoom } from '#pkg/build/context/entryroom.ts'
 import { contextTooLarge } from '#pkg/build/context/normalise.ts'
 import type { Client } from '#pkg/client/rest.ts'
 import type { RegistryClient } from '#pkg/registry/port.ts'
@@ -45,6 +46,8 @@ export interface Wanted {
   readonly bases: readonly BaseQuestion[]
 }
 
+/** Twice what one context of the largest kind takes: what is chosen from is read before it is chosen. */
+const bytesForEntries = 1024 ** 3
 /** One is of use until its Build is built. */
 const mostMoves = 1024
 
@@ -57,6 +60,7 @@ export class BuildSources {
   readonly #places: SourcePlaces
   readonly #asking: string
   readonly #room: RoomSight
+  readonly #entryRoom = new EntryRoom(bytesForEntries)
   /** By key: what several Builds want is fetched once. */
   readonly #fetching = new Map<string, Promise<StoredContext>>()
   /** By `moveKey`, the latest ones. */
@@ -185,9 +189,10 @@ export class BuildSources {
       await Promise.race([settled(first), aborted(signal)])
       signal.throwIfAborted()
     }
-    const parts = this.#places.parts(this.#folders)
+    const { keep, giveBack } = this.#entryRoom.share()
+    const parts = { ...this.#places.parts(this.#folders), keep }
     const fetching = whileThereIsRoom(this.#room, signal, (within) =>
-      this.#store.put(key, contextFetch(op, parts, within)),
+      this.#store.put(key, contextFetch(op, parts, within)).finally(giveBack),
     )
     this.#fetching.set(key, fetching)
     try {

@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs'
 import { posix } from 'node:path'
 import { contextPath, type TreeEntry } from '#pkg/build/context/entry.ts'
+import type { Keep } from '#pkg/build/context/entryroom.ts'
 import { contextIgnore } from '#pkg/build/context/ignore.ts'
 import { ignoreFileName, ignoreFilesOf } from '#pkg/build/context/ignorefile.ts'
 import { type ContextSummary, normaliseArchive, summarise } from '#pkg/build/context/normalise.ts'
@@ -17,6 +18,8 @@ export interface Taken {
   readonly ignore: readonly string[]
   /** Path of the Dockerfile whose text is wanted. */
   readonly dockerfile?: string | undefined
+  /** Told what is kept in memory of its files until `contents` is done. */
+  readonly keep?: Keep | undefined
 }
 
 /** The last one goes along for whoever adds to it. */
@@ -24,9 +27,12 @@ const usualNames = ['Dockerfile', 'dockerfile', ignoreFileName]
 const mostLinks = 16
 
 /** What was chosen before, and is taken as it comes. */
-export function takeWhole(archive: Bytes, { maxBytes, dockerfile }: Omit<Taken, 'ignore'>): ContextFetched {
+export function takeWhole(
+  archive: Bytes,
+  { maxBytes, dockerfile, keep }: Omit<Taken, 'ignore'>,
+): ContextFetched {
   const texts = new Set(textNames(dockerfile).map(inContext))
-  const normalised = normaliseArchive(archive, { maxBytes, texts })
+  const normalised = normaliseArchive(archive, { maxBytes, texts, keep })
   return {
     content: normalised.archive,
     contents: (path) => contentsOf(normalised.summary(), dockerfile, () => createReadStream(path)),
@@ -39,14 +45,14 @@ export function takeWhole(archive: Bytes, { maxBytes, dockerfile }: Omit<Taken, 
  */
 export async function takeChosen(
   open: () => Bytes,
-  { maxBytes, ignore, dockerfile }: Taken,
+  { maxBytes, ignore, dockerfile, keep }: Taken,
   mostBytes: number,
 ): Promise<ContextFetched> {
   const ignoreNames = ignoreFilesOf(dockerfile === undefined ? undefined : inContext(dockerfile))
   const texts = new Set([...textNames(dockerfile).map(inContext), ...ignoreNames])
-  const all = await summarise(open(), { maxBytes: mostBytes, texts })
+  const all = await summarise(open(), { maxBytes: mostBytes, texts, keep })
   const [lines] = ignoreNames.flatMap((name) => all.texts[name] ?? [])
-  const normalised = normaliseArchive(open(), { maxBytes, ignore: contextIgnore(lines, ignore) })
+  const normalised = normaliseArchive(open(), { maxBytes, ignore: contextIgnore(lines, ignore), keep })
   return {
     content: normalised.archive,
     contents: async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { isReason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
+import type { Keep } from '#pkg/build/context/entryroom.ts'
 import { packInline } from '#pkg/build/context/inline.ts'
 import { contextTooLarge } from '#pkg/build/context/normalise.ts'
 import type { Client } from '#pkg/client/rest.ts'
@@ -18,6 +19,8 @@ import type { HostFolders } from './hostfolders.ts'
 import { downloadTar } from './tarurl.ts'
 
 export interface FetchParts {
+  /** Told what is kept in memory of the files while they are fetched. */
+  readonly keep?: Keep
   readonly client: Client
   readonly clock: Clock
   readonly folders: Pick<HostFolders, 'fetch'>
@@ -78,7 +81,7 @@ interface Fetching {
 }
 
 async function fetchSource(source: ContextSource, fetching: Fetching): Promise<ContextFetched> {
-  const taken = { ...fetching.op, dockerfile: fetching.op.dockerfile }
+  const taken = { ...fetching.op, dockerfile: fetching.op.dockerfile, keep: fetching.parts.keep }
   switch (source.type) {
     case 'upload':
       return asNamed(source.upload, takeWhole(uploaded(source, fetching), taken))
@@ -128,7 +131,8 @@ async function fetchTar(
   const path = join(scratch, 'archive')
   try {
     await downloadTar(source, path, { clock: parts.clock, signal, mostBytes })
-    return await takeChosen(() => createReadStream(path), { ...op, dockerfile: op.dockerfile }, mostBytes)
+    const taken = { ...op, dockerfile: op.dockerfile, keep: parts.keep }
+    return await takeChosen(() => createReadStream(path), taken, mostBytes)
   } catch (error) {
     if (!isReason(error, 'ContextTooLarge')) throw error
     const found = `more than ${humanBytes(mostBytes)}, with what is ignored`
@@ -146,7 +150,7 @@ async function fetchGit(
   const folder = await checkOut({ ...source, mostFileBytes }, session)
   // What git keeps of itself is no part of what it keeps.
   const ignore = [...op.ignore, '.git', '**/.git']
-  const taken = { ...op, ignore, dockerfile: op.dockerfile }
+  const taken = { ...op, ignore, dockerfile: op.dockerfile, keep: parts.keep }
   const fetched = await parts.folders.fetch({ path: folder }, taken, signal)
   return { ...fetched, revision: source.commit }
 }

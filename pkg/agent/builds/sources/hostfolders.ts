@@ -69,6 +69,8 @@ export class HostFolders {
   ): Promise<ContextFetched> {
     const root = await rootOf(path)
     const entries = await walkFolder({ root, ignore: await ignoreOf(root, taken), signal })
+    const characters = entries.reduce((total, { path }) => total + path.length, 0)
+    taken.keep?.(entries.length, characters)
     const bytes = entries.reduce((total, { size }) => total + size, 0)
     if (bytes > taken.maxBytes)
       throw contextTooLarge(taken.maxBytes, `${humanBytes(bytes)} in ${entries.length} files`)
