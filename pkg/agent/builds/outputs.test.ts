@@ -2,8 +2,12 @@
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { type ArchiveHeader, encodeHeader, paddingOf, trailerBytes } from '#pkg/build/context/header.ts'
+import { BuildError } from '#pkg/engine/builds.ts'
+import type { ObservedContainer } from '#pkg/engine/port.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
+import { container, observed } from '#test/helpers/world.ts'
 import { takeOutputs } from './outputs.ts'
 
 const signal = new AbortController().signal
@@ -19,11 +23,17 @@ function archive(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(trailerBytes)])
 }
 
-/** Names of containers that were removed; `onRead`: the files are asked for. */
-async function take(to: string, entries: readonly Entry[], onRead = () => {}): Promise<readonly string[]> {
+/** Names of containers that were removed; `onRead`: the files are asked for; `container`: the one that they are of. */
+async function take(
+  to: string,
+  entries: readonly Entry[],
+  onRead = () => {},
+  container: ObservedContainer | undefined = undefined,
+): Promise<readonly string[]> {
   const removed: string[] = []
   const engine = {
     createContainer: async () => ({ id: 'c' }),
+    inspectContainer: async () => container,
     removeContainer: async (name: string) => {
       removed.push(name)
     },
@@ -63,6 +73,17 @@ test('files that have no place to go to are not asked for: an answer that nobody
   })
   t.regex((await t.throwsAsync(taken))?.message ?? '', /out cannot be written to .*ENOTDIR/)
   t.false(isAsked)
+})
+
+test('what the image has not got fails for good, and what was removed meanwhile for now', async (t) => {
+  const to = join(await makeTempDir(t), 'out')
+  const missing = () => {
+    throw new StatusError('NotFound', 'there is none')
+  }
+  const failed = take(to, [], missing, observed(container('web'), ''))
+  await t.throwsAsync(failed, { instanceOf: BuildError, message: 'spec.outputs: the image has no /out' })
+  const error = await t.throwsAsync(take(to, [], missing), { instanceOf: StatusError })
+  t.is(error?.reason, 'EngineError')
 })
 
 test('an image writes nothing through a link that an earlier one has brought', async (t) => {

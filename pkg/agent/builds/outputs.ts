@@ -12,6 +12,7 @@ import { isReason, messageOf, StatusError } from '#pkg/apimachinery/errors.ts'
 import { diskError, isMissing } from '#pkg/apimachinery/files.ts'
 import { fingerprint } from '#pkg/apimachinery/hash.ts'
 import { type ArchivedFile, readArchive } from '#pkg/build/context/readarchive.ts'
+import { BuildError } from '#pkg/engine/builds.ts'
 import type { Engine } from '#pkg/engine/port.ts'
 import type { BuildOrder } from './port.ts'
 
@@ -25,7 +26,7 @@ export interface Outputs {
 /** What is there under such a name is replaced; the container is gone when it ends, however it ends. */
 export async function takeOutputs(
   { image, outputs, say }: Outputs,
-  engine: Pick<Engine, 'createContainer' | 'removeContainer' | 'readArchive'>,
+  engine: Pick<Engine, 'createContainer' | 'inspectContainer' | 'removeContainer' | 'readArchive'>,
   signal: AbortSignal,
 ): Promise<void> {
   if (outputs.length === 0) return
@@ -42,7 +43,7 @@ export async function takeOutputs(
   await engine.createContainer({ ...plain, name, image, networkMode: 'none', cmd: ['true'] })
   try {
     for (const output of outputs) {
-      await writeOutput(output, (from) => engine.readArchive(name, from, signal))
+      await writeOutput(output, (from) => readOutput({ container: name, from }, engine, signal))
       say(`wrote ${output.from} of the image to ${output.to}`)
     }
   } finally {
@@ -55,6 +56,22 @@ async function removeContainer(name: string, engine: Pick<Engine, 'removeContain
     await engine.removeContainer(name, { anonymousVolumes: true })
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error
+  }
+}
+
+/** What the image has not got, it has not the next time either: BuildError. */
+async function readOutput(
+  { container, from }: { readonly container: string; readonly from: string },
+  engine: Pick<Engine, 'inspectContainer' | 'readArchive'>,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    return await engine.readArchive(container, from, signal)
+  } catch (cause) {
+    if (!isReason(cause, 'NotFound')) throw cause
+    if ((await engine.inspectContainer(container)) === undefined)
+      throw new StatusError('EngineError', `the container for ${from} was removed by somebody`, {}, { cause })
+    throw new BuildError(`spec.outputs: the image has no ${from}`, {}, { cause })
   }
 }
 
