@@ -93,10 +93,7 @@ export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform, b
   const ends: State[] = []
   const stages = dockerfile.stages.map((stage): ScopedStage => {
     const scope = outside()
-    const found = scope.expand(stage.base.text)
-    if (found.problem !== undefined) problems.push({ ...placeOf(stage.base), message: found.problem })
-    const base = { ...stage.base, text: found.text }
-    const certain = platform !== undefined || !found.unset.some((name) => platformNames.has(name))
+    const { base, certain } = baseOf(stage, { scope, platform, problems })
     const parent = stageNamed(dockerfile, base.text, stage.index)
     const platformOf = stage.platform === undefined ? '' : scope.expand(stage.platform).text
     const below = parent === undefined ? undefined : ends[parent.index]
@@ -117,6 +114,22 @@ export function scopesOf(dockerfile: Dockerfile, { args: given = {}, platform, b
     }
   })
   return { globals, stages, problems }
+}
+
+interface Outside {
+  readonly scope: Scope
+  readonly platform: string | undefined
+  readonly problems: Problem[]
+}
+
+function baseOf(
+  { base }: Stage,
+  { scope, platform, problems }: Outside,
+): Pick<ScopedStage, 'base' | 'certain'> {
+  const { text, unset, problem } = scope.expand(base.text)
+  if (problem !== undefined) problems.push({ ...placeOf(base), message: problem })
+  const certain = platform !== undefined || !unset.some((name) => platformNames.has(name))
+  return { base: { ...base, text }, certain }
 }
 
 function stateAt(base: string, parent: State | undefined): State {

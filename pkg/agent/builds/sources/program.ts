@@ -2,7 +2,8 @@
  * Programs of the node, run with bounds: on time, on what they may write, and on what they know. They are given no more of
  * the environment than is said, no terminal and no standard input, and end with all that they have started.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { programPath } from '../../programpath.ts'
@@ -52,18 +53,30 @@ export async function runProgram(name: string, run: Run, programs: Programs): Pr
   run.signal.throwIfAborted()
   const path = await programPath(name, programs.searchPath)
   if (path === undefined) throw unavailable(`there is no program ${name} on the node`)
-  const { promise, resolve, reject } = Promise.withResolvers<Ended>()
-  // A group of its own, so that what it starts ends with it.
-  const child = spawn('/bin/sh', ['-c', guarded, 'sh', path, ...run.args], {
-    cwd: run.directory,
-    env: { ...programs.environment, ...run.env, PATH: programs.searchPath },
+  return await untilEnded(start(path, run, programs), { name, run, programs })
+}
+
+function start(path: string, { args, env, directory }: Run, { environment, searchPath }: Programs) {
+  return spawn('/bin/sh', ['-c', guarded, 'sh', path, ...args], {
+    cwd: directory,
+    env: { ...environment, ...env, PATH: searchPath },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // A group of its own, so that what it starts ends with it.
     detached: true,
     shell: false,
   })
-  const output: Buffer[] = []
-  let size = 0
-  let errors = Buffer.alloc(0)
+}
+
+interface Bounded {
+  readonly name: string
+  readonly run: Run
+  readonly programs: Programs
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>
+
+async function untilEnded(child: Child, { name, run, programs }: Bounded): Promise<Ended> {
+  const { promise, resolve, reject } = Promise.withResolvers<Ended>()
   let failure: { readonly error: unknown } | undefined
   // Told when it is gone, for until then it may write to its directory.
   const giveUp = (error: unknown) => {
@@ -77,14 +90,7 @@ export async function runProgram(name: string, run: Run, programs: Programs): Pr
     giveUp(unavailable(`${name} is not done after ${run.patience / 1000} s`)),
   )
   run.signal.addEventListener('abort', onAbort, { once: true })
-  child.stdout.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size > run.mostBytes) giveUp(unavailable(`${name} answers without an end`))
-    else output.push(chunk)
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors = Buffer.concat([errors, chunk]).subarray(-mostErrorBytes)
-  })
+  const said = collect(child, run.mostBytes, () => giveUp(unavailable(`${name} answers without an end`)))
   child.once('exit', () => child.stdin.destroy())
   child.stdin.on('error', () => undefined)
   child.once('error', (error: NodeJS.ErrnoException) =>
@@ -92,7 +98,7 @@ export async function runProgram(name: string, run: Run, programs: Programs): Pr
   )
   child.once('close', (code) => {
     if (failure !== undefined) reject(failure.error)
-    else resolve({ code, output: Buffer.concat(output), errors: errors.toString('utf8') })
+    else resolve({ code, ...said() })
   })
   if (run.signal.aborted) onAbort()
   try {
@@ -101,6 +107,22 @@ export async function runProgram(name: string, run: Run, programs: Programs): Pr
     cancel()
     run.signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** What it has written, whenever that is asked. */
+function collect(child: Child, mostBytes: number, onTooMuch: () => void): () => Omit<Ended, 'code'> {
+  const output: Buffer[] = []
+  let size = 0
+  let errors = Buffer.alloc(0)
+  child.stdout.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size > mostBytes) onTooMuch()
+    else output.push(chunk)
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors = Buffer.concat([errors, chunk]).subarray(-mostErrorBytes)
+  })
+  return () => ({ output: Buffer.concat(output), errors: errors.toString('utf8') })
 }
 
 function unavailable(message: string): StatusError {
