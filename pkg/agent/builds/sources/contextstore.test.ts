@@ -136,6 +136,20 @@ test('a sweep removes what no key leads to, and an archive that two have with th
   t.deepEqual(await namesBelow(directory), [])
 })
 
+test('several Builds that bring the same files at once all have them, and a sweep is in the way of none', async (t) => {
+  const store = await begun(t, await makeTempDir(t))
+  const keys = Array.from({ length: 12 }, (_, index) => `upload:${index}`)
+  const entries = [{ path: 'a', type: 'file' as const, mode: 0o644, size: 7, sha256: 'd'.repeat(64) }]
+  const contents = async () => ({ digest: digestOf('a'), bytes: 7, files: 1, dockerfiles: {}, entries })
+  const puts = keys.map((key) => store.put(key, fetched('a', 'archive', { contents })))
+  const sweeps = keys.map(() => store.sweep(new Set(keys), new Set()))
+  const put = await Promise.all(puts)
+  await Promise.all(sweeps)
+  t.deepEqual(new Set(put.map(({ digest }) => digest)), new Set([digestOf('a')]))
+  t.deepEqual([...store.facts().keys()].toSorted(), keys.toSorted())
+  t.deepEqual(await store.compare(digestOf('a'), digestOf('a')), { files: [], count: 0 })
+})
+
 test('a sweep beside what is being fetched leaves that', async (t) => {
   const store = await begun(t, await makeTempDir(t))
   const { promise: begins, resolve: begin } = Promise.withResolvers<void>()

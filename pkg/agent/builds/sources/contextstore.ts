@@ -164,7 +164,7 @@ export class DiskContextStore implements ContextStore {
     const { digest } = note.context
     this.#landing.set(digest, (this.#landing.get(digest) ?? 0) + 1)
     try {
-      if (list !== undefined) await replaceFile(this.#listPath(digest), list)
+      if (list !== undefined) await this.#landList(`${path}.list`, digest, list)
       await rename(path, this.#treePath(digest))
       this.#known.set(note.key, note)
       this.#keeping = this.#keeping.then(() => this.#keep(note))
@@ -173,6 +173,12 @@ export class DiskContextStore implements ContextStore {
       if (left > 0) this.#landing.set(digest, left)
       else this.#landing.delete(digest)
     }
+  }
+
+  /** From beside its archive: others may be bringing the same one, or sweeping. */
+  async #landList(path: string, digest: string, list: string): Promise<void> {
+    await replaceFile(path, list)
+    await rename(path, this.#listPath(digest))
   }
 
   async #keep(note: Note): Promise<void> {
