@@ -11,6 +11,7 @@ import { findCondition } from '#pkg/apimachinery/meta.ts'
 import { type ConfigMap, configMapKind } from '#pkg/apis/core.ts'
 import { nodeKind } from '#pkg/apis/node.ts'
 import type { Client } from '#pkg/client/rest.ts'
+import { createBuild, untilBuild } from '#test/helpers/builds.ts'
 import { decode, startCove } from '#test/helpers/cove.ts'
 import { CoveServer, runCove } from '#test/helpers/coveserver.ts'
 import { baseImage, ensureBaseImage, mustRequest, type RawEngine, rawEngine } from '#test/helpers/engine.ts'
@@ -250,6 +251,15 @@ withDisk(
 
     await disk.free()
     await scene.ready('second')
+
+    // The builder removes what the step has written before it tells of it.
+    await createBuild(scene, 'filling', ['RUN dd if=/dev/zero of=/x bs=1M count=2000 || exit 3'])
+    const { status } = await untilBuild(scene, 'filling', ({ failure }) => {
+      assert.equal(failure?.reason, 'NoSpace')
+    })
+    t.like(status.failure, { exitCode: 3, step: 2 })
+    t.regex(status.failure?.message ?? '', /code: 3; no room for what it writes: .* are free on .*docker/)
+    t.is(status.failure?.inputHash, undefined)
     t.is(await engine.pid(), pid)
     t.true((await scene.inspect('steady')).State.Running)
   },

@@ -60,6 +60,8 @@ interface State {
   readonly stalled?: true
   /** What is told as the failure; absent: none, or that of the last attempt. */
   readonly failure?: BuildFailure
+  /** What the op said that rests; absent: none does. */
+  readonly said?: string
 }
 
 interface Looking {
@@ -134,7 +136,7 @@ function failedState(failure: BuildFailure): State {
 function heldState({ reason, message, action }: Hold): State {
   const stalled = classify(new StatusError(reason, message)) === 'stall'
   const failure = { reason, message: `${action}: ${message}` }
-  return { phase: 'Failed', ...failure, failure, ...(stalled && { stalled }) }
+  return { phase: 'Failed', ...failure, failure, said: message, ...(stalled && { stalled }) }
 }
 
 function currentState(build: Build, status: BuildStatus, world: World): State {
@@ -155,11 +157,14 @@ function isPatience(reason: string): boolean {
 }
 
 /** What is told of the last attempt stays; a failure goes with what failed. */
-function settledStatus(status: BuildStatus, weighed: Weighed, { failure }: State): BuildStatus {
+function settledStatus(status: BuildStatus, weighed: Weighed, { failure, said }: State): BuildStatus {
   const { failure: before, ...rest } = status
   const told = weighed.is === 'current' ? weighed.told : {}
   // The record of an attempt has more to say than what rests because of it, and keeps it from being made again.
-  const same = failure !== undefined && before !== undefined && failure.message.endsWith(before.message)
+  const same =
+    failure !== undefined &&
+    before !== undefined &&
+    (failure.message.endsWith(before.message) || before.message.endsWith(said ?? failure.message))
   const lasts =
     before?.inputHash !== undefined && failure?.inputHash === undefined && weighed.is !== 'current'
   const shown = same || lasts ? before : failure

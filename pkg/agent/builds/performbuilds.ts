@@ -66,7 +66,7 @@ export async function buildImage(
   })
   try {
     await bringCacheImages(op.cachePulls, { attempt, context }, both)
-    const built = await make({ build, order, attempt, building, context, signal: both })
+    const built = await make({ build, order, attempt, building, context, room, signal: both })
     building.end(build, attempt, { result: 'Succeeded', built })
     context.onAnswer(op, { id: built.image, words: wordsOf(attempt, built) })
   } catch (error) {
@@ -105,10 +105,11 @@ interface Making {
   readonly attempt: Attempt
   readonly building: BuildPerforming
   readonly context: BuildContext
+  readonly room: RoomMemory
   readonly signal: AbortSignal
 }
 
-async function make({ build, order, attempt, building, context, signal }: Making): Promise<BuiltImage> {
+async function make({ build, order, attempt, building, context, room, signal }: Making): Promise<BuiltImage> {
   const bases = await inspectBases(order, context.engine)
   mustFetchNothing(bases)
   mustFit(order, bases)
@@ -127,7 +128,10 @@ async function make({ build, order, attempt, building, context, signal }: Making
     noCache: order.noCache,
     cacheFrom: order.cacheFrom,
     secrets: secretsOf(order, building),
-    onEvent: (event) => attempt.add(event),
+    onEvent: (event) => {
+      if (event.type === 'output') room.hear(event.text)
+      attempt.add(event)
+    },
     signal,
     ...(target !== undefined && { target }),
     ...(platform !== undefined && { platform }),

@@ -69,3 +69,17 @@ test('a disk that was full is remembered for as long as the builder may take to 
   await state.clock.advance(10_000)
   t.is(state.looks, looks)
 })
+
+test('a step that speaks of a full disk has it looked at while what fills it is there', async (t) => {
+  const { state, sight } = disk()
+  const room = rememberRoom(sight)
+  state.isFull = true
+  room.hear('ordinary words\n')
+  t.is(state.looks, 0)
+  for (let line = 0; line < 100; line++) room.hear('dd: x: No space left on device\n')
+  t.is(state.looks, 1)
+  state.isFull = false
+  await state.clock.advance(0)
+  t.is(await room.whyNone(), full)
+  room.stop()
+})

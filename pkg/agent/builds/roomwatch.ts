@@ -38,10 +38,14 @@ export async function whileThereIsRoom<T>(
 }
 
 export interface RoomMemory {
+  /** What a step writes: one that speaks of a full disk is looked at now, for it may be gone before the next look. */
+  readonly hear: (text: string) => void
   /** Why there was no room just now. */
   readonly whyNone: () => Promise<string | undefined>
   readonly stop: () => void
 }
+
+const speaksOfFullDisk = /no space left on device|disk quota exceeded/i
 
 /** From now on. */
 export function rememberRoom({ clock, whyNone }: RoomSight): RoomMemory {
@@ -51,7 +55,11 @@ export function rememberRoom({ clock, whyNone }: RoomSight): RoomMemory {
     if (why !== undefined) last = { why, at: clock.now() }
   }
   const stop = lookAgain(clock, look)
+  let hearing: Promise<void> | undefined
   return {
+    hear: (text) => {
+      if (speaksOfFullDisk.test(text)) hearing ??= look().then(() => (hearing = undefined))
+    },
     whyNone: async () => {
       await look()
       return last !== undefined && clock.now() - last.at <= justBefore ? last.why : undefined
