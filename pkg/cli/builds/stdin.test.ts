@@ -1,14 +1,19 @@
 /** Standard input as a build takes it: a Dockerfile or an archive, and nothing that has no end. */
 import { readFile, rm } from 'node:fs/promises'
+import { PassThrough } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { packInline } from '#pkg/build/context/inline.ts'
 import { gather } from '#test/helpers/imagearchive.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { readStdin } from './stdin.ts'
 
-async function read(t: ExecutionContext, input: () => AsyncGenerator<Uint8Array>) {
+async function read(
+  t: ExecutionContext,
+  input: () => AsyncIterable<Uint8Array>,
+  { signal } = new AbortController(),
+) {
   const env = { TMPDIR: await makeTempDir(t, 'stdin') }
-  return await readStdin({ env, signal: new AbortController().signal, terminal: { input } })
+  return await readStdin({ env, signal, terminal: { input } })
 }
 
 test('text is a Dockerfile, in pieces of any size', async (t) => {
@@ -41,6 +46,17 @@ test('what has no end is given up, and nothing that has begun is left', async (t
     }
     await t.throwsAsync(read(t, endless), { message })
     t.true(isLeft)
+  }
+})
+
+test('whoever breaks it off while nothing comes is not kept waiting', async (t) => {
+  for (const begun of [Buffer.alloc(0), Buffer.from('FROM scratch\n'), Buffer.from([0x1f, 0x8b])]) {
+    const interrupt = new AbortController()
+    const input = new PassThrough()
+    input.write(begun)
+    const reading = read(t, () => input, interrupt)
+    setImmediate(() => interrupt.abort(new Error('Ctrl-C')))
+    await t.throwsAsync(reading, { message: /Ctrl-C|aborted/ })
   }
 })
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { humanBytes } from '#pkg/apimachinery/quantity.ts'
 import { longestText } from '#pkg/build/context/normalise.ts'
@@ -27,7 +27,7 @@ const tooLong = `the Dockerfile on standard input is longer than ${humanBytes(lo
 
 /** A Dockerfile, or an archive, which is put aside: its digest must be known before it is sent. */
 export async function readStdin(io: StdinWorld): Promise<ReadPlace> {
-  const opening = await openingOf(io.terminal.input())
+  const opening = await openingOf(interruptible(io.terminal.input(), io.signal))
   const { first, rest } = opening
   if (first.length === 0) throw new CliError('nothing comes from standard input')
   if (isArchive(first)) return { archive: await putAside(first, rest, io) }
@@ -35,6 +35,14 @@ export async function readStdin(io: StdinWorld): Promise<ReadPlace> {
   if (whole === undefined) throw new CliError(first.includes(0) ? neither : tooLong)
   if (!isText(whole)) throw new CliError(neither)
   return { dockerfile: whole.toString('utf8') }
+}
+
+/** Also while nothing comes. */
+async function* interruptible(
+  input: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  yield* addAbortSignal(signal, Readable.from(input, { objectMode: false }))
 }
 
 async function putAside(first: Uint8Array, rest: AsyncIterable<Uint8Array>, { env, signal }: StdinWorld) {
