@@ -30,7 +30,6 @@ const longestInstruction = 256
 const longestName = 128
 /** A builder repeats whole commands in what it says. */
 const longestMessage = 2048
-const mostTriggers = 64
 
 export class Attempt implements RunningBuild {
   readonly order: BuildOrder
@@ -158,7 +157,7 @@ export class Attempt implements RunningBuild {
 
   #begin(told: StepEvent): void {
     const { step: number, instruction, stage } = told
-    const triggers = this.#triggers.get(number)?.slice(0, mostTriggers)
+    const triggers = this.#triggers.get(number)?.slice(0, statusBounds.triggers)
     this.#began.set(number, { at: this.#options.clock.now(), told })
     this.#steps.set(number, {
       number,
