@@ -1,57 +1,17 @@
 /** What is taken out of an image to this machine: by a Container that is made of it, never started, and deleted again. */
 import { mkdir } from 'node:fs/promises'
-import { dirname, isAbsolute, relative, resolve, sep } from 'node:path'
+import { dirname } from 'node:path'
 import { isPlainObject } from '#pkg/apimachinery/hash.ts'
 import type { KubeObject } from '#pkg/apimachinery/meta.ts'
 import type { Build } from '#pkg/apis/build.ts'
 import { collectionPath } from '#pkg/apis/paths.ts'
 import { download } from '../downloading.ts'
-import { UsageError } from '../errors.ts'
 import { Followed, type FollowedObject, type Found } from '../followed.ts'
 import { builtinResource } from '../resources.ts'
 import { deleteContainer, postObject } from '../run/making.ts'
 import { type Context, type Session, unhurried } from '../session.ts'
+import type { Output } from './outputsasked.ts'
 import { makeBuildScreen } from './screen.ts'
-
-export interface Output {
-  /** In the image; absolute. */
-  readonly from: string
-  /** Here; absolute. */
-  readonly to: string
-}
-
-/** Those of the command line, and those of the Build that are relative: the others are the node's. Pure. */
-export function outputsOf(
-  { spec }: Pick<Build, 'spec'>,
-  {
-    cwd,
-    directory,
-    texts,
-  }: { readonly cwd: string; readonly directory: string; readonly texts: readonly string[] },
-): Output[] {
-  const given = texts.map((text) => {
-    const at = text.indexOf('=')
-    const [from, to] = [text.slice(0, at), text.slice(at + 1)]
-    if (at <= 0 || to === '' || !from.startsWith('/'))
-      throw new UsageError(
-        `invalid value "${text}" for --output: FROM=TO is expected, an absolute path of the image and one here`,
-        'build',
-      )
-    return { from, to: resolve(cwd, to) }
-  })
-  const own = spec.outputs
-    .filter(({ to }) => !isAbsolute(to))
-    .map(({ from, to }) => ({ from, to: below(directory, to) }))
-  return [...own, ...given]
-}
-
-/** A manifest may be a stranger's: what it has written stays beside it. */
-function below(directory: string, to: string): string {
-  const path = resolve(directory, to)
-  if (relative(directory, path).split(sep)[0] !== '..') return path
-  const ask = 'ask for it with --output FROM=TO'
-  throw new UsageError(`spec.outputs: ${JSON.stringify(to)} lies outside of ${directory}: ${ask}`, 'build')
-}
 
 /** How long something may stand in the way of making the container, which is not started. */
 const troubleMs = 10_000

@@ -14,6 +14,7 @@ import { parseTimeout } from '../waiting.ts'
 import type { BuildScreen } from './buildscreen.ts'
 import { type Ended, followBuild } from './following.ts'
 import type { Asked } from './outcome.ts'
+import { outputsOf } from './outputsasked.ts'
 import { builtText, endText, failureText, isWarned, warningText } from './report.ts'
 import { makeBuildScreen, makeBuildScreens, QuietScreen } from './screen.ts'
 
@@ -154,9 +155,11 @@ async function tell(ended: Ended, { wanted, session: { warned } }: Side, context
 
 /** What is done with the image: files taken out of it, and the pushes seen to their end. */
 async function afterwards({ build }: Ended, { directory }: Wanted, context: Context): Promise<number> {
-  const { outputsOf, takeOutputs } = await import('./outputs.ts')
   const outputs = outputsOf(build, { cwd: context.io.cwd, directory, texts: context.args.list('output') })
-  if (outputs.length > 0) await takeOutputs(build, outputs, context)
+  if (outputs.length > 0) {
+    const { takeOutputs } = await import('./outputs.ts')
+    await takeOutputs(build, outputs, context)
+  }
   if (build.spec.push.length > 0 && !isQuiet(context)) {
     const { followPushes } = await import('./pushes.ts')
     return await followPushes(build, context)

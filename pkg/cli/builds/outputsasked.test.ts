@@ -1,7 +1,7 @@
 import test from 'ava'
 import { build } from '#test/helpers/world.ts'
 import { UsageError } from '../errors.ts'
-import { outputsOf } from './outputs.ts'
+import { outputsOf } from './outputsasked.ts'
 
 const places = { cwd: '/home/me', directory: '/home/me/app' }
 
