@@ -10,6 +10,7 @@ export const statusBounds = {
   history: 100,
   stages: 256,
   steps: 512,
+  triggers: 64,
   warnings: 64,
 } as const
 
@@ -27,7 +28,7 @@ const step = Type.Object({
   layer: text('Id of the image after it, where the builder tells.'),
   triggers: Type.Optional(
     atomicList(Type.String(), {
-      maxItems: statusBounds.warnings,
+      maxItems: statusBounds.triggers,
       description:
         'What the image of a FROM brings along (ONBUILD) and the classic builder runs as part of it; with BuildKit these are steps of their own.',
     }),
