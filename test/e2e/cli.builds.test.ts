@@ -45,10 +45,10 @@ async function buildOf({ cove: { client }, namespace }: Scene, name: string) {
   return object as { status: Record<string, unknown> & { image?: { id: string }; attempt?: number } }
 }
 
-const manifest = (more = '') => `apiVersion: cove.run/v1
+const manifest = (more = '', name = 'web') => `apiVersion: cove.run/v1
 kind: Build
 metadata:
-  name: web
+  name: ${name}
 spec:
   context:
     path: .
@@ -118,6 +118,31 @@ Dockerfile:3
   )
 })
 
+titled(
+  'Builds of one manifest are shown beside each other; a log is waited for until it begins',
+  async (t, scene) => {
+    const of = (name: string) => manifest(`  dockerfile: Dockerfile.${name}\n`, name)
+    const root = await folder(t, {
+      'build.yaml': `${of('good')}---\n${of('bad')}`,
+      'late.yaml': of('late'),
+      'Dockerfile.good': 'FROM IMAGE\nRUN! echo well\n',
+      'Dockerfile.bad': 'FROM IMAGE\nRUN! echo sorry; exit 4\n',
+      'Dockerfile.late': 'FROM IMAGE\nRUN! echo late\n',
+    })
+    const { code, stdout, stderr } = await run(scene, `build -f ${root}/build.yaml`)
+    assert.equal(code, 1, stderr)
+    for (const line of ['good | #2 well', 'bad  | #2 sorry', 'good | built', 'bad  | failed'])
+      assert.equal(stdout.split('\n').filter((each) => each === line).length, 1, `${stdout}${stderr}`)
+    assert.match(stdout, /\nSuccessfully built [0-9a-f]{12} .*\nSuccessfully tagged .*\/good:latest\n$/)
+    assert.match(stderr, /error: build\/bad: step 2, .*: exit code 4 \(Dockerfile\.bad:2\)\n/)
+    await ok(scene, `apply -f ${root}/late.yaml`)
+    assert.match(
+      await ok(scene, 'logs -f build/late'),
+      /^attempt 1: [\s\S]*\n#2 late\n[\s\S]*\nbuilt sha256:/,
+    )
+  },
+)
+
 titled('what failed is tried again by whoever asks, and is told by every look', async (t, scene) => {
   const root = await folder(t, { Dockerfile: 'FROM IMAGE\nRUN echo sorry; exit 4\n' })
   const failed = await run(scene, `build --name bad ${root}`)
@@ -141,6 +166,11 @@ titled('what failed is tried again by whoever asks, and is told by every look', 
   const waited = await run(scene, 'wait --for=condition=Ready build/bad')
   assert.equal(waited.code, 1)
   assert.match(waited.stderr, /error: builds\/bad: step 2/)
+  await writeFile(join(root, 'build.yaml'), manifest('', 'bad'))
+  const applied = await run(scene, `apply -f ${root}/build.yaml --wait`)
+  assert.equal(applied.code, 1)
+  const told = /builds\/bad: step 2: [^\n]*code: 4\nThe last it wrote:\n {2}sorry\nDockerfile:2\n/
+  assert.match(applied.stderr, told)
 })
 
 titled('a Dockerfile or an archive comes from standard input, as of docker build', async (t, scene) => {
