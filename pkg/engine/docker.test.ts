@@ -50,6 +50,29 @@ test('the older of both API versions is spoken, and negotiated anew when the eng
   t.deepEqual(versions, ['version', 'v1.41', 'v1.41', 'version', 'v1.51'])
 })
 
+test('an engine that counts its disk for somebody else is asked again', async (t) => {
+  const clock = new ManualClock()
+  let isBusy = true
+  const message = 'a disk usage operation is already running'
+  const { engine, requested } = await serveEngine(
+    t,
+    (_request, response) =>
+      isBusy ? json(response, 500, { message }) : json(response, 200, { LayersSize: 7 }),
+    { clock },
+  )
+  const asked = engine.diskUsage(new AbortController().signal)
+  await requested(1)
+  isBusy = false
+  while ((await Promise.race([asked, Promise.resolve(undefined)])) === undefined) await clock.advance(500)
+  t.is((await asked).layersBytes, 7)
+  isBusy = true
+  const leaving = new AbortController()
+  const given = t.throwsAsync(engine.diskUsage(leaving.signal), { message: 'enough' })
+  await requested(3)
+  leaving.abort(new Error('enough'))
+  await given
+})
+
 test('an answer that breaks off in its middle is EngineUnavailable', async (t) => {
   const { engine } = await serveEngine(t, (_request, response) => {
     response.writeHead(200, { 'Content-Length': 1000 })

@@ -49,6 +49,7 @@ const engineRules: readonly Rule[] = [
     when: /volume is (in use|being used)|has active endpoints|network .*being used|pool overlaps|is already used on the host/i,
     reason: 'InUse',
   },
+  { when: /disk usage operation is already running/i, reason: 'InUse' },
   { when: /is not connected to (the )?network/i, reason: 'NotFound' },
   {
     when: /unable to find (user|group)|no matching entries in (passwd|group)/i,

@@ -2,7 +2,7 @@
  * Docker's part of what images.ts promises, and of what port.ts says of images. What is read of the answers stands in
  * dockerimagesview.ts. Work that takes as long as there is to do ends when it stands still (stall.ts).
  */
-import type { Clock } from '#pkg/apimachinery/ambient.ts'
+import { type Clock, sleep } from '#pkg/apimachinery/ambient.ts'
 import { type Reason, StatusError } from '#pkg/apimachinery/errors.ts'
 import { canonicalReference, parseReference } from '#pkg/apimachinery/reference.ts'
 import type { Call, DockerConnection } from './dockerconnection.ts'
@@ -53,6 +53,9 @@ interface Work {
 
 /** Deleting much takes its time, and no call for it tells how it goes on. */
 const pruneTime = 600_000
+
+/** ms until an engine that counts for others is asked again. */
+const countingAgainMs = 500
 
 export class DockerImages extends DockerLooks implements EngineImages {
   readonly #connection: DockerConnection
@@ -187,10 +190,17 @@ export class DockerImages extends DockerLooks implements EngineImages {
     return { image }
   }
 
+  /** Older engines count for one at a time and turn all others away: whoever asks waits for their turn. */
   async diskUsage(signal: AbortSignal): Promise<DiskUsage> {
-    return view.readDiskUsage(
-      await this.#connection.patientJson({ method: 'GET', path: '/system/df' }, signal),
-    )
+    while (true) {
+      try {
+        const call: Call = { method: 'GET', path: '/system/df' }
+        return view.readDiskUsage(await this.#connection.patientJson(call, signal))
+      } catch (error) {
+        if (!(error instanceof StatusError) || error.reason !== 'InUse') throw error
+        await sleep(this.#clock, countingAgainMs, signal)
+      }
+    }
   }
 
   async pruneBuildCache({ olderThanMs, keepBytes }: { olderThanMs: number; keepBytes: number }) {
