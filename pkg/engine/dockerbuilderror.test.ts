@@ -57,6 +57,12 @@ test('what a step did not do well keeps its place', (t) => {
   t.deepEqual(error instanceof BuildError && error.failure, { step: 3, exitCode: 7 })
 })
 
+test('words of BuildKit that tell nobody what to do are explained', (t) => {
+  const { message, reason } = buildFailure({ message: 'invalid not-modified ETag: ' })
+  t.is(reason, 'BuildFailed')
+  t.regex(message, /^invalid not-modified ETag: \(the server of an ADD .* spec\.builder Classic/)
+})
+
 test('a refused Dockerfile has the line', (t) => {
   const message = 'dockerfile parse error line 12: unknown instruction: RUNN'
   const error = buildRefusal({ statusCode: 400, message })

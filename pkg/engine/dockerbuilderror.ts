@@ -22,6 +22,10 @@ const isAdd = /^ADD\s/i
 const archive =
   /^Error (processing|unpacking) tar|archive\/tar|invalid tar header|(?:unexpected EOF|error reading).*context/i
 const missingNetwork = /network \S+ not found/i
+/** BuildKit asked whether the file of an ADD had changed; HTTP lets a server say no without saying which it means. */
+const unnamedFile = /^invalid not-modified ETag/
+const unnamedText =
+  '(the server of an ADD says that its file has not changed, without its ETag, which BuildKit does not take: spec.builder Classic does, or fetch it with RUN)'
 /** That a step goes on from: somebody has removed it since the step before. */
 const lostImage = /^(?:No such image: |unable to find image "?)sha256:/
 const damagedEngine =
@@ -46,6 +50,8 @@ export function buildFailure(failure: ToldFailure): StatusError {
   if (ofDockerfile.test(message)) return failedBuild(failure)
   if (isAdd.test(instruction) && awayFile.test(message)) return new StatusError('SourceUnavailable', message)
   if (missingFile.test(message)) return failedBuild(failure)
+  if (unnamedFile.test(message))
+    return failedBuild({ ...failure, message: `${message.trim()} ${unnamedText}` })
   const words = message.replace(/^invalid from flag value \S+: /, '')
   if (ofRegistry.test(words) && (namesBase.test(instruction) || words !== message))
     return baseError(words, message)
