@@ -7,10 +7,15 @@ import { watchContext } from '#pkg/build/context/watch.ts'
 import { decodeManifest } from '#pkg/manifest/decode.ts'
 import { CliError, errorText, exitCodes, Failed, isInterrupt, UsageError } from '../errors.ts'
 import { BrokenPipe, type Io } from '../io.ts'
-import type { Context } from '../session.ts'
 import type { AskedFor } from './asked.ts'
 import { type BuildWritten, buildWritten } from './buildwritten.ts'
 import { readIgnore } from './contexts.ts'
+
+interface WatchingContext {
+  readonly io: Pick<Io, 'clock' | 'cwd' | 'signal' | 'stderr'>
+  /** Rejects when there is no server. */
+  readonly session: () => Promise<unknown>
+}
 
 interface Watched {
   /** Absolute. */
@@ -23,7 +28,7 @@ interface Watched {
 /** `build` asks anew: manifests, and what they name, may have changed. */
 export async function buildAndWatch(
   asked: AskedFor,
-  { io, session }: Context,
+  { io, session }: WatchingContext,
   build: () => Promise<number>,
 ): Promise<number> {
   if (asked.kind !== 'set' || asked.dispose !== undefined)
@@ -66,7 +71,10 @@ function isOver(error: unknown, signal: AbortSignal): boolean {
 }
 
 /** What is wrong is told, and the next change is tried: it may be what puts it right. */
-async function attempt(build: () => Promise<number>, { signal, stderr }: Io): Promise<void> {
+async function attempt(
+  build: () => Promise<number>,
+  { signal, stderr }: WatchingContext['io'],
+): Promise<void> {
   try {
     await build()
   } catch (error) {
