@@ -20,6 +20,8 @@ export interface Waited {
 export interface WaitResult {
   readonly waited: Waited
   readonly verdict: Verdict
+  /** As it was judged last; absent: it is not there, or was not seen. */
+  readonly object?: KubeObject
 }
 
 export interface WaitOptions {
@@ -130,7 +132,11 @@ class Waiting {
   }
 
   results(): WaitResult[] {
-    return this.#all.map((waited) => ({ waited, verdict: this.#verdicts.get(waited) ?? unseen }))
+    return this.#all.map((waited) => {
+      const object = this.#objects.get(waited)
+      const verdict = this.#verdicts.get(waited) ?? unseen
+      return { waited, verdict, ...(object !== undefined && { object }) }
+    })
   }
 
   async #judge(waited: Waited, object: KubeObject | undefined): Promise<void> {

@@ -54,9 +54,17 @@ export function failureText({ build, standing }: Ended, withLog: boolean): strin
   const retried = standing.state === 'failed' && standing.isRetried
   return [
     `error: build/${metadata.name}: ${isOf === undefined ? message : failureLine(build, isOf)}\n`,
-    ...(withLog && isOf?.log !== undefined ? ['The last it wrote:\n', ...isOf.log.map(indented)] : []),
-    ...excerpt(build, isOf?.line),
+    failureDetails(build, isOf, withLog),
     ...(retried ? ['It is tried again by itself, with growing pauses.\n'] : []),
+  ].join('')
+}
+
+/** What the step wrote last, and its line of the Dockerfile with its neighbours, as far as they are known. */
+export function failureDetails(build: Build, failure: BuildFailure | undefined, withLog = true): string {
+  const { log, line } = failure ?? {}
+  return [
+    ...(withLog && log !== undefined ? ['The last it wrote:\n', ...log.map(indented)] : []),
+    ...excerpt(build, line),
   ].join('')
 }
 

@@ -6,7 +6,7 @@ import { errorText, exitCodes } from '../errors.ts'
 import { waitForFollowers } from '../followers.ts'
 import { conditionGoal, type Goal } from '../readiness.ts'
 import type { Context } from '../session.ts'
-import { parseTimeout, waitFailure, waitFor } from '../waiting.ts'
+import { parseTimeout, type WaitResult, waitFailure, waitFor } from '../waiting.ts'
 
 export async function run(context: Context): Promise<number> {
   const { args } = context
@@ -46,9 +46,20 @@ async function waitForObjects(
   const missed = results.filter(({ verdict }) => verdict.state !== 'met')
   const hopeless = missed.filter(({ verdict }) => verdict.state === 'hopeless')
   for (const result of hopeless.length > 0 ? hopeless : missed) {
-    await io.stderr.write(errorText(waitFailure(result)))
+    await io.stderr.write(`${errorText(waitFailure(result))}${await detailsOf(result)}`)
   }
   return missed.length === 0
+}
+
+/** Of a build that failed, what people look for next. */
+async function detailsOf({ object, verdict }: WaitResult): Promise<string> {
+  if (object?.kind !== 'Build' || verdict.state !== 'hopeless') return ''
+  const [{ failureDetails }, { asBuild }] = await Promise.all([
+    import('../builds/report.ts'),
+    import('../builds/outcome.ts'),
+  ])
+  const build = asBuild(object)
+  return failureDetails(build, build.status?.failure)
 }
 
 function dryRunOf(text: string | undefined): DryRun {
