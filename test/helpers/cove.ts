@@ -156,7 +156,7 @@ async function joined({ client, nodeName }: TestCove): Promise<void> {
       const { status } = await client.get(nodeKind, { name: nodeName }, noSignal)
       assert.equal(findCondition(status?.conditions, 'Ready')?.status, 'True')
     },
-    { what: `node ${nodeName}` },
+    { what: `node ${nodeName}`, timeoutMs: 60_000 },
   )
 }
 
