@@ -54,8 +54,8 @@ interface Work {
 /** Deleting much takes its time, and no call for it tells how it goes on. */
 const pruneTime = 600_000
 
-/** ms until an engine that counts for others is asked again. */
-const countingAgainMs = 500
+/** ms until an engine that counts for others is asked again, and again: each question costs it much. */
+const countingPauses: readonly number[] = [1000, 2000, 4000]
 
 export class DockerImages extends DockerLooks implements EngineImages {
   readonly #connection: DockerConnection
@@ -190,17 +190,18 @@ export class DockerImages extends DockerLooks implements EngineImages {
     return { image }
   }
 
-  /** Older engines count for one at a time and turn all others away: whoever asks waits for their turn. */
+  /** Older engines count for one at a time and turn all others away with InUse: those wait a while for their turn. */
   async diskUsage(signal: AbortSignal): Promise<DiskUsage> {
-    while (true) {
+    const call: Call = { method: 'GET', path: '/system/df' }
+    for (const pause of countingPauses) {
       try {
-        const call: Call = { method: 'GET', path: '/system/df' }
         return view.readDiskUsage(await this.#connection.patientJson(call, signal))
       } catch (error) {
         if (!(error instanceof StatusError) || error.reason !== 'InUse') throw error
-        await sleep(this.#clock, countingAgainMs, signal)
+        await sleep(this.#clock, pause, signal)
       }
     }
+    return view.readDiskUsage(await this.#connection.patientJson(call, signal))
   }
 
   async pruneBuildCache({ olderThanMs, keepBytes }: { olderThanMs: number; keepBytes: number }) {
