@@ -69,7 +69,8 @@ for (const builder of ['Classic', 'BuildKit']) {
     t.deepEqual(Config.OnBuild, ['COPY package.json /app/', 'RUN echo installed >> /app/log'])
     t.is(await shell(scene, imageOf(scene, 'parent'), 'ls /app'), '')
     const files = { 'package.json': '{"name":"child"}' }
-    await build(scene, 'child', [`FROM ${imageOf(scene, 'parent')}`], { builder, files })
+    const { steps } = await build(scene, 'child', [`FROM ${imageOf(scene, 'parent')}`], { builder, files })
+    t.regex(JSON.stringify(steps), /COPY package\.json.*RUN echo installed/)
     t.is(
       await shell(scene, imageOf(scene, 'child'), 'cat /app/package.json /app/log'),
       '{"name":"child"}installed',
