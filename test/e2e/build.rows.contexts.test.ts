@@ -359,7 +359,12 @@ test('what is to be taken out of the image is written to the node, and no contai
     assert.equal((await stat(to)).size, (await stat('/bin/busybox')).size)
   })
   t.true((await readFile(to)).equals(await readFile('/bin/busybox')))
-  const label = encodeURIComponent(JSON.stringify({ ancestor: [imageOf(scene, 'out')] }))
+  await createBuild(scene, 'none', ['RUN true'], { outputs: [{ from: '/no/such', to }] })
+  const { message } = await buildFails(scene, 'none', 'BuildFailed')
+  t.is(message, 'spec.outputs: the image has no /no/such')
+  const label = encodeURIComponent(
+    JSON.stringify({ ancestor: [imageOf(scene, 'out'), imageOf(scene, 'none')] }),
+  )
   t.deepEqual(await scene.call('GET', `/containers/json?all=1&filters=${label}`), [])
 })
 

@@ -213,6 +213,12 @@ test('more layers than an engine takes are refused before it tries', async (t) =
   const scene = await makeBuildScene(cove())
   const runs = (count: number) => Array.from({ length: count }, () => 'RUN true')
   t.regex(await refused(scene, runs(130)), /layers/)
+  await createBuild(scene, 'edge', runs(124))
+  const { message, line } = await buildFails(scene, 'edge')
+  t.regex(message, /126 layers, 124 of its own and 2 of /)
+  t.is(line, 125)
+  const { status } = await scene.get('Build', 'edge')
+  t.deepEqual(status.steps ?? [], [])
 })
 
 test('a step that fails is told with its exit code, its line and its last words', async (t) => {
