@@ -278,6 +278,7 @@ titled('--watch builds again whenever a file has changed, until Ctrl-C', async (
   })
   const words = ['build', '-n', scene.namespace, '--name', 'watched', '--watch', root]
   const child = spawn(process.execPath, [program, ...words], { env: environment(cove()) })
+  t.teardown(() => child.kill('SIGKILL'))
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data) => {
