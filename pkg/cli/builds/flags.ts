@@ -19,7 +19,7 @@ const going: readonly Flag[] = [
     ...text('progress', 'HOW', 'auto, plain (the lines of the log, also on a terminal) or quiet'),
     oneOf: ['auto', 'tty', 'plain', 'quiet'],
   },
-  text('iidfile', 'FILE', 'Write the id of the image to a file'),
+  text('iidfile', 'FILE', 'Write the id of the image to a file; of several Builds, a line for each'),
 ]
 
 /** What becomes part of the object: only where it is made of them. */

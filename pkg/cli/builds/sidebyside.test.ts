@@ -1,9 +1,12 @@
 /** Several Builds of one manifest, with a real API server and no node: the test says in their status what one would. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { ask } from '#test/helpers/apiserver.ts'
 import { startCliServer } from '#test/helpers/cli.ts'
 import { eventually } from '#test/helpers/eventually.ts'
+import { makeTempDir } from '#test/helpers/tempdir.ts'
 
 const builds = '/apis/cove.run/v1/namespaces/default/builds'
 
@@ -54,6 +57,16 @@ test('all Builds of a manifest are followed at once, and all are told when the l
     /web {4}\| built\nSuccessfully built aaaaaaaaaaaa .*\nSuccessfully tagged .*\/web:latest\n$/,
   )
   t.regex(stderr, /error: build\/worker: no such image\n/)
+})
+
+test('the ids of all that were built are written to a file, a line for each', async (t) => {
+  const { cove, report } = await start(t)
+  const file = join(await makeTempDir(t), 'ids')
+  const building = cove(`build -q -f - --iidfile ${file}`, { stdin: manifest })
+  for (const name of ['web', 'worker'])
+    await eventually(() => report(name, { phase: 'Succeeded', image, ...step('Done') }))
+  t.is((await building).code, 0)
+  t.is(await readFile(file, 'utf8'), `${image.id}\n${image.id}\n`)
 })
 
 test('Ctrl-C leaves those that go on, and says how each is seen again', async (t) => {

@@ -52,6 +52,8 @@ export async function followAll(wanted: readonly Wanted[], context: Context): Pr
       return { side, followed: { error } }
     }
   })
+  const built = seen.flatMap(({ followed }) => ('ended' in followed ? [followed.ended] : []))
+  await writeIds(built, wanted.length, context)
   const codes: number[] = []
   for (const { side, followed } of seen) codes.push(await conclude(side, followed, context))
   return codes
@@ -136,7 +138,7 @@ async function conclude(side: Side, followed: Followed, { io, ...context }: Cont
 }
 
 async function tell(ended: Ended, { wanted, session: { warned } }: Side, context: Context): Promise<number> {
-  const { io, args } = context
+  const { io } = context
   const { build, standing } = ended
   const warnings = (build.status?.warnings ?? []).filter((warning) => !isWarned(warning, warned))
   for (const warning of warnings) await io.stderr.write(`Warning: ${warningText(build, warning)}\n`)
@@ -148,9 +150,17 @@ async function tell(ended: Ended, { wanted, session: { warned } }: Side, context
   const id = build.status?.image?.id ?? ''
   if (isQuiet(context)) await io.stdout.write(`${id}\n`)
   else await io.stdout.write(builtText(ended, io.clock.now()))
-  const idFile = args.text('iidfile')
-  if (idFile !== undefined) await writeFile(resolve(io.cwd, idFile), id)
   return await afterwards(ended, wanted, context)
+}
+
+/** As docker does for one: the id alone. Of several, a line for each that has an image now. */
+async function writeIds(ended: readonly Ended[], asked: number, { io, args }: Context): Promise<void> {
+  const file = args.text('iidfile')
+  const ids = ended
+    .filter(({ standing }) => standing.state === 'built')
+    .map(({ build }) => build.status?.image?.id ?? '')
+  if (file === undefined || ids.length === 0) return
+  await writeFile(resolve(io.cwd, file), asked === 1 ? ids.join('') : ids.map((id) => `${id}\n`).join(''))
 }
 
 /** What is done with the image: files taken out of it, and the pushes seen to their end. */
