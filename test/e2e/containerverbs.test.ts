@@ -88,7 +88,7 @@ titled('wait prints the exit code once it is there', async (_t, scene) => {
 titled('rename makes a new container with the same Volume, when told to', async (_t, scene) => {
   await ok(
     scene,
-    "run -d --name old -v data:/d -l app=web --restart always IMAGE sh -c 'echo was here >> /d/f; sleep 86400'",
+    "run -d --name old -v data:/d -l app=web --restart always --stop-timeout 1 IMAGE sh -c 'echo was here >> /d/f; sleep 86400'",
   )
   const refused = await run(scene, 'rename old new')
   assert.equal(refused.code, 1)

@@ -75,7 +75,7 @@ export const program = fileURLToPath(new URL('../../cmd/cove/main.ts', import.me
 const executable = fileURLToPath(new URL('../../bin/cove', import.meta.url))
 const noSignal = new AbortController().signal
 /** Tests run beside each other on few cores. */
-const readyWithin = 20_000
+const readyWithin = 60_000
 
 /** Resolves when the API answers and the node is registered. */
 export async function startCove(t: Teardown, options: CoveOptions = {}): Promise<TestCove> {

@@ -87,7 +87,7 @@ export class CoveServer {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (data: Buffer) => this.#output.push(data.toString()))
     this.#child = child
-    await eventually(() => this.#connect(address), { timeoutMs: 20_000, pauseMs: 50, what: 'the server' })
+    await eventually(() => this.#connect(address), { pauseMs: 50, what: 'the server' })
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

@@ -55,7 +55,7 @@ async function pushOnce(raw: ReturnType<typeof rawEngine>, image: string, refere
       const pushed = await raw.request('POST', `/images/${repository}/push?tag=${tag}`, undefined, headers)
       if (pushed.status !== 200 || pushed.text.includes('"errorDetail"')) throw new Error(pushed.text)
     },
-    { timeoutMs: 20_000, pauseMs: 100, what: `the push of ${reference}` },
+    { pauseMs: 100, what: `the push of ${reference}` },
   )
   await mustRequest(raw, 'DELETE', `/images/${reference}`)
 }

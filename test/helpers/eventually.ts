@@ -11,10 +11,10 @@ export interface EventuallyOptions {
   readonly what?: string
 }
 
-/** Resolves with what `check` returns once it does not throw; after `timeoutMs` (default 20 s) fails with its last error. */
+/** Resolves with what `check` returns once it does not throw; after `timeoutMs` (default 60 s: patience of a machine at work costs nothing where all is well) fails with its last error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { timeoutMs = 20_000, pauseMs = defaultPause, what = 'the check' }: EventuallyOptions = {},
+  { timeoutMs = 60_000, pauseMs = defaultPause, what = 'the check' }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -8,7 +8,7 @@ import { eventually } from './eventually.ts'
 import type { Fields, Scene } from './scene.ts'
 
 const noSignal = new AbortController().signal
-const patience = { timeoutMs: 20_000, pauseMs: 40 }
+const patience = { pauseMs: 40 }
 
 export async function createImage(
   scene: Scene,

@@ -35,7 +35,7 @@ const kindsByName = {
 export type SceneKind = keyof typeof kindsByName
 
 const noSignal = new AbortController().signal
-const patience = { timeoutMs: 20_000, pauseMs: 40 }
+const patience = { pauseMs: 40 }
 /** Nothing in it hears SIGTERM, so nothing waits for it. */
 const idle = { command: ['sleep', '86400'], terminationGracePeriodSeconds: 0 }
 
