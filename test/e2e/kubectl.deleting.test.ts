@@ -52,7 +52,8 @@ test('--cascade=foreground returns when the dependents have gone, and waits for 
   t.regex(late.stderr, /timed out waiting for the condition on configmaps\/owner/)
   t.deepEqual(await names(kubectl), ['held', 'owner'])
   t.deepEqual((await metadataOf(kubectl, 'owner')).finalizers, ['foregroundDeletion'])
-  const waiting = kubectl.ok(['delete', 'configmap', 'owner', '--cascade=foreground'])
+  // The two commands run beside each other: the second may be the first to arrive.
+  const waiting = kubectl.ok(['delete', 'configmap', 'owner', '--cascade=foreground', '--ignore-not-found'])
   await kubectl.ok([
     'patch',
     'configmap',
