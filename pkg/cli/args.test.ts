@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type Args, type Flag, parseArgs } from './args.ts'
+import { type Args, type Flag, flagsInFront, parseArgs } from './args.ts'
 
 const flags: readonly Flag[] = [
   { name: 'output', short: 'o', type: 'text', help: '' },
@@ -51,4 +51,16 @@ test('what cannot be understood is refused', (t) => {
   fails('-o', 'flag needs an argument: --output')
   fails('--watch=maybe', 'invalid value "maybe" for --watch: must be one of true, false')
   fails('--dry-run=no', 'invalid value "no" for --dry-run: must be one of client, server')
+})
+
+test('flags in front of the command are told apart from it, in their long form', (t) => {
+  const apart = (words: string) => flagsInFront(words.split(' '), flags)
+  t.deepEqual(apart('get -o json'), { front: [], rest: ['get', '-o', 'json'] })
+  t.deepEqual(apart('-wo json --filename=x get -o yaml'), {
+    front: ['--watch=true', '--output=json', '--filename=x'],
+    rest: ['get', '-o', 'yaml'],
+  })
+  t.deepEqual(apart('--wait get'), { front: ['--wait=true'], rest: ['get'] })
+  t.throws(() => apart('-o'), { message: 'flag needs an argument: --output' })
+  t.throws(() => apart('--otput x get'), { message: 'unknown flag: --otput (did you mean --output?)' })
 })

@@ -60,6 +60,26 @@ export function parseArgs(
   return makeArgs(positionals, values)
 }
 
+export interface FlagsInFront {
+  /** In their long form, which no command takes for another flag: `--namespace=shop`. */
+  readonly front: readonly string[]
+  /** The command, and what follows it. */
+  readonly rest: readonly string[]
+}
+
+/** What stands in front of the command, as kubectl takes it. Throws UsageError for what is none of `flags`. */
+export function flagsInFront(words: readonly string[], flags: readonly Flag[]): FlagsInFront {
+  const front: string[] = []
+  const queue = [...words]
+  while (queue[0]?.startsWith('-') === true) {
+    const [word = ''] = queue.splice(0, 1)
+    const { flag, value, rest } = readFlag(word, flags, undefined)
+    if (rest !== undefined) queue.unshift(rest)
+    front.push(`--${flag.name}=${value ?? flag.bare ?? takeNext(flag, queue, undefined)}`)
+  }
+  return { front, rest: queue }
+}
+
 function readFlag(word: string, flags: readonly Flag[], command: string | undefined): Found {
   const found = word.startsWith('--') ? readLong(word, flags, command) : readShort(word, flags, command)
   const { name, refused } = found.flag

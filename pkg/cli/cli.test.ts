@@ -44,3 +44,11 @@ test('commands of others are listed, and their help is pointed to', async (t) =>
   t.is((await cove('help up')).stdout, 'Run it.\n\nUse "cove up --help" for its options.\n')
   t.regex((await cove('upp')).stderr, /did you mean "up"/)
 })
+
+test('flags of every command may stand in front of it, whatever letters it has itself', async (t) => {
+  t.is((await cove('--help')).stdout, (await cove('help')).stdout)
+  t.is((await cove('-h get')).stdout, (await cove('get --help')).stdout)
+  t.regex((await cove('-n shop --kubeconfig /elsewhere get nodes')).stderr, /\/elsewhere/)
+  const unknown = await cove('--nonsense get nodes')
+  t.deepEqual([unknown.code, unknown.stderr.split('\n')[0]], [2, 'error: unknown flag: --nonsense'])
+})

@@ -1,6 +1,6 @@
 /** The CLI as one function: words of a command line in, exit code out. docs/cli.md promises what it does. */
 import { nearest } from '#pkg/apimachinery/nearest.ts'
-import { parseArgs } from './args.ts'
+import { type FlagsInFront, flagsInFront, parseArgs } from './args.ts'
 import { groupMembers, type NamedCommand, namedCommand, namesOf } from './command.ts'
 import { commonFlags } from './commandtable.flags.ts'
 import { commands, groupIntroductions } from './commandtable.ts'
@@ -16,20 +16,23 @@ export interface CliOptions {
 
 /** Runs one command. Never throws: what goes wrong is printed and becomes the exit code. */
 export async function runCli(words: readonly string[], io: Io, options: CliOptions = {}): Promise<number> {
+  let asked: FlagsInFront = { front: [], rest: words }
   try {
-    return await dispatch(words, io, options)
+    asked = words[0] === '--version' ? { front: [], rest: ['version'] } : flagsInFront(words, commonFlags)
+    return await dispatch(asked, io, options)
   } catch (error) {
-    return report(error, words, io)
+    return report(error, asked.rest, io)
   }
 }
 
-async function dispatch(words: readonly string[], io: Io, { others = [] }: CliOptions): Promise<number> {
+async function dispatch(asked: FlagsInFront, io: Io, { others = [] }: CliOptions): Promise<number> {
+  const { front, rest: words } = asked
   const [name, ...following] = words
-  if (name === undefined || name === '-h' || name === '--help') return print(io, overview(others))
+  if (name === undefined) return print(io, overview(others))
   if (name === 'help') return print(io, helpText(following, others))
   if (asksForGroup(words)) return print(io, groupText(name))
-  const { command, rest } = findCommand(name === '--version' ? ['version'] : words, others)
-  const args = parseArgs(rest, [...command.flags, ...commonFlags], {
+  const { command, rest } = findCommand(words, others)
+  const args = parseArgs([...front, ...rest], [...command.flags, ...commonFlags], {
     command: command.name,
     firstEnds: command.commandFollows === true,
   })
