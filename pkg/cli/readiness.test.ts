@@ -41,6 +41,17 @@ test('a container that runs once is ready when it has succeeded, and hopeless wh
   t.is(once('Failed', 'OnFailure'), 'pending')
 })
 
+test('a container that is not wanted to run is ready when it is as wanted', (t) => {
+  const wanted = (spec: string, phase: string, observedGeneration = 2) =>
+    state(container({ phase, observedGeneration }, { state: spec }), ready)
+  for (const one of ['Stopped', 'Paused', 'Created']) {
+    t.is(wanted(one, one), 'met')
+    t.is(wanted(one, one, 1), 'pending')
+    t.is(wanted(one, 'Running'), 'pending')
+  }
+  t.is(wanted('Running', 'Stopped'), 'pending')
+})
+
 test('what is stalled is hopeless, but only for its current spec', (t) => {
   const stalled = (generation: number) =>
     judge(

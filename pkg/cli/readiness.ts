@@ -62,7 +62,7 @@ function judgeCondition(object: KubeObject, goal: Goal & { kind: 'ready' | 'cond
   return { state: met ? 'met' : 'pending', message: conditionText(condition) }
 }
 
-/** Kinds that are ready by being there, and containers that have done their work. */
+/** Kinds that are ready by being there, and containers that have done their work, or are not wanted to run. */
 function readyWithoutConditions(object: KubeObject): Verdict | undefined {
   const conditioned = ['Container', 'Image', 'Build', 'Volume', 'Network', 'Registry', 'Node'].includes(
     object.kind,
@@ -72,6 +72,9 @@ function readyWithoutConditions(object: KubeObject): Verdict | undefined {
   if (object.kind !== 'Container' || !isPlainObject(status) || !isPlainObject(spec)) return undefined
   const observed = Number(status['observedGeneration'] ?? 0) >= (metadata.generation ?? 0)
   if (!observed) return undefined
+  const wanted = spec['state']
+  if (typeof wanted === 'string' && wanted !== 'Running' && status['phase'] === wanted)
+    return { state: 'met', message: `${wanted}, as spec.state says` }
   if (spec['restartPolicy'] !== 'Never' && spec['restartPolicy'] !== 'OnFailure') return undefined
   if (status['phase'] === 'Succeeded') return { state: 'met', message: 'Succeeded' }
   const failed = status['phase'] === 'Failed' && spec['restartPolicy'] === 'Never'
