@@ -1,12 +1,11 @@
 /** Images whose layers count as cache: brought where they can be, and no build waits or fails for one that cannot. */
 import test from 'ava'
-import { ManualClock, silentLogger } from '#pkg/apimachinery/ambient.ts'
-import { Client } from '#pkg/client/rest.ts'
+import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import type { BuildEvent } from '#pkg/engine/builds.ts'
 import type { Engine } from '#pkg/engine/port.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { SimRegistry } from '#pkg/engine/simregistry.ts'
-import { LentNames } from '../images/lentnames.ts'
+import { imageContext } from '#test/helpers/imagecontext.ts'
 import type { OpOf } from '../ops.ts'
 import { bringCacheImages, longestSilence } from './cacheimages.ts'
 
@@ -35,15 +34,7 @@ function setUp(kind: typeof SimEngine = SimEngine) {
     say: (line: string) => void lines.push(line),
     add: (event: BuildEvent) => void events.push(event),
   }
-  const context = {
-    engine,
-    clock,
-    client: new Client(() => Promise.resolve({ status: 200, headers: {}, body: '' }), 'test'),
-    credentials: { secretOf: () => undefined, registries: () => [] },
-    lent: new LentNames({ engine, log: silentLogger }),
-    onProgress: () => {},
-    onAnswer: () => {},
-  }
+  const context = imageContext({ engine, clock })
   const bring = (references: readonly string[], until = signal) =>
     bringCacheImages(references.map(pullOf), { attempt, context }, until)
   return { clock, engine, lines, events, bring }

@@ -28,7 +28,7 @@ export function claimsAfter(before: ContextClaims, world: Sight, busy: ReadonlyS
   )
 }
 
-/** Keys of all that is kept: of what no Build that exists leads to nothing is. */
+/** Keys of all that is kept: what no Build that exists leads to goes. */
 export function contextsToKeep({ desired, building }: Sight, claims: ContextClaims): ReadonlySet<string> {
   if (building === undefined) return new Set()
   const wanted = [...desired.builds.values()].flatMap((build) => keysOf(build, building))

@@ -1,14 +1,13 @@
 /** How a failed build is told: what is the Dockerfile's fault stays failed, what passes by itself is tried again. */
 import test, { type ExecutionContext } from 'ava'
-import { ManualClock, silentLogger } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
-import { Client } from '#pkg/client/rest.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { SimRegistry } from '#pkg/engine/simregistry.ts'
 import { buildScene, decide } from '#test/helpers/buildworld.ts'
+import { imageContext } from '#test/helpers/imagecontext.ts'
 import { makeTempDir } from '#test/helpers/tempdir.ts'
 import { buildObject } from '#test/helpers/world.ts'
-import { LentNames } from '../images/lentnames.ts'
 import { Attempt } from './attempt.ts'
 import type { BuildEnd } from './buildbook.ts'
 import { BuildLogs } from './buildlogs.ts'
@@ -30,13 +29,7 @@ async function built(t: ExecutionContext, room: (now: number) => string | undefi
   const ends: BuildEnd[] = []
   const logs = new BuildLogs(await makeTempDir(t), clock)
   const context: BuildContext = {
-    engine,
-    clock,
-    client: new Client(() => Promise.resolve({ status: 200, headers: {}, body: '' }), 'test'),
-    credentials: { secretOf: () => undefined, registries: () => [] },
-    lent: new LentNames({ engine, log: silentLogger }),
-    onProgress: () => {},
-    onAnswer: () => {},
+    ...imageContext({ engine, clock }),
     host: { whyNoRoom: async () => room(clock.now()) },
     building: {
       open: () => Promise.reject(new Error('it has no files')),

@@ -1,14 +1,14 @@
 /** Ops about images on the simulated engine: what they leave behind, also when they fail. */
 import test from 'ava'
-import { ManualClock, silentLogger } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { isReason } from '#pkg/apimachinery/errors.ts'
 import { Client } from '#pkg/client/rest.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { SimRegistry } from '#pkg/engine/simregistry.ts'
+import { imageContext } from '#test/helpers/imagecontext.ts'
 import type { AgentOp } from '../ops.ts'
 import type { OpAnswer } from './imagebook.ts'
-import { LentNames } from './lentnames.ts'
-import { type ImageContext, loadImage, pullImage, pushImage, untagImage } from './performimages.ts'
+import { loadImage, pullImage, pushImage, untagImage } from './performimages.ts'
 
 const signal = new AbortController().signal
 const target = 'reg.test:5000/copy:1'
@@ -20,15 +20,12 @@ async function setUp(upload: AsyncIterable<Uint8Array> | string = '') {
   const engine = new SimEngine({ clock, registry })
   const answers: OpAnswer[] = []
   const client = new Client(() => Promise.resolve({ status: 200, headers: {}, body: upload }), 'test')
-  const context: ImageContext = {
+  const context = imageContext({
     engine,
     client,
     clock,
-    credentials: { secretOf: () => undefined, registries: () => [] },
-    lent: new LentNames({ engine, log: silentLogger }),
-    onProgress: () => {},
     onAnswer: (_: AgentOp, answer: OpAnswer) => answers.push(answer),
-  }
+  })
   const pull = (reference: string) =>
     pullImage({ type: 'pullImage', reference, secrets: [] }, context, signal)
   await pull('reg.test:5000/app:1')

@@ -1,17 +1,17 @@
 import test, { type ExecutionContext } from 'ava'
-import { ManualClock, silentLogger } from '#pkg/apimachinery/ambient.ts'
+import { ManualClock } from '#pkg/apimachinery/ambient.ts'
 import { StatusError } from '#pkg/apimachinery/errors.ts'
 import { Client } from '#pkg/client/rest.ts'
-import type { Engine, PullProgress } from '#pkg/engine/port.ts'
+import type { Engine } from '#pkg/engine/port.ts'
 import { SimEngine } from '#pkg/engine/sim.ts'
 import { makeSimImage, type SimImageSpec } from '#pkg/engine/simregistry.ts'
 import { editArchive, piecesOf } from '#test/helpers/imagearchive.ts'
+import { imageContext } from '#test/helpers/imagecontext.ts'
 import type { OpOf } from '../ops.ts'
 import { streamsHandler } from '../streams.ts'
 import type { OpAnswer } from './imagebook.ts'
 import { chainsHere } from './layers.ts'
 import { chainsOf, pathsOfLayers } from './layersarchive.ts'
-import { LentNames } from './lentnames.ts'
 import { tarEntries } from './tararchive.ts'
 import { transferImage } from './transfer.ts'
 
@@ -42,15 +42,12 @@ function pair(alter: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Arr
   const run = (engine: Engine = here, asks: OpOf<'transferImage'> = op) =>
     transferImage(
       asks,
-      {
+      imageContext({
         engine,
         client,
         clock,
-        credentials: { secretOf: () => undefined, registries: () => [] },
-        lent: new LentNames({ engine, log: silentLogger }),
-        onProgress: (_op: unknown, _progress: PullProgress) => undefined,
         onAnswer: (_op: unknown, answer: OpAnswer) => answers.push(answer),
-      },
+      }),
       new AbortController().signal,
     )
   return { here, there, run, asked, sent, answers }
